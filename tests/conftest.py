@@ -1,0 +1,45 @@
+"""Shared fixtures: where the real data lies, a workspace per test, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def missing(reason: str) -> None:
+    """Skip on a laptop, fail under CI: there nothing is silently skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason} (CI must have it)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data (marker `real`)."""
+    if not SHARED.is_dir():
+        missing(f"no real data at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def survviz_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh workspace for every test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("SURVVIZ_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium binary (marker `browser`)."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    missing("no Chromium found; install Debian's package chromium")
+    raise AssertionError
