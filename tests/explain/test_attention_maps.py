@@ -1,0 +1,89 @@
+"""Maps of attention over patches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from survviz.errors import InputError, UnknownNameError
+from survviz.explain.attention import patch_scores, softmax_over_patches
+from survviz.explain.concentration import concentration
+from survviz.types import Attention, Bag
+from survviz.units import Mpp
+
+NAMES = ("Age", "Stage")
+
+
+def bag(slide_id: str, n: int) -> Bag:
+    coords = np.stack([np.arange(n) * 256, np.zeros(n)], axis=1).astype(np.int64)
+    return Bag(slide_id, np.zeros((n, 3), np.float32), coords, 256, Mpp(0.5), "he-descriptor")
+
+
+def attention(logits: torch.Tensor) -> Attention:
+    return Attention(logits[None, None], query="clinical", key="pathology", softmax_over="tokens and patches")
+
+
+def test_map_of_a_token_sums_to_one_over_all_slides() -> None:
+    raw = [attention(torch.randn(2, 7, generator=torch.Generator().manual_seed(fold))) for fold in range(3)]
+    scores = patch_scores(raw, NAMES, (bag("a", 4), bag("b", 3)), "Stage")
+    assert [score.slide_id for score in scores] == ["a", "b"]
+    assert sum(score.values.sum() for score in scores) == pytest.approx(1)
+    expected = np.mean([softmax_over_patches(item.logits[0, 0].numpy())[1] for item in raw], axis=0)
+    np.testing.assert_allclose(np.concatenate([score.values for score in scores]), expected)
+
+
+def test_all_is_the_mean_of_the_tokens_own_maps() -> None:
+    raw = [attention(torch.tensor([[0.0, 5.0], [5.0, 0.0]]))]
+    (score,) = patch_scores(raw, NAMES, (bag("a", 2),), "all")
+    np.testing.assert_allclose(score.values, [0.5, 0.5])
+    np.testing.assert_allclose(score.fold_over_uniform, [1, 1])
+
+
+def test_padding_behind_the_patches_has_no_influence() -> None:
+    logits = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    padded = torch.cat([logits, torch.full((2, 3), 99.0)], dim=1)
+    (plain,) = patch_scores([attention(logits)], NAMES, (bag("a", 2),), "Age")
+    (other,) = patch_scores([attention(padded)], NAMES, (bag("a", 2),), "Age")
+    np.testing.assert_array_equal(plain.values, other.values)
+
+
+def test_extreme_logits_stay_finite() -> None:
+    shares = softmax_over_patches(np.array([1e4, -1e4, 1e4], np.float32))
+    np.testing.assert_allclose(shares, [0.5, 0, 0.5])
+
+
+def test_unknown_token_is_named_with_the_available_ones() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'Stage'"):
+        patch_scores([attention(torch.zeros(2, 2))], NAMES, (bag("a", 2),), "Stge")
+
+
+def test_case_without_patches_has_no_map() -> None:
+    with pytest.raises(InputError, match="no patches"):
+        patch_scores([attention(torch.zeros(2, 0))], NAMES, (), "Age")
+
+
+def test_semantics_name_query_softmax_and_folds() -> None:
+    (score,) = patch_scores([attention(torch.zeros(2, 2))] * 5, NAMES, (bag("a", 2),), "Age")
+    for words in ("'Age'", "Softmax over patches", "5 cross-validation models", "not what moves the risk"):
+        assert words in score.semantics
+
+
+def test_uniform_map_is_flat_and_has_all_patches_effective() -> None:
+    readout = concentration(np.full(200, 1 / 200))
+    assert readout.effective == pytest.approx(200)
+    assert readout.top_1_percent == pytest.approx(0.01)
+    assert readout.flat
+
+
+def test_one_hot_map_has_one_effective_patch() -> None:
+    readout = concentration(np.eye(1, 50, 3)[0])
+    assert readout.effective == pytest.approx(1)
+    assert readout.top_1_percent == 1
+    assert not readout.flat
+
+
+@pytest.mark.parametrize("values", [[], [0.0, 0.0], [-1.0, 2.0], [np.nan, 1.0]])
+def test_a_map_that_is_none_is_refused(values: list[float]) -> None:
+    with pytest.raises(InputError):
+        concentration(np.array(values))
