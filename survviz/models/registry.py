@@ -1,0 +1,80 @@
+"""Names of models. A model is a file in this package whose class carries `@register`; nothing else is edited."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+import survviz.models
+from survviz.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from survviz.models.base import SurvivalModel
+
+    Model = TypeVar("Model", bound=type[SurvivalModel])
+
+_MODELS: dict[str, type[SurvivalModel]] = {}
+
+
+def register(name: str) -> Callable[[Model], Model]:
+    """Class decorator that makes a model known by a name.
+
+    Raises:
+        ValueError: another class already has this name.
+    """
+
+    def add(model: Model) -> Model:
+        if name in _MODELS and _MODELS[name].__qualname__ != model.__qualname__:
+            raise ValueError(f"two models are called {name!r}")
+        model.name = name
+        _MODELS[name] = model
+        return model
+
+    return add
+
+
+def list_models() -> list[str]:
+    """Names of every registered model, sorted."""
+    for module in pkgutil.iter_modules(survviz.models.__path__, prefix="survviz.models."):
+        importlib.import_module(module.name)
+    return sorted(_MODELS)
+
+
+def model_class(name: str) -> type[SurvivalModel]:
+    """The class behind a name.
+
+    Raises:
+        UnknownNameError: no model has this name.
+    """
+    names = list_models()
+    if name not in _MODELS:
+        raise UnknownNameError("model", name, names)
+    return _MODELS[name]
+
+
+def model_config(name: str) -> type[BaseModel]:
+    """The pydantic class that holds a model's settings."""
+    return model_class(name).Config
+
+
+def create_model(name: str, **config: Any) -> SurvivalModel:
+    """Build a model with fresh weights, drawn from torch's global generator.
+
+    Args:
+        name: as in `list_models()`.
+        config: fields of its `Config`; those not given keep the published sizes.
+
+    Raises:
+        UnknownNameError: no model has this name.
+        InputError: a setting is unknown or out of range.
+    """
+    model = model_class(name)
+    try:
+        return model(model.Config(**config))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}" for e in error.errors())
+        raise InputError(f"Model {name!r} cannot be built from its configuration: {problems}.") from error
