@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from survviz.models.registry import create_model, list_models, model_config, register
+from typing import TYPE_CHECKING
 
-__all__ = ["create_model", "list_models", "model_config", "register"]
+from survviz.models.registry import create_model, list_models, model_class, model_config, register
+
+if TYPE_CHECKING:
+    from survviz.models.base import Model
+
+__all__ = ["Model", "create_model", "list_models", "model_class", "model_config", "register"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Model":
+        from survviz.models.base import Model
+
+        return Model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

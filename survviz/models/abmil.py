@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from survviz.models.base import ModelConfig, SurvivalModel, real_patches
+from survviz.models.base import ModelConfig, Model, real_patches
 from survviz.models.blocks import GatedAttention, masked_softmax
 from survviz.models.registry import register
 from survviz.types import Attention, Inputs, Modality, Output
@@ -26,7 +26,7 @@ class AbmilConfig(ModelConfig):
 
 
 @register("abmil")
-class Abmil(SurvivalModel):
+class Abmil(Model):
     """Linear and ReLU, gated attention over patches, one hidden layer, a discrete-hazard head.
 
     Differs from the survival comparisons only in that padding is masked. A case without patches has a zero embedding

@@ -20,7 +20,7 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SurvivalModel(nn.Module):
+class Model(nn.Module):
     """Base of every model.
 
     Attributes:

@@ -13,21 +13,21 @@ import survviz.models
 from survviz.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from survviz.models.base import SurvivalModel
+    from survviz.models.base import Model
 
-    Model = TypeVar("Model", bound=type[SurvivalModel])
+    ModelClass = TypeVar("ModelClass", bound=type[Model])
 
-_MODELS: dict[str, type[SurvivalModel]] = {}
+_MODELS: dict[str, type[Model]] = {}
 
 
-def register(name: str) -> Callable[[Model], Model]:
+def register(name: str) -> Callable[[ModelClass], ModelClass]:
     """Class decorator that makes a model known by a name.
 
     Raises:
         ValueError: another class already has this name.
     """
 
-    def add(model: Model) -> Model:
+    def add(model: ModelClass) -> ModelClass:
         if name in _MODELS and _MODELS[name].__qualname__ != model.__qualname__:
             raise ValueError(f"two models are called {name!r}")
         model.name = name
@@ -44,7 +44,7 @@ def list_models() -> list[str]:
     return sorted(_MODELS)
 
 
-def model_class(name: str) -> type[SurvivalModel]:
+def model_class(name: str) -> type[Model]:
     """The class behind a name.
 
     Raises:
@@ -61,7 +61,7 @@ def model_config(name: str) -> type[BaseModel]:
     return model_class(name).Config
 
 
-def create_model(name: str, **config: Any) -> SurvivalModel:
+def create_model(name: str, **config: Any) -> Model:
     """Build a model with fresh weights, drawn from torch's global generator.
 
     Args:

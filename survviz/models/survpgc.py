@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from survviz.models.base import ModelConfig, SurvivalModel, check_width, present_mask, real_patches
+from survviz.models.base import ModelConfig, Model, check_width, present_mask, real_patches
 from survviz.models.blocks import PartialCrossAttention, ProgrammeTokens, feed_forward, head, masked_mean
 from survviz.models.registry import register
 from survviz.types import MODALITIES, Attention, Inputs, Modality, Output
@@ -66,7 +66,7 @@ class SurvPGCConfig(ModelConfig):
 
 
 @register("survpgc")
-class SurvPGC(SurvivalModel):
+class SurvPGC(Model):
     """Two partial cross-attentions over one bag, a shared feed-forward, four named means, one discrete-hazard head.
 
     As published: plain linear projections to 256, one head of 128, pre-LayerNorm and bias-free QKV per path, one

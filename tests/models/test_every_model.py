@@ -10,7 +10,7 @@ import torch
 
 from survviz.errors import InputError, UnknownNameError
 from survviz.models import create_model, list_models, model_config
-from survviz.models.base import SurvivalModel
+from survviz.models.base import Model
 from survviz.types import Inputs, Modality
 
 SMALL: dict[str, Any] = {
@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small_model(name: str, seed: int = 0, **extra: Any) -> SurvivalModel:
+def small_model(name: str, seed: int = 0, **extra: Any) -> Model:
     torch.manual_seed(seed)
     fields = model_config(name).model_fields
     config = {key: value for key, value in (SMALL | extra).items() if key in fields}
@@ -67,18 +67,18 @@ def without(inputs: Inputs, *modalities: Modality, row: int | None = None) -> In
     return replace(inputs, present=present)
 
 
-def gradients(model: SurvivalModel, inputs: Inputs) -> list[torch.Tensor]:
+def gradients(model: Model, inputs: Inputs) -> list[torch.Tensor]:
     output = model(inputs)
     (output.logits.square().sum() + output.risk.sum()).backward()
     return [p.grad for p in model.parameters() if p.grad is not None]
 
 
 @pytest.fixture(params=list_models())
-def model(request: pytest.FixtureRequest) -> SurvivalModel:
+def model(request: pytest.FixtureRequest) -> Model:
     return small_model(request.param)
 
 
-def test_padded_batch_equals_single_cases(model: SurvivalModel) -> None:
+def test_padded_batch_equals_single_cases(model: Model) -> None:
     inputs = batch()
     together = model(inputs, attention=True)
     for row in range(3):
@@ -92,14 +92,14 @@ def test_padded_batch_equals_single_cases(model: SurvivalModel) -> None:
             torch.testing.assert_close(cut, value.logits, atol=1e-5, rtol=1e-5)
 
 
-def test_padding_has_no_influence(model: SurvivalModel) -> None:
+def test_padding_has_no_influence(model: Model) -> None:
     inputs = batch()
     noise = torch.randn(inputs.patches.shape) * 1e3
     dirty = replace(inputs, patches=torch.where(inputs.patch_mask.unsqueeze(-1), inputs.patches, noise))
     torch.testing.assert_close(model(dirty).logits, model(inputs).logits, atol=1e-5, rtol=1e-5)
 
 
-def test_patch_order_changes_nothing(model: SurvivalModel) -> None:
+def test_patch_order_changes_nothing(model: Model) -> None:
     inputs = batch((9,))
     order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
     shuffled = replace(inputs, patches=inputs.patches[:, order], patch_mask=inputs.patch_mask[:, order])
@@ -107,7 +107,7 @@ def test_patch_order_changes_nothing(model: SurvivalModel) -> None:
 
 
 @pytest.mark.parametrize("missing", ["pathology", "clinical", "genomic"])
-def test_missing_modality_gives_zero_embeddings_and_finite_gradients(model: SurvivalModel, missing: Modality) -> None:
+def test_missing_modality_gives_zero_embeddings_and_finite_gradients(model: Model, missing: Modality) -> None:
     inputs = without(batch(), missing, row=1)
     output = model(inputs)
     assert output.logits.isfinite().all()
@@ -116,7 +116,7 @@ def test_missing_modality_gives_zero_embeddings_and_finite_gradients(model: Surv
     assert all(gradient.isfinite().all() for gradient in gradients(model, inputs))
 
 
-def test_values_of_a_missing_modality_are_not_read(model: SurvivalModel) -> None:
+def test_values_of_a_missing_modality_are_not_read(model: Model) -> None:
     inputs = without(batch(), "pathology", "genomic", row=0)
     other = batch(seed=5)
     patches, tokens = inputs.patches.clone(), inputs.tokens["genomic"].clone()
@@ -125,23 +125,23 @@ def test_values_of_a_missing_modality_are_not_read(model: SurvivalModel) -> None
     torch.testing.assert_close(model(changed).logits, model(inputs).logits)
 
 
-def test_gradients_are_finite_without_any_modality(model: SurvivalModel) -> None:
+def test_gradients_are_finite_without_any_modality(model: Model) -> None:
     inputs = without(batch(), "pathology", "clinical", "genomic")
     assert model(inputs).logits.isfinite().all()
     assert all(gradient.isfinite().all() for gradient in gradients(model, inputs))
 
 
-def test_gradients_are_finite_with_one_patch(model: SurvivalModel) -> None:
+def test_gradients_are_finite_with_one_patch(model: Model) -> None:
     assert all(gradient.isfinite().all() for gradient in gradients(model, batch((1,))))
 
 
-def test_an_empty_bag_is_a_missing_slide(model: SurvivalModel) -> None:
+def test_an_empty_bag_is_a_missing_slide(model: Model) -> None:
     inputs = batch((4,))
     empty = replace(inputs, patches=inputs.patches[:, :0], patch_mask=inputs.patch_mask[:, :0])
     torch.testing.assert_close(model(empty).logits, model(without(inputs, "pathology")).logits)
 
 
-def test_attention_is_kept_only_when_asked_for(model: SurvivalModel) -> None:
+def test_attention_is_kept_only_when_asked_for(model: Model) -> None:
     assert model(batch()).attention is None
     kept = model(batch(), attention=True).attention
     assert set(kept) == set(model.directions)
@@ -151,7 +151,7 @@ def test_attention_is_kept_only_when_asked_for(model: SurvivalModel) -> None:
             assert size == (9 if group == "pathology" else len(model.token_names[group]))
 
 
-def test_a_wrong_feature_width_is_said_in_words(model: SurvivalModel) -> None:
+def test_a_wrong_feature_width_is_said_in_words(model: Model) -> None:
     inputs = replace(batch(), patches=torch.zeros(3, 9, 8))
     with pytest.raises(InputError, match="built for 7 features per patch, but the input has 8"):
         model(inputs)
