@@ -1,0 +1,75 @@
+"""Patch encoders by name: an embedded descriptor that needs nothing, and foundation models that a user has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survviz.errors import InputError, UnknownNameError
+
+DEFAULT_ENCODER = "he-descriptor"
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns patches into numbers; frozen, and the same for a patch whatever else is in the batch.
+
+    Attributes:
+        name: as in the registry.
+        revision: what pins its code or its weights.
+        dim: D.
+        patch_px: side of the patches it expects.
+        mpp: um per pixel it expects.
+        feature_names: what each number means, where that can be said.
+    """
+
+    name: str
+    revision: str
+    dim: int
+    patch_px: int
+    mpp: float
+    feature_names: tuple[str, ...] | None
+
+    def encode(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, H, W, 3) RGB to (B, D)."""
+        ...
+
+
+Factory = Callable[[str | Path | None, str], Encoder]
+
+
+def create_descriptor(weights: str | Path | None, device: str) -> Encoder:
+    """The embedded default; it runs on the CPU whatever device is asked for."""
+    from survviz.wsi.encoders.he_descriptor import HEDescriptor
+
+    if weights is not None:
+        raise InputError(f"Encoder {DEFAULT_ENCODER!r} has no weights, but {str(weights)!r} was given; leave it out.")
+    return HEDescriptor()
+
+
+FACTORIES: dict[str, Factory] = {DEFAULT_ENCODER: create_descriptor}
+
+
+def list_encoders() -> list[str]:
+    """Names that `create_encoder` takes, the embedded default first."""
+    return list(FACTORIES)
+
+
+def create_encoder(name: str = DEFAULT_ENCODER, *, weights: str | Path | None = None, device: str = "cpu") -> Encoder:
+    """Make an encoder.
+
+    Args:
+        weights: for foundation models a local folder or file, or "hub:ORG/NAME"; the network is used only for the latter.
+        device: "cpu", "cuda", "cuda:1"; the embedded descriptor always uses the CPU.
+
+    Raises:
+        UnknownNameError: no encoder has this name.
+        InputError: weights are missing, not wanted, or do not fit the model.
+    """
+    if name not in FACTORIES:
+        raise UnknownNameError("encoder", name, FACTORIES)
+    return FACTORIES[name](weights, device)
