@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from survviz.models.base import ModelConfig, Model, real_patches
+from survviz.models.base import Model, ModelConfig, real_patches
 from survviz.models.blocks import GatedAttention, masked_softmax
 from survviz.models.registry import register
 from survviz.types import Attention, Inputs, Modality, Output

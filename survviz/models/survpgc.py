@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from survviz.models.base import ModelConfig, Model, check_width, present_mask, real_patches
+from survviz.models.base import Model, ModelConfig, check_width, present_mask, real_patches
 from survviz.models.blocks import PartialCrossAttention, ProgrammeTokens, feed_forward, head, masked_mean
 from survviz.models.registry import register
 from survviz.types import MODALITIES, Attention, Inputs, Modality, Output
