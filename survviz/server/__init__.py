@@ -1,0 +1,38 @@
+"""Starlette routes beside the Streamlit pages: deep-zoom tiles, scalar maps, uploads; each file bound to its owner."""
+
+from survviz.server.auth import owner_of_cookies
+from survviz.server.folders import slide_folders, upload_folder
+from survviz.server.lifespan import lifespan
+from survviz.server.middleware import middleware
+from survviz.server.register import (
+    MapView,
+    SlideView,
+    patch_image,
+    patch_path,
+    register_map,
+    register_maps,
+    register_slide,
+    slide_without_file,
+)
+from survviz.server.routes import routes
+from survviz.server.uploads import delete_upload, list_uploads, uploaded_file
+
+__all__ = [
+    "MapView",
+    "SlideView",
+    "delete_upload",
+    "lifespan",
+    "list_uploads",
+    "middleware",
+    "owner_of_cookies",
+    "patch_image",
+    "patch_path",
+    "register_map",
+    "register_maps",
+    "register_slide",
+    "routes",
+    "slide_folders",
+    "slide_without_file",
+    "upload_folder",
+    "uploaded_file",
+]

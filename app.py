@@ -1,0 +1,14 @@
+"""Launcher: `streamlit run app.py` serves pages, tiles, maps and uploads from one process and port."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from survviz.server import lifespan, middleware, routes
+
+app = st.App(
+    Path(__file__).parent / "pages" / "navigation.py",
+    routes=routes(st.get_option("server.baseUrlPath")),
+    middleware=middleware(),
+    lifespan=lifespan,
+)

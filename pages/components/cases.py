@@ -1,0 +1,183 @@
+"""Where cases come from: the bundled sample cohort, and cases that a person put together and that this browser owns."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from survviz.errors import InputError
+from survviz.server import upload_folder
+from survviz.server.folders import SAMPLE_DATA
+from survviz.types import Case, ClinicalValue, Notice
+from survviz.workspace import workspace
+
+if TYPE_CHECKING:
+    from survviz.data.cohort import Cohort
+
+SAMPLE, LOADED = "sample", "loaded"
+
+
+class CaseError(InputError):
+    """The case that an address or a session names cannot be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideFile:
+    """A slide of a case; `mpp` is what a person gave, None where the file declares it."""
+
+    path: str
+    mpp: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A case and the files that pages need beside it.
+
+    Attributes:
+        key: names the case in the address bar: "sample:ID" or "loaded:ID".
+        stamp: changes when the case is put together anew.
+        slides: slide id -> its file, where there is one.
+        notices: what was noticed while it was put together.
+    """
+
+    key: str
+    stamp: str
+    case: Case
+    slides: Mapping[str, SlideFile] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The files from which a loaded case is built; kept on disk, so that a reload loses nothing.
+
+    Attributes:
+        slides: slide id -> its file.
+        features: patch features, one h5 per slide.
+        rna: expression table.
+        clinical: field -> value.
+    """
+
+    case_id: str
+    slides: Mapping[str, SlideFile]
+    features: tuple[str, ...] = ()
+    rna: str | None = None
+    clinical: Mapping[str, ClinicalValue] | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """From JSON."""
+        values = json.loads(path.read_text())
+        return cls(
+            values["case_id"],
+            {name: SlideFile(**slide) for name, slide in values["slides"].items()},
+            tuple(values["features"]),
+            values["rna"],
+            values["clinical"],
+            tuple(Notice(**notice) for notice in values["notices"]),
+        )
+
+
+@st.cache_resource(show_spinner="Opening the sample cohort …")
+def sample_cohort() -> Cohort:
+    """The cohort bundled with the app.
+
+    Raises:
+        InputError: it is not there.
+    """
+    from survviz.data.cohort import load_cohort
+
+    return load_cohort(SAMPLE_DATA)
+
+
+@st.cache_data(show_spinner=False)
+def sample_cases() -> tuple[str, ...]:
+    """Sample cases whose slides are bundled, those that no model trained on first."""
+    cohort = sample_cohort()
+    complete = cohort.slides.groupby("case_id")["path"].apply(lambda paths: all(Path(path).is_file() for path in paths))
+    names = [name for name, there in complete.items() if there and name in set(cohort.case_ids)]
+    return tuple(sorted(names, key=lambda name: (name not in cohort.holdout, name)))
+
+
+def demo_key() -> str:
+    """Key of the demo case.
+
+    Raises:
+        InputError: no sample slide is bundled.
+    """
+    if not sample_cases():
+        raise InputError(f"No sample case with its slide was found in {SAMPLE_DATA}. Make one with `survviz sample`.")
+    return f"{SAMPLE}:{sample_cases()[0]}"
+
+
+def _recipes(owner: str) -> Path:
+    return workspace("cases", upload_folder(owner).name)
+
+
+def save_recipe(recipe: Recipe, owner: str) -> str:
+    """Keep a case for its owner; returns its key."""
+    slug = re.sub(r"[^\w-]+", "-", recipe.case_id).strip("-")[:40] or "case"
+    name = f"{slug}-{secrets.token_hex(3)}"
+    target = _recipes(owner) / f"{name}.json"
+    fresh = target.with_suffix(".tmp")
+    fresh.write_text(json.dumps(asdict(recipe), indent=1))
+    fresh.replace(target)
+    return f"{LOADED}:{name}"
+
+
+def loaded_cases(owner: str) -> list[str]:
+    """Keys of the cases that this browser put together, newest first."""
+    files = sorted(_recipes(owner).glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [f"{LOADED}:{path.stem}" for path in files]
+
+
+def open_case(key: str, owner: str) -> OpenCase:
+    """The case that a key names.
+
+    Raises:
+        CaseError: there is none for this browser.
+        InputError: one of its files cannot be read any more.
+    """
+    kind, _, name = key.partition(":")
+    if kind == SAMPLE:
+        return _open_sample(name)
+    path = _recipes(owner) / f"{name}.json"
+    if kind != LOADED or not re.fullmatch(r"[\w-]+", name) or not path.is_file():
+        raise CaseError(
+            f"Case {key!r} was not found for this browser. Cases belong to the browser that loaded them; load it again, "
+            "or open the demo case."
+        )
+    return _open_loaded(key, str(path), path.stat().st_mtime)
+
+
+@st.cache_resource(show_spinner="Opening the case …", max_entries=8)
+def _open_sample(name: str) -> OpenCase:
+    cohort = sample_cohort()
+    if name not in set(cohort.case_ids):
+        raise CaseError(f"The sample cohort holds no case {name!r}. Cases with slides: {', '.join(sample_cases())}.")
+    rows = cohort.slides[cohort.slides["case_id"] == name]
+    slides = {
+        row.slide_id: SlideFile(str(row.path))
+        for row in rows.itertuples()
+        if row.path and Path(str(row.path)).is_file()
+    }
+    return OpenCase(f"{SAMPLE}:{name}", "bundled", cohort.case(name), slides)
+
+
+@st.cache_resource(show_spinner="Opening the case …", max_entries=8)
+def _open_loaded(key: str, path: str, stamp: float) -> OpenCase:
+    from survviz.pipeline import case_from_files
+
+    recipe = Recipe.read(Path(path))
+    case, notices = case_from_files(
+        case_id=recipe.case_id, features=list(recipe.features), clinical=recipe.clinical, rna=recipe.rna
+    )
+    return OpenCase(key, str(stamp), case, recipe.slides, (*recipe.notices, *notices))

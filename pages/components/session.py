@@ -1,0 +1,149 @@
+"""Which case and which checkpoint are open: kept in the session, mirrored in the address bar, loaded once per process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components.cases import CaseError, OpenCase, demo_key, open_case
+from pages.components.owner import current_owner
+from survviz.errors import SurvvizError
+from survviz.types import PatchScores, Prediction
+
+if TYPE_CHECKING:
+    from survviz.pipeline.predictor import Predictor
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINTS_VARIABLE = "SURVVIZ_CHECKPOINTS"
+PREFERRED = "demo-survpgc"
+
+
+def checkpoint_folders() -> dict[str, Path]:
+    """Name -> folder: those shipped with the app, and those in the folders of `$SURVVIZ_CHECKPOINTS`."""
+    more = [Path(part) for part in os.environ.get(CHECKPOINTS_VARIABLE, "").split(os.pathsep) if part]
+    found = {
+        path.parent.name: path.parent for root in (*more, ROOT / "checkpoints") for path in root.glob("*/config.json")
+    }
+    return dict(sorted(found.items(), key=lambda item: (item[0] != PREFERRED, item[0])))
+
+
+def checkpoint_name() -> str | None:
+    """Name of the chosen checkpoint; None when there is none."""
+    names = list(checkpoint_folders())
+    chosen = st.session_state.get("model")
+    return chosen if chosen in names else next(iter(names), None)
+
+
+def current_key() -> str | None:
+    """Key of the open case: what the session says, else what the address bar says."""
+    return st.session_state.get("case_key") or st.query_params.get("case")
+
+
+def choose(key: str) -> None:
+    """Open a case from now on, on every page."""
+    if st.session_state.get("case_key") != key:
+        st.session_state.pop("patch", None)
+    st.session_state["case_key"] = key
+
+
+def close_case() -> None:
+    """Back to no case."""
+    st.session_state.pop("case_key", None)
+    st.query_params.pop("case", None)
+
+
+def choose_demo() -> None:
+    """Open the bundled demo case."""
+    choose(demo_key())
+
+
+def current_case() -> OpenCase | None:
+    """The open case, or None.
+
+    Raises:
+        SurvvizError: it cannot be read any more.
+    """
+    key = current_key()
+    if key is None:
+        return None
+    try:
+        return open_case(key, current_owner())
+    except CaseError:
+        close_case()
+        raise
+
+
+def _release(predictor: Predictor) -> None:
+    import torch
+
+    del predictor
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@st.cache_resource(show_spinner="Loading the models …", max_entries=2, on_release=_release)
+def _load(folder: str, stamp: float) -> Predictor:
+    from survviz.pipeline import Predictor
+
+    return Predictor.load(folder)
+
+
+def checkpoint_stamp(folder: Path) -> float:
+    """Changes when a checkpoint is written again."""
+    return max(path.stat().st_mtime for path in folder.iterdir())
+
+
+def predictor() -> Predictor:
+    """The chosen checkpoint, loaded once per process.
+
+    Raises:
+        SurvvizError: there is none, or it does not verify.
+    """
+    folders, name = checkpoint_folders(), checkpoint_name()
+    if name is None:
+        raise SurvvizError(
+            f"No checkpoint was found in {ROOT / 'checkpoints'}. Train one with `survviz train`, or set "
+            f"{CHECKPOINTS_VARIABLE} to the folder that holds yours."
+        )
+    return _load(str(folders[name]), checkpoint_stamp(folders[name]))
+
+
+@st.cache_resource(show_spinner="Looking for a GPU …")
+def device_name() -> str:
+    """What the models run on, in words. The first call imports torch, so pages ask last."""
+    import torch
+
+    from survviz.pipeline.device import choose_device
+
+    device = choose_device("auto")
+    return f"GPU {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "Runs on the CPU (no GPU found)"
+
+
+@st.cache_data(show_spinner="Estimating risk and survival …", max_entries=64)
+def _predict(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...], allow_unlike: bool) -> Prediction:
+    return _predictor.predict(_case.case, allow_unlike=allow_unlike)
+
+
+@st.cache_resource(show_spinner="Reading the attention of the models …", max_entries=8)
+def _maps(
+    _predictor: Predictor, _case: OpenCase, key: tuple[object, ...], query: str
+) -> dict[str, tuple[PatchScores, ...]]:
+    return _predictor.explain_tokens(_case.case, query=query)
+
+
+def _cache_key(case: OpenCase) -> tuple[object, ...]:
+    name = checkpoint_name()
+    return (case.key, case.stamp, name, checkpoint_stamp(checkpoint_folders()[name]) if name else 0.0)
+
+
+def prediction_of(case: OpenCase, *, allow_unlike: bool = False) -> Prediction:
+    """What the chosen checkpoint says about a case; computed once."""
+    return _predict(predictor(), case, _cache_key(case), allow_unlike)
+
+
+def maps_of(case: OpenCase, query: str) -> dict[str, tuple[PatchScores, ...]]:
+    """Every token's map (one per slide) of one direction; computed once."""
+    return _maps(predictor(), case, _cache_key(case), query)

@@ -1,0 +1,44 @@
+"""What the server process does at start and end."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from survviz.server import store
+from survviz.server.slides import slide_cache
+
+SWITCH_INTERVAL = 0.001
+
+
+def disable_nagle() -> int:
+    """Set TCP_NODELAY on every listening socket; accepted ones inherit it. Returns how many were set.
+
+    Streamlit binds its socket with protocol 0, for which asyncio skips this; each small answer then waits about 45 ms
+    for the delayed acknowledgement of the one before.
+    """
+    count = 0
+    for found in gc.get_objects():
+        if isinstance(found, socket.socket) and found.type == socket.SOCK_STREAM and found.fileno() != -1:
+            is_inet = found.family in (socket.AF_INET, socket.AF_INET6)
+            if is_inet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                count += 1
+    return count
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
+    """For `st.App(lifespan=...)`."""
+    disable_nagle()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)  # a busy script would otherwise hold tiles up for 5 ms a turn
+    store.forget_old()
+    yield {}
+    sys.setswitchinterval(before)
+    slide_cache().close()
+    store.close()

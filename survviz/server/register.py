@@ -1,0 +1,195 @@
+"""What pages call: let an owner see a slide or a map, and get the description that the viewer takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survviz.errors import InputError
+from survviz.server import store
+from survviz.server.auth import token_for
+from survviz.server.folders import allowed_path
+from survviz.server.maps import encode_layout, encode_values
+from survviz.server.slides import TILE_SIZE, slide_cache
+from survviz.server.store import Grant
+from survviz.types import Bag, PatchScores
+
+LARGEST_PATCH = 8192
+
+
+class SlideView(TypedDict):
+    """A slide as the viewer takes it; `token` is None when there is no file, and `reason` says why."""
+
+    token: str | None
+    slide_id: str
+    width: int
+    height: int
+    tile_size: int
+    mpp: float | None
+    mpp_source: Literal["file", "person"] | None
+    reason: str
+
+
+class MapView(TypedDict):
+    """A map as the viewer takes it; `id` is "query:key:token"."""
+
+    id: str
+    label: str
+    token: str
+    layout: str
+    patch: int
+    n: int
+    n_case: int
+    kind: str
+    semantics: str
+
+
+def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, label: str | None = None) -> SlideView:
+    """Let an owner see a slide.
+
+    Args:
+        mpp: what a person gave; only for a file that declares none.
+        label: shown instead of the file name, for example a pseudonym.
+
+    Raises:
+        InputError: the file lies outside the owner's folders.
+        SlideError: the file is no slide, or damaged.
+    """
+    found = allowed_path(owner, path)
+    stat = found.stat()
+    width, height, declared = _measure(str(found), stat.st_mtime_ns, stat.st_size)
+    view_mpp = declared or mpp
+    subject = f"{found}\0{stat.st_mtime_ns}\0{stat.st_size}\0{view_mpp}"
+    token = token_for(owner, "slide", subject)
+    payload = {"path": str(found), "mpp": None if declared else mpp}
+    store.put([Grant(token, owner, "slide", payload)])
+    source: Literal["file", "person"] | None = "file" if declared else "person" if mpp else None
+    return SlideView(
+        token=token,
+        slide_id=label or found.stem,
+        width=width,
+        height=height,
+        tile_size=TILE_SIZE,
+        mpp=view_mpp,
+        mpp_source=source,
+        reason="",
+    )
+
+
+@lru_cache(maxsize=256)
+def _measure(path: str, mtime_ns: int, size: int) -> tuple[int, int, float | None]:
+    """Width, height and declared mpp, read in a child process the first time that a file is met."""
+    from survviz.wsi.slide import read_slide_info
+
+    info = read_slide_info(path)
+    return info.dimensions[0], info.dimensions[1], info.declared_mpp
+
+
+def slide_without_file(bag: Bag, reason: str = "Slide file not available: showing the patch grid.") -> SlideView:
+    """A neutral canvas of the slide's extent, for patch features that came without their slide."""
+    width, height = bag.slide_size or (0, 0)
+    if len(bag.coords):
+        right, bottom = bag.coords.max(axis=0) + bag.patch_size_level0
+        width, height = max(width, int(right)), max(height, int(bottom))
+    return SlideView(
+        token=None,
+        slide_id=bag.slide_id,
+        width=width,
+        height=height,
+        tile_size=TILE_SIZE,
+        mpp=None,
+        mpp_source=bag.mpp_source,
+        reason=reason,
+    )
+
+
+def register_maps(owner: str, scores: Sequence[PatchScores], *, labels: Sequence[str] | None = None) -> list[MapView]:
+    """Let an owner see maps of one slide; the viewer switches between them without asking Python.
+
+    Args:
+        scores: all on the same patches.
+        labels: shown in the viewer's picker; by default "Hypoxia (genomic → pathology)".
+
+    Raises:
+        InputError: the maps are not of the same slide.
+    """
+    if len({s.slide_id for s in scores}) > 1:
+        raise InputError(
+            f"Maps of {len({s.slide_id for s in scores})} slides were given; register one slide at a time."
+        )
+    names = labels or [default_label(s) for s in scores]
+    grants: dict[str, Grant] = {}
+    views = []
+    for score, name in zip(scores, names, strict=True):
+        layout = _grant(owner, "layout", encode_layout(score.coords))
+        values = _grant(owner, "map", encode_values(score))
+        grants |= {layout.token: layout, values.token: values}
+        views.append(
+            MapView(
+                id=f"{score.query}:{score.key}:{score.token}",
+                label=name,
+                token=values.token,
+                layout=layout.token,
+                patch=score.patch_size_level0,
+                n=len(score.coords),
+                n_case=score.n_patches_case,
+                kind=score.kind,
+                semantics=score.semantics,
+            )
+        )
+    store.put(grants.values())
+    return views
+
+
+def register_map(owner: str, scores: PatchScores, *, label: str | None = None) -> MapView:
+    """Let an owner see one map."""
+    return register_maps(owner, [scores], labels=None if label is None else [label])[0]
+
+
+def default_label(scores: PatchScores) -> str:
+    """For example "Hypoxia (genomic → pathology)"."""
+    token = "All tokens" if scores.token == "all" else scores.token
+    return f"{token} ({scores.query} → {scores.key})"
+
+
+def _grant(owner: str, kind: str, data: bytes) -> Grant:
+    return Grant(token_for(owner, kind, hashlib.sha256(data).hexdigest()), owner, kind, {}, data)
+
+
+def patch_path(token: str, x: int, y: int, size: int, px: int = 256) -> str:
+    """Path of a patch image, below the app's base URL; answers only to the slide's owner."""
+    return f"/sv/patch/{token}/{x}_{y}_{size}.jpg?px={px}"
+
+
+def patch_image(owner: str, token: str, x: int, y: int, size: int, px: int = 256) -> NDArray[np.uint8]:
+    """The pixels of a square of a slide, `size` level-0 pixels wide, scaled to (px, px, 3).
+
+    Raises:
+        InputError: the token is not one of this owner's slides, or the square is out of range.
+    """
+    grant = store.get(token, "slide", owner)
+    if grant is None:
+        raise InputError("This slide is not registered for this browser. Load the case again.")
+    return render_patch(grant, x, y, size, px)
+
+
+def render_patch(grant: Grant, x: int, y: int, size: int, px: int) -> NDArray[np.uint8]:
+    """As `patch_image`, from a grant that was already checked."""
+    from PIL import Image
+
+    if not (0 < size <= LARGEST_PATCH and 0 < px <= 1024):
+        raise InputError(
+            f"A patch of {size} px scaled to {px} px was asked; expected at most {LARGEST_PATCH} and 1024."
+        )
+    with slide_cache().borrow(grant.payload["path"], grant.payload["mpp"]) as (slide, _):
+        level = slide.best_level(size / px)
+        downsample = slide.levels[level].downsample
+        side = max(1, round(size / downsample))
+        pixels = slide.read_region(x, y, level, side, side)
+    return np.asarray(Image.fromarray(pixels).resize((px, px), Image.Resampling.LANCZOS))

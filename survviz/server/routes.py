@@ -1,0 +1,120 @@
+"""Routes beside the pages: tiles, patches, maps, uploads, and the viewer's own files. All check the owner."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from survviz.errors import SurvvizError
+from survviz.server import store
+from survviz.server.auth import owner_of_cookies
+from survviz.server.register import render_patch
+from survviz.server.slides import slide_cache
+from survviz.server.store import Grant
+from survviz.server.uploads import receive_upload
+
+WEB = Path(__file__).parent / "web"
+AT_ONCE = 4
+FOREVER = {"cache-control": "private, max-age=86400, immutable"}
+NOT_FOUND = "Not found, or not yours. Reload the page and load the case again."
+PATCH_NAME = re.compile(r"(-?\d{1,9})_(-?\d{1,9})_(\d{1,5})\.jpg")
+
+Answer = Callable[[Request, Grant], Response]
+
+
+class _WebFiles(StaticFiles):
+    """The viewer's scripts; their URL carries a version, so they never change."""
+
+    def file_response(self, *args, **kwargs) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _not_found(reason: str = NOT_FOUND) -> JSONResponse:
+    return JSONResponse({"error": reason}, status_code=404, headers={"cache-control": "no-store"})
+
+
+def _for_owner(kind: str, answer: Answer, limit: asyncio.Semaphore) -> Callable[[Request], Awaitable[Response]]:
+    """Answer only the owner of the token, a few at a time, and not at all when the browser has gone."""
+
+    async def endpoint(request: Request) -> Response:
+        grant = store.get(request.path_params["token"], kind, owner_of_cookies(request.cookies))
+        if grant is None:
+            return _not_found()
+        async with limit:
+            if await request.is_disconnected():
+                return Response(status_code=499)
+            try:
+                return await run_in_threadpool(answer, request, grant)
+            except SurvvizError as error:
+                return _not_found(str(error))
+
+    return endpoint
+
+
+def _tile(request: Request, grant: Grant) -> Response:
+    level, column, row = (request.path_params[name] for name in ("level", "column", "row"))
+    with slide_cache().borrow(grant.payload["path"], grant.payload["mpp"]) as (_, deep_zoom):
+        return Response(deep_zoom.tile_jpeg(level, column, row), media_type="image/jpeg", headers=FOREVER)
+
+
+def _patch(request: Request, grant: Grant) -> Response:
+    match = PATCH_NAME.fullmatch(request.path_params["name"])
+    px = request.query_params.get("px", "256")
+    if match is None or not px.isdecimal():
+        return _not_found()
+    x, y, size = (int(part) for part in match.groups())
+    return _jpeg(Image.fromarray(render_patch(grant, x, y, size, int(px))))
+
+
+def _thumbnail(request: Request, grant: Grant) -> Response:
+    px = request.query_params.get("px", "256")
+    side = min(int(px), 2048) if px.isdecimal() else 256
+    with slide_cache().borrow(grant.payload["path"], grant.payload["mpp"]) as (slide, _):
+        return _jpeg(Image.fromarray(slide.thumbnail(max(side, 16))))
+
+
+def _jpeg(image: Image.Image) -> Response:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return Response(buffer.getvalue(), media_type="image/jpeg", headers=FOREVER)
+
+
+def _binary(request: Request, grant: Grant) -> Response:
+    return Response(grant.data or b"", media_type="application/octet-stream", headers=FOREVER)
+
+
+def routes(base: str = "") -> list[BaseRoute]:
+    """For `st.App(routes=...)`.
+
+    Args:
+        base: Streamlit's `server.baseUrlPath`, under which everything is served.
+    """
+    prefix = f"/{base.strip('/')}/sv" if base.strip("/") else "/sv"
+    limited = partial(_for_owner, limit=asyncio.Semaphore(AT_ONCE))
+    return [
+        Route(prefix + "/tiles/{token}/{level:int}/{column:int}_{row:int}.jpg", limited("slide", _tile)),
+        Route(prefix + "/patch/{token}/{name}", limited("slide", _patch)),
+        Route(prefix + "/thumbnail/{token}.jpg", limited("slide", _thumbnail)),
+        Route(prefix + "/maps/{token}.bin", limited("map", _binary)),
+        Route(prefix + "/layouts/{token}.bin", limited("layout", _binary)),
+        Route(prefix + "/upload/{upload}", receive_upload, methods=["PUT"]),
+        Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
+        Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page
+    ]
+
+
+async def _nothing_here(request: Request) -> Response:
+    return _not_found("There is nothing at this address.")

@@ -1,0 +1,98 @@
+"""Open slides, kept open for a while and shared by all requests."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from survviz.errors import MissingMppError
+
+if TYPE_CHECKING:
+    from survviz.wsi.slide import Slide
+    from survviz.wsi.tiles import DeepZoom
+
+TILE_SIZE = 256
+KEEP_OPEN = 12
+
+
+@dataclass(slots=True)
+class _Handle:
+    slide: Slide
+    deep_zoom: DeepZoom
+    users: int = 0
+
+
+@dataclass(slots=True)
+class SlideCache:
+    """The most recently used slides; one that is in use is never closed.
+
+    Args:
+        size: how many slides stay open.
+    """
+
+    size: int = KEEP_OPEN
+    _handles: OrderedDict[tuple[str, float | None, int], _Handle] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def borrow(self, path: str | Path, mpp: float | None) -> Iterator[tuple[Slide, DeepZoom]]:
+        """Lend a slide and its tiles.
+
+        Raises:
+            SlideError: the file is damaged, or gone.
+        """
+        handle = self._acquire(str(path), mpp)
+        try:
+            yield handle.slide, handle.deep_zoom
+        finally:
+            with self._lock:
+                handle.users -= 1
+                self._close_unused()
+
+    def _acquire(self, path: str, mpp: float | None) -> _Handle:
+        stat = Path(path).stat() if Path(path).exists() else None
+        key = (path, mpp, stat.st_mtime_ns if stat else 0)
+        with self._lock:
+            if key not in self._handles:
+                self._handles[key] = _open(path, mpp)
+            self._handles.move_to_end(key)
+            handle = self._handles[key]
+            handle.users += 1
+            return handle
+
+    def _close_unused(self) -> None:
+        for key in list(self._handles):
+            if len(self._handles) <= self.size:
+                return
+            if self._handles[key].users == 0:
+                self._handles.pop(key).slide.close()
+
+    def close(self) -> None:
+        """Close every slide that nobody uses."""
+        with self._lock:
+            for key in [key for key, handle in self._handles.items() if handle.users == 0]:
+                self._handles.pop(key).slide.close()
+
+
+def _open(path: str, mpp: float | None) -> _Handle:
+    from survviz.wsi.slide import open_slide
+    from survviz.wsi.tiles import DeepZoom
+
+    try:
+        slide = open_slide(path, mpp)
+    except MissingMppError:
+        # To look at a slide needs no pixel size; the viewer then shows no length. Nothing is measured with this 1.0.
+        slide = open_slide(path, 1.0)
+    return _Handle(slide, DeepZoom(slide, TILE_SIZE))
+
+
+@lru_cache(maxsize=1)
+def slide_cache() -> SlideCache:
+    """The cache of this process."""
+    return SlideCache()
