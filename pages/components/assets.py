@@ -12,7 +12,8 @@ from survviz.server.routes import WEB
 BOOT = """
 export default function (component) {
   const { root, version } = component.data;
-  const mounted = import(`${root}/web/${version}/MODULE`).then((module) => module.render(component));
+  const url = new URL(`${root}/web/${version}/MODULE`, window.location.href).href;
+  const mounted = import(url).then((module) => module.render(component));
   mounted.catch((error) => {
     component.parentElement.textContent = `The MODULE script could not be loaded (${error}). Reload the page.`;
   });

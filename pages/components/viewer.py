@@ -1,4 +1,4 @@
-"""The slide viewer: deep zoom, and maps that the browser colours. Streamlit hears only clicks and the choice of a map."""
+"""The slide viewer: deep zoom, and maps that the browser colours. Python hears only clicks and the choice of a map."""
 
 from __future__ import annotations
 

@@ -133,7 +133,6 @@ class SlideViewer {
       navigatorPosition: "TOP_RIGHT",
       navigatorWidth: `${Math.max(40, Math.round(slide.width * fit))}px`,
       navigatorHeight: `${Math.max(40, Math.round(slide.height * fit))}px`,
-      navigatorAutoResize: false,
       navigatorAutoFade: false,
       navigatorBackground: "transparent",
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
