@@ -1,0 +1,42 @@
+"""TCGA barcodes: `TCGA-XX-XXXX` names the patient; what follows names the sample."""
+
+from __future__ import annotations
+
+import re
+
+PATTERN = re.compile(r"^(TCGA[-.][A-Z0-9]{2}[-.][A-Z0-9]{4})(?:[-.](\d{2})[A-Z]?)?(?:[-._].*)?$", re.IGNORECASE)
+
+
+def tcga_case(name: str) -> str | None:
+    """The 12-character patient barcode at the start of a name, or None if it is not a TCGA barcode."""
+    match = PATTERN.match(name.strip())
+    return match.group(1).upper().replace(".", "-") if match else None
+
+
+def tcga_sample_type(name: str) -> int | None:
+    """The sample type of a barcode: 1 primary tumour, 6 metastasis, 11 normal tissue; None if it is not given."""
+    match = PATTERN.match(name.strip())
+    return int(match.group(2)) if match and match.group(2) else None
+
+
+def is_normal_sample(name: str) -> bool:
+    """Whether a barcode names normal tissue or blood (sample types 10 to 14)."""
+    return 10 <= (tcga_sample_type(name) or 0) <= 14
+
+
+def case_of(name: str, case_ids: frozenset[str] | set[str]) -> str | None:
+    """The known case that a slide or sample name belongs to.
+
+    The name itself, its TCGA patient barcode, or the longest case id that it starts with, followed by `-`, `_`, `.`
+    or a blank. None if there is no such case.
+    """
+    name = name.strip()
+    if name in case_ids:
+        return name
+    barcode = tcga_case(name)
+    if barcode in case_ids:
+        return barcode
+    for end in range(len(name) - 1, 0, -1):
+        if name[end] in "-_. " and name[:end] in case_ids:
+            return name[:end]
+    return None
