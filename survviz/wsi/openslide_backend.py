@@ -1,0 +1,145 @@
+"""Slides that OpenSlide reads: SVS, NDPI, MRXS, SCN, BIF, DICOM, tiled TIFF."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import openslide
+from numpy.typing import NDArray
+
+from survviz.errors import SlideError
+from survviz.wsi.info import (
+    BLOCK_PX,
+    Level,
+    SlideInfo,
+    block_of,
+    plausible_mpp,
+    size_hint,
+    slide_id_of,
+    whole_downsample,
+)
+
+CACHE_BYTES = 64 * 2**20
+SAFE_PROPERTIES = (
+    "openslide.vendor",
+    "openslide.level-count",
+    "openslide.mpp-x",
+    "openslide.mpp-y",
+    "openslide.objective-power",
+    "openslide.bounds-x",
+    "openslide.bounds-y",
+    "openslide.bounds-width",
+    "openslide.bounds-height",
+    "openslide.icc-size",
+    "aperio.AppMag",
+    "aperio.MPP",
+    "hamamatsu.SourceLens",
+    "tiff.ResolutionUnit",
+)
+
+
+@cache
+def shared_cache() -> openslide.OpenSlideCache:
+    """One tile cache for all handles of this process."""
+    return openslide.OpenSlideCache(CACHE_BYTES)
+
+
+class OpenSlideBackend:
+    """One OpenSlide handle. OpenSlide itself is thread-safe; a handle that met an error is replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._handle = self._open()
+        self._own_downsamples = tuple(self._handle.level_downsamples)
+        self.info = _describe(path, self._handle)
+
+    @staticmethod
+    def accepts(path: Path) -> bool:
+        """Whether OpenSlide knows the format."""
+        try:
+            return openslide.OpenSlide.detect_format(path) is not None
+        except openslide.OpenSlideError:
+            return False
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """See `Backend.read`."""
+        downsample = self._own_downsamples[level]
+        corner = (round(x * downsample), round(y * downsample))
+        try:
+            image = self._handle.read_region(corner, level, (width, height))
+        except openslide.OpenSlideError as error:
+            self._replace_handle()
+            raise SlideError(
+                f"{self._path.name} is damaged: level {level} cannot be decoded near x={corner[0]}, y={corner[1]} "
+                f"({error}). Copy the file again from its source."
+            ) from error
+        rgba = np.asarray(image)
+        rgb = np.ascontiguousarray(rgba[..., :3])
+        alpha = rgba[..., 3:]
+        if alpha.min() == 255:
+            return rgb
+        share = alpha.astype(np.float32) / 255
+        return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8)
+
+    def identity(self) -> str:
+        """See `Backend.identity`: covers the companion files of MRXS and DICOM."""
+        return self._handle.properties.get("openslide.quickhash-1", "")
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._handle.close()
+
+    def _open(self) -> openslide.OpenSlide:
+        try:
+            handle = openslide.OpenSlide(self._path)
+        except (openslide.OpenSlideError, ValueError) as error:
+            raise SlideError(
+                f"{self._path.name} cannot be opened: {error}. The file is damaged or incomplete; copy it again."
+            ) from error
+        handle.set_cache(shared_cache())
+        return handle
+
+    def _replace_handle(self) -> None:
+        """OpenSlide refuses every call after an error, so one bad tile would blank the whole slide."""
+        with self._lock:
+            self._handle = self._open()
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _levels(handle: openslide.OpenSlide) -> tuple[Level, ...]:
+    levels = []
+    for index, (width, height) in enumerate(handle.level_dimensions):
+        native = [
+            _number(handle.properties.get(f"openslide.level[{index}].tile-{side}")) for side in ("width", "height")
+        ]
+        tile = block_of((int(native[0] or BLOCK_PX), int(native[1] or BLOCK_PX)), (width, height))
+        levels.append(Level(width, height, whole_downsample(handle.dimensions, (width, height)), tile))
+    return tuple(levels)
+
+
+def _describe(path: Path, handle: openslide.OpenSlide) -> SlideInfo:
+    properties = handle.properties
+    vendor = properties.get("openslide.vendor", "unknown")
+    mpp, why = plausible_mpp(_number(properties.get("openslide.mpp-x")), _number(properties.get("openslide.mpp-y")))
+    magnification = _number(properties.get("openslide.objective-power"))
+    return SlideInfo(
+        path=path,
+        slide_id=slide_id_of(path),
+        vendor=vendor,
+        dimensions=handle.dimensions,
+        levels=_levels(handle),
+        declared_mpp=mpp,
+        magnification=magnification,
+        properties={key: properties[key] for key in SAFE_PROPERTIES if key in properties},
+        size_hint="" if mpp else " ".join(filter(None, (why, size_hint(handle.dimensions, magnification)))),
+    )

@@ -1,0 +1,96 @@
+"""What runs in the child process of `probe`: `python -m survviz.wsi.probe_child PATH BYTES SECONDS`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from survviz.errors import SlideError
+from survviz.wsi.info import SlideInfo
+
+MAX_SIDE_PX = 2_000_000
+MAX_PIXELS = 10**12
+MAX_LEVELS = 64
+MAX_RATIO = 20_000
+"""Uncompressed size over file size; blank glass compresses a few thousand times."""
+
+SAMPLED_BLOCKS = 24
+
+
+def limit_resources(memory: int, seconds: int) -> None:
+    """Cap address space, processor time and core files, where the platform can."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def check_plausible(info: SlideInfo, stored_bytes: int) -> None:
+    """Refuse what no scanner writes.
+
+    Raises:
+        SlideError: absurd size, number of levels or compression.
+    """
+    width, height = info.dimensions
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and width * height <= MAX_PIXELS):
+        raise SlideError(f"{info.path.name} declares {width} x {height} pixels, which no scanner makes. It is damaged.")
+    if len(info.levels) > MAX_LEVELS:
+        raise SlideError(f"{info.path.name} declares {len(info.levels)} levels, which no scanner makes. It is damaged.")
+    ratio = width * height * info.channels / max(1, stored_bytes)
+    if ratio > MAX_RATIO:
+        raise SlideError(
+            f"{info.path.name} declares {width} x {height} pixels in {stored_bytes:,} bytes, {ratio:,.0f} times less "
+            "than the pixels take. It is damaged, or made to exhaust memory."
+        )
+
+
+def stored_bytes(path: Path) -> int:
+    """Size of the file and of the companion files that its format keeps beside it."""
+    total = path.stat().st_size
+    if path.suffix.lower() == ".mrxs" and path.with_suffix("").is_dir():
+        total += sum(file.stat().st_size for file in path.with_suffix("").iterdir() if file.is_file())
+    elif path.suffix.lower() in (".dcm", ".vms", ".vmu"):
+        total += sum(file.stat().st_size for file in path.parent.iterdir() if file.is_file())
+    return total
+
+
+def describe(path: Path) -> SlideInfo:
+    """Open, check, and decode the smallest level and some blocks of every other one.
+
+    Raises:
+        SlideError: the file is damaged, unknown, or too large.
+    """
+    from survviz.wsi.backend import open_backend
+
+    backend = open_backend(path)
+    check_plausible(backend.info, stored_bytes(path))
+    for index, level in enumerate(backend.info.levels):
+        width, height = level.tile
+        columns, rows = -(-level.width // width), -(-level.height // height)
+        step = max(1, columns * rows // SAMPLED_BLOCKS)
+        for block in range(0, columns * rows, step):
+            x, y = block % columns * width, block // columns * height
+            backend.read(index, x, y, min(width, 4096), min(height, 4096))
+    backend.close()
+    return backend.info
+
+
+def main() -> None:
+    """Write one line of JSON: `{"info": ...}` or `{"error": ...}`."""
+    path, memory, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    limit_resources(memory, seconds)
+    try:
+        answer = {"info": describe(path).to_json()}
+    except SlideError as error:
+        answer = {"error": str(error)}
+    except MemoryError:
+        answer = {"error": f"{path.name} needs more than {memory / 2**30:.0f} GB of memory to open. It is damaged."}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Patches as a stream of batches: best level, every native block decoded once, memory flat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survviz.wsi.grid import PatchGrid
+from survviz.wsi.resample import resample
+from survviz.wsi.slide import Slide
+
+
+def iter_patches(slide: Slide, grid: PatchGrid, *, batch_size: int = 64) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Yield (rows of `grid.coords`, (b, P, P, 3) pixels) in order.
+
+    Raises:
+        SlideError: a block of the slide cannot be decoded.
+    """
+    source = BlockSource(slide, grid)
+    for start in range(0, len(grid), batch_size):
+        stop = min(start + batch_size, len(grid))
+        patches = np.empty((stop - start, grid.patch_px, grid.patch_px, 3), np.uint8)
+        for index in range(start, stop):
+            patches[index - start] = source.patch(int(grid.coords[index, 0]), int(grid.coords[index, 1]))
+        yield slice(start, stop), patches
+
+
+class BlockSource:
+    """Cuts patches out of native blocks, held from the first row of patches that needs them to the last.
+
+    The grid runs by row, so at most the blocks under one row of patches are held: memory grows with the width of the
+    tissue, never with its height.
+    """
+
+    def __init__(self, slide: Slide, grid: PatchGrid) -> None:
+        self._slide = slide
+        self._side = grid.patch_size_level0
+        self._px = grid.patch_px
+        self._level = slide.best_level(grid.patch_size_level0 / grid.patch_px)
+        level = slide.levels[self._level]
+        self._downsample = level.downsample
+        self._tile = level.tile
+        self._blocks: dict[tuple[int, int], NDArray[np.uint8]] = {}
+        self._row = -1
+
+    def patch(self, x: int, y: int) -> NDArray[np.uint8]:
+        """(P, P, 3) of the patch whose corner is (x, y) in level-0 pixels; call by row, then column."""
+        left, top = x / self._downsample, y / self._downsample
+        side = self._side / self._downsample
+        cut = float(left).is_integer() and float(top).is_integer() and side == self._px
+        margin = 0 if cut else 2 + int(side // self._px)
+        x0, y0 = int(left) - margin, int(top) - margin
+        width = int(np.ceil(left + side)) + margin - x0
+        height = int(np.ceil(top + side)) + margin - y0
+        pixels = self._area(x0, y0, width, height)
+        if cut:
+            return pixels
+        return resample(pixels, (left - x0, top - y0, left - x0 + side, top - y0 + side), self._px, self._px)
+
+    def _area(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """Pixels of the level, assembled from blocks; white outside."""
+        across, down = self._tile
+        out = np.empty((height, width, 3), np.uint8)
+        self._forget_above(y // down)
+        for row in range(y // down, -(-(y + height) // down)):
+            for column in range(x // across, -(-(x + width) // across)):
+                block = self._block(column, row)
+                x0, y0 = max(x, column * across), max(y, row * down)
+                x1, y1 = min(x + width, (column + 1) * across), min(y + height, (row + 1) * down)
+                out[y0 - y : y1 - y, x0 - x : x1 - x] = block[
+                    y0 - row * down : y1 - row * down, x0 - column * across : x1 - column * across
+                ]
+        return out
+
+    def _block(self, column: int, row: int) -> NDArray[np.uint8]:
+        block = self._blocks.get((column, row))
+        if block is None:
+            across, down = self._tile
+            block = self._slide.read_level(self._level, column * across, row * down, across, down)
+            self._blocks[column, row] = block
+        return block
+
+    def _forget_above(self, row: int) -> None:
+        if row > self._row:
+            self._row = row
+            self._blocks = {key: block for key, block in self._blocks.items() if key[1] >= row}

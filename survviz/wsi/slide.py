@@ -1,0 +1,238 @@
+"""A slide file behind one type, whatever opened it; pixel sizes are declared or given, never guessed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survviz.errors import InputError, MissingMppError
+from survviz.units import Mpp, to_mpp
+from survviz.wsi.backend import Backend, open_backend
+from survviz.wsi.info import Level, SlideInfo
+from survviz.wsi.probe import read_slide_info
+from survviz.wsi.resample import Box, crop, resample
+
+__all__ = ["Level", "Slide", "SlideInfo", "open_slide", "read_slide_info"]
+
+HASH_BLOCK = 2**20
+MPP_TOLERANCE = 0.01
+MAX_SOURCE_PX = 8 * 2**20
+"""Larger areas are resampled in parts, so that memory stays flat."""
+
+FLAT_PX = 2048
+"""A pyramid whose smallest level is longer than this has no cheap overview."""
+
+OVERVIEW_SHRINK = 4
+MAX_OVERVIEW_PX = 6_250_000
+CHEAP_OVERVIEW_SOURCE_PX = 100_000_000
+MARGIN_PX = 4
+"""Pixels read around an area, so that neighbouring areas meet without a seam."""
+
+
+class Slide:
+    """An open slide. Thread-safe; use as a context manager or call `close`.
+
+    Attributes:
+        info: description of the file.
+        mpp: um per pixel at level 0.
+        mpp_source: "file" if the file declares it, "person" if somebody gave it.
+    """
+
+    def __init__(self, backend: Backend, mpp: Mpp, mpp_source: Literal["file", "person"]) -> None:
+        self.info = backend.info
+        self.mpp = mpp
+        self.mpp_source: Literal["file", "person"] = mpp_source
+        self._backend = backend
+        self._overview: NDArray[np.uint8] | None = None
+        self._overview_lock = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        """The slide file."""
+        return self.info.path
+
+    @property
+    def slide_id(self) -> str:
+        """File name without suffix."""
+        return self.info.slide_id
+
+    @property
+    def vendor(self) -> str:
+        """Name of the format's maker, as the reader calls it."""
+        return self.info.vendor
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """(width, height) at level 0."""
+        return self.info.dimensions
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """From the full resolution downwards."""
+        return self.info.levels
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """(width, height) of the blocks in which level 0 is best read."""
+        return self.levels[0].tile
+
+    @property
+    def is_flat(self) -> bool:
+        """The smallest level is too large to serve as an overview."""
+        return max(self.levels[-1].width, self.levels[-1].height) > FLAT_PX
+
+    @property
+    def has_cheap_overview(self) -> bool:
+        """Low zooms cost little: there is a small level, or one small enough to be reduced in memory."""
+        last = self.levels[-1]
+        return not self.is_flat or last.width * last.height <= CHEAP_OVERVIEW_SOURCE_PX
+
+    def best_level(self, downsample: float) -> int:
+        """The coarsest level that is at least as fine as `downsample`."""
+        fitting = [i for i, level in enumerate(self.levels) if level.downsample <= downsample * 1.001]
+        return fitting[-1] if fitting else 0
+
+    def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3) at corner (x, y), both in pixels of that level; white outside the slide."""
+        return self._backend.read(level, x, y, width, height)
+
+    def read_region(self, x: int, y: int, level: int, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3) pixels of a level; (x, y) in level-0 pixels; white outside the slide."""
+        downsample = self.levels[level].downsample
+        return self.read_level(level, round(x / downsample), round(y / downsample), width, height)
+
+    def read_area(
+        self, x: float, y: float, width: float, height: float, out_width: int, out_height: int
+    ) -> NDArray[np.uint8]:
+        """Resample a level-0 rectangle to (out_height, out_width, 3), antialiased, from the best level."""
+        downsample = min(width / out_width, height / out_height)
+        if self.is_flat and downsample >= self._overview_factor * 0.999:
+            level = None
+        else:
+            level = self.best_level(downsample)
+        return self._resample(level, (x, y, x + width, y + height), out_width, out_height)
+
+    def thumbnail(self, max_side: int) -> NDArray[np.uint8]:
+        """The whole slide, its longer side at most `max_side` pixels; never enlarged."""
+        width, height = self.dimensions
+        scale = max(1.0, max(width, height) / max_side)
+        return self.read_area(0, 0, width, height, max(1, round(width / scale)), max(1, round(height / scale)))
+
+    def content_hash(self) -> str:
+        """SHA-256 of the file's size and of its first, middle and last megabyte; the same bytes give the same hash."""
+        size = self.path.stat().st_size
+        digest = hashlib.sha256(f"{size}:{self._backend.identity()}".encode())
+        with self.path.open("rb") as file:
+            for start in (0, size // 2, max(0, size - HASH_BLOCK)):
+                file.seek(start)
+                digest.update(file.read(HASH_BLOCK))
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Free the file."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _overview_factor(self) -> float:
+        """Downsample of the overview that stands in for the missing small levels of a flat slide."""
+        last = self.levels[-1]
+        shrink = OVERVIEW_SHRINK
+        while last.width * last.height / shrink**2 > MAX_OVERVIEW_PX:
+            shrink *= 2
+        return last.downsample * shrink
+
+    def _overview_pixels(self) -> NDArray[np.uint8]:
+        """The overview, made once."""
+        with self._overview_lock:
+            if self._overview is None:
+                factor = self._overview_factor
+                width, height = (math.ceil(side / factor) for side in self.dimensions)
+                box = (0.0, 0.0, width * factor, height * factor)
+                self._overview = self._resample(len(self.levels) - 1, box, width, height)
+            return self._overview
+
+    def _resample(self, level: int | None, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
+        """Resample a level-0 box from one level, or from the overview (None)."""
+        factor = self._overview_factor if level is None else self.levels[level].downsample
+        left, top, right, bottom = (edge / factor for edge in box)
+        if (right - left) * (bottom - top) > MAX_SOURCE_PX and max(out_width, out_height) > 1:
+            return self._resample_halves(level, box, out_width, out_height)
+        x, y = math.floor(left) - MARGIN_PX, math.floor(top) - MARGIN_PX
+        width, height = math.ceil(right) + MARGIN_PX - x, math.ceil(bottom) + MARGIN_PX - y
+        pixels = (
+            crop(self._overview_pixels(), x, y, width, height)
+            if level is None
+            else self.read_level(level, x, y, width, height)
+        )
+        return resample(pixels, (left - x, top - y, right - x, bottom - y), out_width, out_height)
+
+    def _resample_halves(self, level: int | None, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
+        left, top, right, bottom = box
+        if out_height >= out_width:
+            first = out_height // 2
+            middle = top + (bottom - top) * first / out_height
+            upper = self._resample(level, (left, top, right, middle), out_width, first)
+            return np.concatenate(
+                [upper, self._resample(level, (left, middle, right, bottom), out_width, out_height - first)]
+            )
+        first = out_width // 2
+        middle = left + (right - left) * first / out_width
+        near = self._resample(level, (left, top, middle, bottom), first, out_height)
+        return np.concatenate(
+            [near, self._resample(level, (middle, top, right, bottom), out_width - first, out_height)], 1
+        )
+
+
+def open_slide(path: Path | str, mpp: float | None = None, *, probe: bool = True) -> Slide:
+    """Open a slide for reading.
+
+    Args:
+        mpp: um per pixel at level 0, for files that declare none.
+        probe: open the file in a child process first (remembered per file), so that a file that crashes a decoder
+            raises here instead. Switch off only for files that survviz itself wrote.
+
+    Raises:
+        SlideError: the file is damaged, of an unknown kind, or too large.
+        MissingMppError: the file declares no pixel size and `mpp` is not given.
+        InputError: `mpp` contradicts what the file declares.
+    """
+    path = Path(path)
+    if probe:
+        read_slide_info(path)
+    backend = open_backend(path)
+    try:
+        size, source = resolve_mpp(backend.info, mpp)
+    except InputError:
+        backend.close()
+        raise
+    return Slide(backend, size, source)
+
+
+def resolve_mpp(info: SlideInfo, mpp: float | None) -> tuple[Mpp, Literal["file", "person"]]:
+    """The pixel size to use and where it comes from; raises as `open_slide` does."""
+    if info.declared_mpp is None:
+        if mpp is None:
+            raise MissingMppError(
+                f"{info.path.name} declares no usable pixel size (um per pixel). {info.size_hint} "
+                "Typical values are 0.25 (40x) and 0.5 (20x); ask whoever scanned it. "
+                "Give it with --mpp on the command line, or in the app under Load case, Pixel size.".replace("  ", " ")
+            )
+        return to_mpp(mpp), "person"
+    if mpp is not None and abs(mpp - info.declared_mpp) > MPP_TOLERANCE * info.declared_mpp:
+        raise InputError(
+            f"{info.path.name} declares {info.declared_mpp:.4g} um/px, but {mpp:.4g} was given. "
+            "Leave the pixel size out to use the one of the file."
+        )
+    return info.declared_mpp, "file"

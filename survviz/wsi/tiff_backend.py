@@ -1,0 +1,216 @@
+"""TIFF slides that OpenSlide refuses, read with tifffile: OME-TIFF, QPTIFF, JPEG 2000 and other tiled TIFF.
+
+Files of several channels (fluorescence) are shown as an additive colour composite.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from survviz.errors import SlideError
+from survviz.wsi import tiff_metadata
+from survviz.wsi.info import Level, SlideInfo, block_of, plausible_mpp, size_hint, slide_id_of, whole_downsample
+from survviz.wsi.segments import MAX_SEGMENT_BYTES, PARSE_ERRORS, Page, Pixels, SegmentReader
+from survviz.wsi.tiff_layout import Layout, layout_of
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings about odd tags help nobody here
+
+WINDOW_SAMPLES = 16
+WINDOW_PERCENTILES = (1.0, 99.7)
+MINISWHITE = 0
+
+
+class TiffBackend:
+    """One TIFF file: its layout is parsed once, its strips and tiles are decoded on demand."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with tifffile.TiffFile(path) as file:
+                self._layout = layout_of(file, path.name)
+                for page in (page for level in self._layout.planes for page in level):
+                    _check_page(page, path.name)
+                self.info, self._colours = _describe(path, file, self._layout)
+        except PARSE_ERRORS as error:
+            raise SlideError(
+                f"{path.name} cannot be read as TIFF: {error}. The file is damaged or incomplete; copy it again."
+            ) from error
+        self._reader = SegmentReader(path)
+
+    @staticmethod
+    def accepts(path: Path) -> bool:
+        """Whether the file starts like a TIFF or BigTIFF."""
+        with path.open("rb") as file:
+            return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        """See `Backend.read`."""
+        full_width, full_height = self._layout.sizes[level]
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + width, full_width), min(y + height, full_height)
+        out = np.full((height, width, 3), 255, np.uint8)
+        if left >= right or top >= bottom:
+            return out
+        area = (left, top, right, bottom)
+        inside = self._rgb(level, area) if self._layout.is_rgb else self._composite(level, area)
+        out[top - y : bottom - y, left - x : right - x] = inside
+        return out
+
+    def identity(self) -> str:
+        """See `Backend.identity`: one file holds everything."""
+        return ""
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._reader.close()
+
+    def _rgb(self, level: int, area: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        left, top, right, bottom = area
+        out = np.full((bottom - top, right - left, 3), 255, np.uint8)
+        page = self._layout.planes[level][0]
+        for sample, x, y, pixels in self._segments(page, area):
+            target, source = _overlap(area, x, y, pixels)
+            if page.keyframe.planarconfig == 2:
+                if sample < 3:
+                    out[target][..., sample] = to_uint8(pixels[source][..., 0])
+            else:
+                out[target] = to_uint8(pixels[source][..., :3])
+        return out
+
+    def _composite(self, level: int, area: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        left, top, right, bottom = area
+        light = np.zeros((bottom - top, right - left, 3), np.float32)
+        for plane, page in enumerate(self._layout.planes[level]):
+            for sample, x, y, pixels in self._segments(page, area):
+                target, source = _overlap(area, x, y, pixels)
+                for offset in range(pixels.shape[-1]):
+                    channel = plane * self._layout.samples + sample + offset
+                    low, high = self._windows[channel]
+                    share = (pixels[source][..., offset].astype(np.float32) - low) / (high - low)
+                    light[target] += np.clip(share, 0, 1)[..., None] * np.float32(self._colours[channel])
+        if self._layout.channels == 1 and int(self._layout.planes[0][0].keyframe.photometric) == MINISWHITE:
+            light = 255 - light
+        return np.clip(light, 0, 255).astype(np.uint8)
+
+    @cached_property
+    def _windows(self) -> tuple[tuple[float, float], ...]:
+        """Darkest and brightest value of each channel, from blocks spread over the smallest level."""
+        values: dict[int, list[Pixels]] = {channel: [] for channel in range(self._layout.channels)}
+        for plane, page in enumerate(self._layout.planes[-1]):
+            planar = page.keyframe.planarconfig == 2
+            per_sample = len(page.dataoffsets) // (self._layout.samples if planar else 1)
+            picks = np.unique(np.linspace(0, per_sample - 1, min(per_sample, WINDOW_SAMPLES)).astype(int))
+            for sample in range(self._layout.samples):
+                channel = plane * self._layout.samples + sample
+                for pick in picks:
+                    pixels = self._reader.read(page, int(pick) + (sample * per_sample if planar else 0))
+                    if pixels is not None:
+                        values[channel].append(pixels[..., 0 if planar else sample].ravel()[::7])
+        return tuple(_window(parts) for parts in values.values())
+
+    def _segments(self, page: Page, area: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, Pixels]]:
+        """(first sample, x, y, pixels) of every stored segment that touches the area."""
+        key = page.keyframe
+        across, down = _segment_size(page)
+        columns, rows = -(-key.imagewidth // across), -(-key.imagelength // down)
+        left, top, right, bottom = area
+        for sample in range(key.samplesperpixel if key.planarconfig == 2 else 1):
+            for row in range(top // down, -(-bottom // down)):
+                for column in range(left // across, -(-right // across)):
+                    pixels = self._reader.read(page, (sample * rows + row) * columns + column)
+                    if pixels is not None:
+                        yield sample, column * across, row * down, pixels
+
+
+def to_uint8(pixels: Pixels) -> NDArray[np.uint8]:
+    """Integers of more bits lose the low ones; floats are taken to span 0 to 1."""
+    if pixels.dtype == np.uint8:
+        return pixels.view(np.uint8)
+    if pixels.dtype.kind == "u":
+        return (pixels >> np.array(8 * (pixels.dtype.itemsize - 1), pixels.dtype)).astype(np.uint8)
+    if pixels.dtype.kind == "i":
+        return np.clip(pixels, 0, 255).astype(np.uint8)
+    return (np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
+
+
+def _overlap(
+    area: tuple[int, int, int, int], x: int, y: int, pixels: Pixels
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a segment at (x, y) falls into an area, and which part of it does."""
+    left, top, right, bottom = area
+    x0, x1 = max(x, left), min(x + pixels.shape[1], right)
+    y0, y1 = max(y, top), min(y + pixels.shape[0], bottom)
+    target = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    return target, (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
+
+
+def _window(parts: list[Pixels]) -> tuple[float, float]:
+    if not parts:
+        return 0.0, 1.0
+    low, high = np.nanpercentile(np.concatenate(parts).astype(np.float64), WINDOW_PERCENTILES)
+    return float(low), float(high if high > low else low + 1)
+
+
+def _segment_size(page: Page) -> tuple[int, int]:
+    """(width, height) of a strip or tile."""
+    key = page.keyframe
+    return (key.tilewidth, key.tilelength) if key.is_tiled else (key.imagewidth, min(key.rowsperstrip, key.imagelength))
+
+
+def _check_page(page: Page, name: str) -> None:
+    across, down = _segment_size(page)
+    if min(across, down) < 1 or page.keyframe.dtype is None:
+        raise SlideError(f"{name} is damaged: it declares image blocks of {across} x {down} pixels.")
+    samples = page.keyframe.samplesperpixel if page.keyframe.planarconfig == 1 else 1
+    size = across * down * samples * page.keyframe.dtype.itemsize
+    if size > MAX_SEGMENT_BYTES:
+        raise SlideError(
+            f"{name} stores its image in blocks of {size // 2**20} MB, too large to read in parts. "
+            "Convert it to a tiled pyramid, for example: vips tiffsave in.tif out.tif --tile --pyramid"
+        )
+
+
+def _describe(
+    path: Path, file: tifffile.TiffFile, layout: Layout
+) -> tuple[SlideInfo, tuple[tiff_metadata.Colour, ...]]:
+    page = layout.planes[0][0].keyframe
+    x, y, colours = None, None, []
+    vendor = "tiff"
+    if file.is_ome and file.ome_metadata:
+        vendor = "ome-tiff"
+        x, y, colours = tiff_metadata.ome_image(file.ome_metadata, layout.series)
+    elif file.is_qpi:
+        vendor = "perkinelmer-qptiff"
+        colours = [tiff_metadata.qpi_colour(_description(plane)) for plane in layout.planes[0]]
+    if not (x and y):
+        x, y = tiff_metadata.resolution_mpp(page)
+    mpp, why = plausible_mpp(x, y)
+    full = layout.sizes[0]
+    blocks = [_segment_size(level[0]) for level in layout.planes]
+    levels = tuple(
+        Level(*size, whole_downsample(full, size), block_of(block, size))
+        for size, block in zip(layout.sizes, blocks, strict=True)
+    )
+    info = SlideInfo(
+        path=path,
+        slide_id=slide_id_of(path),
+        vendor=vendor,
+        dimensions=full,
+        levels=levels,
+        declared_mpp=mpp,
+        properties={"compression": page.compression.name, "channels": str(layout.channels), "dtype": str(page.dtype)},
+        size_hint="" if mpp else " ".join(filter(None, (why, size_hint(full, None)))),
+        is_rgb=layout.is_rgb,
+        channels=layout.channels,
+    )
+    return info, tiff_metadata.with_palette(colours, layout.channels)
+
+
+def _description(page: Page) -> str:
+    return page.description if isinstance(page, tifffile.TiffPage) else ""

@@ -1,0 +1,67 @@
+"""Deep Zoom tiles of any slide, aligned with level-0 pixels at every level."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from survviz.errors import InputError
+from survviz.wsi.slide import Slide
+
+JPEG_QUALITY = 80
+
+
+class DeepZoom:
+    """Tiles without overlap over the whole slide (no cropping to bounds). Thread-safe.
+
+    Pixel (i, j) of level L shows the level-0 square of side 2^(top - L) at (i, j) times that side.
+
+    Attributes:
+        tile_size: side of a tile.
+        dimensions: (width, height) of the slide at level 0.
+        levels: number of levels; level 0 is one pixel, the last one full resolution.
+        level_dimensions: (width, height) of each level.
+        level_tiles: (columns, rows) of each level.
+    """
+
+    def __init__(self, slide: Slide, tile_size: int = 256) -> None:
+        self._slide = slide
+        self.tile_size = tile_size
+        self.dimensions = slide.dimensions
+        width, height = slide.dimensions
+        self.levels = (max(width, height) - 1).bit_length() + 1
+        self.level_dimensions = tuple(
+            (-(-width // 2**shift), -(-height // 2**shift)) for shift in range(self.levels - 1, -1, -1)
+        )
+        self.level_tiles = tuple((-(-w // tile_size), -(-h // tile_size)) for w, h in self.level_dimensions)
+
+    def tile_jpeg(self, level: int, col: int, row: int) -> bytes:
+        """One tile as JPEG; tiles of the last column and row are smaller.
+
+        Raises:
+            InputError: there is no such tile.
+        """
+        if not 0 <= level < self.levels:
+            raise InputError(f"Zoom level {level} was asked for; this slide has 0 to {self.levels - 1}.")
+        columns, rows = self.level_tiles[level]
+        if not (0 <= col < columns and 0 <= row < rows):
+            raise InputError(f"Tile {col}, {row} was asked for; zoom level {level} has {columns} x {rows} tiles.")
+        size, factor = self.tile_size, 2 ** (self.levels - 1 - level)
+        level_width, level_height = self.level_dimensions[level]
+        width, height = min(size, level_width - col * size), min(size, level_height - row * size)
+        pixels = self._slide.read_area(
+            col * size * factor, row * size * factor, width * factor, height * factor, width, height
+        )
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+        return buffer.getvalue()
+
+    def dzi(self) -> str:
+        """The XML description that OpenSeadragon and others read."""
+        width, height = self.dimensions
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            f'<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpeg" Overlap="0" '
+            f'TileSize="{self.tile_size}"><Size Width="{width}" Height="{height}"/></Image>'
+        )

@@ -1,0 +1,190 @@
+"""Tissue on a thumbnail, by optical density and colour: glass, pen marks, shadows, cover-slip edges left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from survviz.errors import NoTissueError
+from survviz.wsi.ink import ink_mask
+from survviz.wsi.slide import Slide
+
+MASK_MPP = 8.0
+"""Resolution at which tissue is sought; finer shows nuclei instead of tissue."""
+
+MIN_SIDE = 512
+GLASS = (245.0, 245.0, 245.0)
+STRONG_DENSITY = (0.10, 0.30)
+WEAK_DENSITY = (0.045, 0.12)
+CLOSING_UM = 40.0
+HOLE_UM2 = 40_000.0
+SPECK_UM2 = 20_000.0
+FLAT_CONTRAST = 0.09
+FLAT_WINDOW_PX = 9
+
+
+@dataclass(frozen=True, slots=True)
+class TissueMask:
+    """Where the tissue is.
+
+    Attributes:
+        mask: (h, w) True = tissue.
+        downsample: level-0 pixels per mask pixel, (across, down).
+        share_tissue: share of the slide that is tissue.
+        share_pen: share of the slide that is covered by pen.
+        dark_background: the slide shines on black, as in fluorescence.
+        thumbnail: (h, w, 3) the image on which the mask was made.
+    """
+
+    mask: NDArray[np.bool_]
+    downsample: tuple[float, float]
+    share_tissue: float
+    share_pen: float
+    dark_background: bool
+    thumbnail: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class TissueOfImage:
+    """Tissue and pen of one image, both (h, w)."""
+
+    tissue: NDArray[np.bool_]
+    pen: NDArray[np.bool_]
+    dark_background: bool
+
+
+def tissue_mask(slide: Slide, max_side: int = 2048) -> TissueMask:
+    """Find tissue on a thumbnail of at most `max_side` pixels.
+
+    Raises:
+        NoTissueError: nothing on the slide looks like tissue.
+    """
+    width, height = slide.dimensions
+    side = min(max_side, max(MIN_SIDE, round(max(width, height) * slide.mpp / MASK_MPP)), max(width, height))
+    thumbnail = slide.thumbnail(side)
+    rows, columns = thumbnail.shape[:2]
+    found = tissue_mask_of_image(thumbnail, mpp=slide.mpp * max(width, height) / side)
+    if not found.tissue.any():
+        raise NoTissueError(
+            f"{slide.slide_id}: no tissue was found ({found.pen.mean():.0%} of the slide is pen, the rest glass). "
+            "Look at the slide; if there is tissue, its stain is too faint for this step."
+        )
+    return TissueMask(
+        mask=found.tissue,
+        downsample=(width / columns, height / rows),
+        share_tissue=float(found.tissue.mean()),
+        share_pen=float(found.pen.mean()),
+        dark_background=found.dark_background,
+        thumbnail=thumbnail,
+    )
+
+
+def tissue_mask_of_image(rgb: NDArray[np.uint8], *, mpp: float = MASK_MPP) -> TissueOfImage:
+    """Tissue and pen marks of an image.
+
+    Args:
+        rgb: (h, w, 3) uint8.
+        mpp: um per pixel of the image; sets the size of holes to fill and specks to drop.
+    """
+    if is_dark_background(rgb):
+        tissue = _clean(_bright(rgb), mpp)
+        return TissueOfImage(tissue, np.zeros(rgb.shape[:2], bool), True)
+    density = optical_density(rgb)
+    pen = ink_mask(density, mpp)
+    stained = _stained(density) & ~pen
+    tissue = _without_flat(_clean(stained, mpp) & ~pen, density)
+    return TissueOfImage(tissue, pen, False)
+
+
+def is_dark_background(rgb: NDArray[np.uint8]) -> bool:
+    """Most of the image is nearly black and hardly any of it is bright: light was emitted, not absorbed."""
+    brightest = rgb.max(axis=-1)
+    return bool(np.median(brightest) < 90 and np.mean(rgb.min(axis=-1) > 200) < 0.05)
+
+
+def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w, 3) natural-log density relative to the image's own glass, lightly smoothed, at least 0."""
+    glass = glass_colour(rgb)
+    density = -np.log((rgb.astype(np.float32) + 1) / (np.asarray(glass, np.float32) + 1))
+    return np.maximum(ndimage.gaussian_filter(density, (0.8, 0.8, 0)), 0)
+
+
+def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """Colour of the empty slide: the bright, nearly grey pixels; a usual white if there are too few."""
+    low, high = rgb.min(axis=-1), rgb.max(axis=-1)
+    empty = rgb[(low >= 205) & (high.astype(np.int16) - low <= 14)]
+    if len(empty) < 0.005 * low.size:
+        return GLASS
+    red, green, blue = np.median(empty, axis=0)
+    return float(red), float(green), float(blue)
+
+
+def _stained(density: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Dense and coloured pixels, and fainter ones that touch them."""
+    strongest = density.max(axis=-1)
+    colour = strongest - density.min(axis=-1)
+    grey = colour < 0.03 + 0.12 * density.mean(axis=-1)
+    signal = np.where(grey, 0, strongest)
+    cut = _otsu(signal)
+    strong = signal > np.clip(cut, *STRONG_DENSITY)
+    weak = signal > np.clip(cut / 2, *WEAK_DENSITY)
+    return ndimage.binary_propagation(ndimage.binary_opening(strong), mask=weak, structure=np.ones((3, 3)))
+
+
+def _bright(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    light = ndimage.gaussian_filter(rgb.max(axis=-1).astype(np.float32), 1)
+    return light > max(12.0, _otsu(light) / 2)
+
+
+def _otsu(values: NDArray[np.floating]) -> float:
+    """Threshold that splits the histogram with the least variance within (Otsu, 1979)."""
+    counts, edges = np.histogram(values, bins=128)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = counts.cumsum()
+    above = below[-1] - below
+    sums = (counts * centres).cumsum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(centres[np.nan_to_num(between).argmax()])
+
+
+def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
+    """Close fat and lumina, fill small holes, drop specks."""
+    radius = int(np.clip(round(CLOSING_UM / mpp), 1, 12))
+    padded = np.pad(mask, radius, mode="edge")
+    closed = ndimage.binary_closing(padded, _disc(radius), border_value=0)[radius:-radius, radius:-radius] | mask
+    filled = closed | _small(~closed, HOLE_UM2 / mpp**2)
+    return filled & ~_small(filled, min(SPECK_UM2 / mpp**2, 0.01 * mask.size))
+
+
+def _small(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
+    """Connected parts of fewer than `area` pixels."""
+    labels, count = ndimage.label(mask)
+    if not count:
+        return np.zeros_like(mask)
+    small = np.bincount(labels.ravel()) < area
+    small[0] = False
+    return small[labels]
+
+
+def _without_flat(mask: NDArray[np.bool_], density: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Drop parts without any texture: coloured glass, film, compression blocks. Real tissue is never even."""
+    green = density[..., 1]
+    mean = ndimage.uniform_filter(green, FLAT_WINDOW_PX)
+    variance = ndimage.uniform_filter(green**2, FLAT_WINDOW_PX) - mean**2
+    flat = np.sqrt(np.maximum(variance, 0)) < FLAT_CONTRAST * mean
+    labels, count = ndimage.label(mask)
+    if not count:
+        return mask
+    size = np.bincount(labels.ravel())
+    even = np.bincount(labels.ravel(), weights=flat.ravel()) > 0.8 * size
+    even[0] = False
+    return mask & ~even[labels]
+
+
+def _disc(radius: int) -> NDArray[np.bool_]:
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    return x**2 + y**2 <= radius**2
