@@ -1,0 +1,83 @@
+"""What jobs can do. A kind is a function of (arguments, progress) that returns a JSON-able result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from survviz.errors import InputError, UnknownNameError
+from survviz.types import Progress
+
+Run: TypeAlias = Callable[[Any, Progress], Mapping[str, Any]]
+
+
+class ExtractArguments(BaseModel):
+    """A slide to encode.
+
+    Attributes:
+        slide: path of the slide file.
+        mpp: um per pixel, where the file declares none.
+        encoder: name of a patch encoder.
+        encoder_weights: local path or hub id, for encoders that need weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slide: str
+    mpp: float | None = None
+    encoder: str = "he-descriptor"
+    encoder_weights: str | None = None
+
+
+def extract(arguments: ExtractArguments, progress: Progress) -> dict[str, Any]:
+    """Encode the patches of a slide into the feature cache.
+
+    Returns:
+        features (path), slide_id, n_patches, notices (level, code, text).
+    """
+    from survviz.wsi.encoders import create_encoder
+    from survviz.wsi.extract import cached_features, extract_cached
+
+    encoder = create_encoder(arguments.encoder, weights=arguments.encoder_weights)
+    bag, notices = extract_cached(Path(arguments.slide), encoder, mpp=arguments.mpp, progress=progress)
+    return {
+        "features": str(cached_features(Path(arguments.slide), encoder, mpp=arguments.mpp)),
+        "slide_id": bag.slide_id,
+        "n_patches": len(bag),
+        "notices": [{"level": n.level, "code": n.code, "text": n.text} for n in notices],
+    }
+
+
+KINDS: dict[str, tuple[type[BaseModel], Run, str]] = {
+    "extract": (ExtractArguments, extract, "Encoding patches"),
+}
+
+
+def find_kind(kind: str) -> tuple[type[BaseModel], Run, str]:
+    """The arguments' model, the function, and its name in words.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind of job", kind, KINDS)
+    return KINDS[kind]
+
+
+def check_arguments(kind: str, arguments: Mapping[str, Any]) -> BaseModel:
+    """The arguments, validated.
+
+    Raises:
+        InputError: one is missing, of a wrong type, or unknown.
+    """
+    model, _, _ = find_kind(kind)
+    try:
+        return model.model_validate(dict(arguments))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InputError(
+            f"The job {kind!r} cannot start: {wrong}. Expected {', '.join(model.model_fields)}."
+        ) from error

@@ -1,0 +1,131 @@
+"""Start, watch and stop jobs. A job outlives the page, and the server, that started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from survviz.jobs.kinds import check_arguments
+from survviz.jobs.processes import alive, end, start_time
+from survviz.jobs.state import JobStatus, cancel_asked, job_folder, new_id, read_state, write_json, write_state
+from survviz.workspace import workspace
+
+GRACE_S = 20.0
+KEEP_DAYS = 14
+
+
+def submit(kind: str, arguments: Mapping[str, Any], *, owner: str = "") -> str:
+    """Start a job in a process of its own.
+
+    Args:
+        owner: whose job it is; `list_jobs(owner)` finds it again after a reload.
+
+    Returns:
+        Its id.
+
+    Raises:
+        InputError: the arguments do not fit the kind.
+        UnknownNameError: there is no such kind.
+    """
+    checked = check_arguments(kind, arguments)
+    _forget_old()
+    job_id = new_id()
+    folder = workspace("jobs", job_id)
+    write_json(folder / "job.json", {"kind": kind, "arguments": checked.model_dump(mode="json")})
+    now = time.time()
+    status = JobStatus(job_id, kind, owner=owner, message="Waiting to start", created=now, updated=now)
+    write_state(folder, status)
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "survviz.jobs.worker", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+        )
+    write_json(folder / "process.json", {"pid": process.pid, "started": start_time(process.pid)})
+    threading.Thread(target=process.wait, name=f"job-{job_id[:8]}", daemon=True).start()  # reaps the worker
+    return job_id
+
+
+def status(job_id: str) -> JobStatus:
+    """How far a job is; one whose worker has vanished is failed, or cancelled if that was asked.
+
+    Raises:
+        InputError: there is no such job.
+    """
+    return _status(job_folder(job_id))
+
+
+def _status(folder: Path) -> JobStatus:
+    current = read_state(folder)
+    if current.finished or _worker_lives(folder, current):
+        return current
+    current = read_state(folder)  # it may have finished between the two looks
+    if current.finished:
+        return current
+    if cancel_asked(folder):
+        final = replace(current, state="cancelled", message="Cancelled", updated=time.time())
+    else:
+        why = (
+            "The job stopped without a word: its process was ended, or the machine ran out of memory or was restarted. "
+            f"Start it again; if it happens again, show the log of job {current.id[:8]} to your administrator."
+        )
+        final = replace(current, state="failed", error=why, updated=time.time())
+    write_state(folder, final)
+    return final
+
+
+def _worker_lives(folder: Path, current: JobStatus) -> bool:
+    process = folder / "process.json"
+    if not process.exists():
+        return time.time() - current.created < GRACE_S
+    content = json.loads(process.read_text())
+    if not alive(content["pid"], content["started"]):
+        return False
+    if cancel_asked(folder) and time.time() - (folder / "cancel").stat().st_mtime > GRACE_S:
+        end(content["pid"], signal.SIGKILL)
+    return True
+
+
+def cancel(job_id: str) -> None:
+    """Ask a job to stop; it does at its next step, and is ended by force if it does not within 20 s.
+
+    Raises:
+        InputError: there is no such job.
+    """
+    (job_folder(job_id) / "cancel").touch(exist_ok=True)
+
+
+def list_jobs(owner: str = "", *, kind: str | None = None) -> list[JobStatus]:
+    """An owner's jobs, newest first."""
+    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    mine = [job for job in found if job.owner == owner and kind in (None, job.kind)]
+    return sorted(mine, key=lambda job: job.created, reverse=True)
+
+
+def log_text(job_id: str) -> str:
+    """What the worker wrote, for an administrator.
+
+    Raises:
+        InputError: there is no such job.
+    """
+    return (job_folder(job_id) / "log.txt").read_text(errors="replace")
+
+
+def _forget_old() -> None:
+    oldest = time.time() - KEEP_DAYS * 86400
+    for state in list(workspace("jobs").glob("*/state.json")):
+        if state.stat().st_mtime < oldest and _status(state.parent).finished:
+            shutil.rmtree(state.parent)
