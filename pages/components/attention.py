@@ -17,7 +17,9 @@ from survviz.types import PatchScores
 
 ALL = "all"
 DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology"}
-NO_PATCHES = InputError("This case has no slide, so there is nothing to look at here. Add a slide on the page Load case.")
+NO_PATCHES = InputError(
+    "This case has no slide, so there is nothing to look at here. Add a slide on the page Load case."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,20 @@ def choose_map(case: OpenCase) -> Choice:
 
 
 def token_words(case: OpenCase, choice: Choice) -> None:
-    """What the token says: its sentence, or its genes."""
-    words = session.token_text(case, choice.query).get(choice.token)
-    if words:
-        st.markdown(f"> {words}")
+    """What the token says: its sentence, or the genes of its programme."""
+    if choice.token == ALL:
+        return
+    preprocess = session.predictor().checkpoint.preprocess(0)
+    if choice.query == "clinical":
+        sentences = dict(
+            zip(preprocess.templates.tokens, preprocess.templates.sentences(case.case.clinical or {}), strict=True)
+        )
+        st.markdown(f"> {sentences[choice.token]}")
+    else:
+        programme = next((one for one in preprocess.programmes if one.name == choice.token), None)
+        if programme is not None:
+            st.markdown(f"> {len(programme.genes)} genes: {', '.join(programme.genes[:8])} …")
+            st.caption(programme.source)
 
 
 def read_outs(maps: Sequence[PatchScores], scores: PatchScores) -> None:

@@ -152,8 +152,8 @@ def open_case(key: str, owner: str) -> OpenCase:
     path = _recipes(owner) / f"{name}.json"
     if kind != LOADED or not re.fullmatch(r"[\w-]+", name) or not path.is_file():
         raise CaseError(
-            f"Case {key!r} was not found for this browser. Cases belong to the browser that loaded them; load it again, "
-            "or open the demo case."
+            f"Case {key!r} was not found for this browser. Cases belong to the browser that loaded them; "
+            "load it again, or open the demo case."
         )
     return _open_loaded(key, str(path), path.stat().st_mtime)
 
@@ -172,12 +172,21 @@ def _open_sample(name: str) -> OpenCase:
     return OpenCase(f"{SAMPLE}:{name}", "bundled", cohort.case(name), slides)
 
 
-@st.cache_resource(show_spinner="Opening the case …", max_entries=8)
-def _open_loaded(key: str, path: str, stamp: float) -> OpenCase:
-    from survviz.pipeline import case_from_files
+def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
+    """The case of a recipe, and what was noticed on the way.
 
-    recipe = Recipe.read(Path(path))
-    case, notices = case_from_files(
+    Raises:
+        InputError: a file cannot be read, or does not hold this case.
+    """
+    from survviz.pipeline.files import case_from_files
+
+    return case_from_files(
         case_id=recipe.case_id, features=list(recipe.features), clinical=recipe.clinical, rna=recipe.rna
     )
+
+
+@st.cache_resource(show_spinner="Opening the case …", max_entries=8)
+def _open_loaded(key: str, path: str, stamp: float) -> OpenCase:
+    recipe = Recipe.read(Path(path))
+    case, notices = build_case(recipe)
     return OpenCase(key, str(stamp), case, recipe.slides, (*recipe.notices, *notices))

@@ -11,7 +11,8 @@ from streamlit.components import v2
 CSS = """
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 10px; }
 button { all: unset; cursor: pointer; border-radius: 6px; overflow: hidden; font: 12px var(--st-font);
-  color: var(--st-text-color); background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); }
+  color: var(--st-text-color); background: var(--st-secondary-background-color);
+  border: 1px solid var(--st-border-color); }
 button:hover, button:focus-visible { outline: 2px solid var(--st-primary-color); }
 img, .none { display: block; width: 100%; aspect-ratio: 1; background: #8883; }
 .none { display: grid; place-items: center; opacity: 0.7; }

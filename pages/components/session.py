@@ -1,4 +1,4 @@
-"""Which case and which checkpoint are open: kept in the session, mirrored in the address bar, loaded once per process."""
+"""Which case and checkpoint are open: kept in the session, mirrored in the address bar, loaded once per process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from pages.components.cases import CaseError, OpenCase, demo_key, open_case
 from pages.components.owner import current_owner
 from survviz.errors import SurvvizError
-from survviz.types import PatchScores, Prediction
+from survviz.types import Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
@@ -86,7 +86,7 @@ def _release(predictor: Predictor) -> None:
 
 @st.cache_resource(show_spinner="Loading the models …", max_entries=2, on_release=_release)
 def _load(folder: str, stamp: float) -> Predictor:
-    from survviz.pipeline import Predictor
+    from survviz.pipeline.predictor import Predictor
 
     return Predictor.load(folder)
 
@@ -147,3 +147,8 @@ def prediction_of(case: OpenCase, *, allow_unlike: bool = False) -> Prediction:
 def maps_of(case: OpenCase, query: str) -> dict[str, tuple[PatchScores, ...]]:
     """Every token's map (one per slide) of one direction; computed once."""
     return _maps(predictor(), case, _cache_key(case), query)
+
+
+def notices_of(case: OpenCase) -> tuple[Notice, ...]:
+    """What a person must know before trusting anything about this case."""
+    return (*case.notices, *predictor().check(case.case))

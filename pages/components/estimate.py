@@ -1,0 +1,92 @@
+"""The words and numbers of the risk page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import notices
+from survviz.errors import SurvvizError
+from survviz.types import MODALITIES, Prediction
+
+if TYPE_CHECKING:
+    from survviz.checkpoint import Checkpoint
+    from survviz.checkpoint.reference import Reference
+    from survviz.evaluation import KaplanMeier
+
+PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+NAMES = {"pathology": "Slide", "clinical": "Clinical record", "genomic": "Gene expression"}
+
+
+def refused(key: str, error: SurvvizError) -> None:
+    """The case is unlike the training cohort: no number, unless a person insists."""
+    notices.problem(error)
+    st.markdown("No estimate is shown, because the model has seen nothing like this case.")
+
+    def insist() -> None:
+        st.session_state["insisted"] = key
+
+    st.button("Show the estimate all the same", icon=":material/warning:", on_click=insist)
+
+
+def risk_numbers(prediction: Prediction) -> None:
+    """Risk, percentile and group, with the chip that says what they are."""
+    st.badge("Model estimate, not a prognosis", icon=":material/info:", color="orange")
+    low, high = prediction.risk_per_fold.min(), prediction.risk_per_fold.max()
+    percentile, risk = st.columns(2)
+    percentile.metric(
+        "Percentile in the training cohort",
+        f"{prediction.percentile:.0f}",
+        help="Share of the training patients with a lower risk, each scored by a model that did not train on them.",
+    )
+    risk.metric("Risk (higher = worse)", f"{prediction.risk:.2f}", help="Minus the sum of S(t) over the time bins.")
+    side = "above" if prediction.group == "high" else "below"
+    spread = f"; models range from {low:.2f} to {high:.2f}" if len(prediction.folds) > 1 else "; one model"
+    st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off fixed in training{spread}.")
+
+
+def horizon_table(prediction: Prediction) -> None:
+    """Survival at 1, 3 and 5 years, with spread, or why it is undefined."""
+    rows = [
+        {
+            "Time": f"{horizon.months / 12:g} year{'s' * (horizon.months != 12)}",
+            "Survival": "–" if horizon.survival is None else f"{horizon.survival:.0%}",
+            "Spread over models": horizon.reason
+            or ("one model" if horizon.spread is None else f"± {100 * horizon.spread:.0f} points"),
+        }
+        for horizon in prediction.horizons
+    ]
+    st.table(pd.DataFrame(rows).set_index("Time"))
+
+
+def modalities(prediction: Prediction) -> None:
+    """What the model saw of this case, and what was missing."""
+    with st.container(horizontal=True, gap="small"):
+        for name in MODALITIES:
+            used = name in prediction.present
+            icon = ":material/check:" if used else ":material/remove:"
+            st.badge(f"{NAMES[name]}{'' if used else ' missing'}", icon=icon, color="blue" if used else "gray")
+
+
+def group_curves(reference: Reference) -> dict[str, KaplanMeier]:
+    """The cohort's curves of the low and the high group."""
+    return {name: reference.curves[name] for name in ("low", "high") if name in reference.curves}
+
+
+def model_facts(checkpoint: Checkpoint, prediction: Prediction) -> None:
+    """On how many patients, events and months of follow-up the model rests, and how well it ranks them."""
+    reference, metrics = checkpoint.reference, checkpoint.reference.metrics
+    st.subheader("What the model rests on", anchor=False)
+    follow_up = reference.median_follow_up
+    followed = f"median follow-up {follow_up:.0f} months" if follow_up else "median follow-up undefined"
+    st.markdown(
+        f"**{checkpoint.name}**: {reference.n_cases} patients, {reference.n_events} events, {followed}. This estimate "
+        f"is the mean of {len(prediction.folds)} of its {checkpoint.n_folds} models, each trained on other patients."
+    )
+    if metrics.c_index is None:
+        st.markdown(f"C-index on unseen patients: undefined. {metrics.reason}")
+    else:
+        interval = f" ({metrics.level:.0%} CI {metrics.low:.2f} to {metrics.high:.2f})" if metrics.low else ""
+        st.markdown(f"C-index on unseen patients **{metrics.c_index:.2f}**{interval}; 0.5 would be chance.")

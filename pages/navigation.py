@@ -1,0 +1,46 @@
+"""The frame around every page: navigation, the current case and model, the research-use line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from pages.components import header, notices  # noqa: E402
+from survviz.errors import SurvvizError  # noqa: E402
+
+HERE = Path(__file__).parent
+
+st.set_page_config(
+    page_title="survviz",
+    page_icon=HERE / "components" / "icon.png",
+    layout="wide",
+    initial_sidebar_state=230,
+    menu_items={"About": f"survviz: look into multimodal survival models.\n\n{header.RESEARCH_USE}"},
+)
+st.logo(HERE / "components" / "logo.svg", size="large")
+st.html(HERE / "components" / "style.css")
+
+page = st.navigation(
+    {
+        "Start": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
+        "Case": [
+            st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:", url_path="load-case"),
+            st.Page(
+                HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:", url_path="slide"
+            ),
+            st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:", url_path="risk"),
+        ],
+    },
+    expanded=True,
+)
+header.show(page.title)
+try:
+    page.run()
+except SurvvizError as error:
+    notices.problem(error)
