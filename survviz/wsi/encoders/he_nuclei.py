@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from survviz.wsi.encoders.he_stain import Mask, Numbers, Plane, Stains, share
 
@@ -20,9 +20,12 @@ UM = 1.0
 
 MIN_AREA_UM2 = 10.0
 MAX_AREA_UM2 = 400.0
-PEAK_SIGMA_UM = 2.0
+PEAK_SIGMA_UM = 1.4
 BACKGROUND_SIGMA_UM = 14.0
-THRESHOLD_RANGE = (0.62, 1.05)
+THRESHOLD_RANGE = (0.58, 1.4)
+PURPLE_BACKGROUND = 0.85
+"""Mean haematoxylin above which the surroundings themselves are purple (basophilic cytoplasm, heavy stain)."""
+
 PRIOR = {"size": 7.0, "elongation": 1.5, "fill": 0.92, "stain": 1.0, "texture": 0.15, "distance": 20.0}
 PRIOR_WEIGHT = 3.0
 CLIMB_DOUBLINGS = 6
@@ -33,6 +36,7 @@ def blur_matrix(size: int, sigma: float) -> Plane:
     """(size, size) Gaussian smoothing along one axis, normalised at the border."""
     x = np.arange(size)
     weights = np.exp(-0.5 * ((x[:, None] - x[None, :]) / sigma) ** 2)
+    weights[weights < 1e-5] = 0  # subnormal numbers would make the product ten times slower
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -90,10 +94,11 @@ class Nuclei:
 def nuclear_mask(h: Plane) -> Mask:
     """Haematoxylin above a threshold that follows the surroundings within fixed limits; specks removed."""
     background = blur(h, BACKGROUND_SIGMA_UM / UM)
-    low, high = THRESHOLD_RANGE
-    threshold = np.clip(np.float32(0.35) + np.float32(0.75) * background, np.float32(low), np.float32(high))
-    mask = blur(h, 0.7) > threshold
-    return dilate(erode(erode(dilate(mask))))
+    purple = np.maximum(background - np.float32(PURPLE_BACKGROUND), np.float32(0))
+    threshold = np.float32(0.45) + np.float32(0.4) * background + np.float32(1.2) * purple
+    threshold = np.clip(threshold, np.float32(THRESHOLD_RANGE[0]), np.float32(THRESHOLD_RANGE[1]))
+    mask = blur(h, 1.0) > threshold
+    return dilate(erode(mask))
 
 
 def climb(surface: Plane, inside: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -105,7 +110,8 @@ def climb(surface: Plane, inside: NDArray[np.intp]) -> NDArray[np.intp]:
     """
     width = surface.shape[1]
     flat = surface.ravel()
-    steps = np.array([0, -width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1])
+    # On a plateau the first maximum wins: only earlier pixels stand before the pixel itself, so no path can circle.
+    steps = np.array([-width - 1, -width, -width + 1, -1, 0, 1, width - 1, width, width + 1])
     target = inside + steps[np.argmax(flat[inside[None, :] + steps[:, None]], axis=0)]
     place = np.zeros(flat.size, dtype=np.intp)
     place[inside] = np.arange(inside.size)
@@ -120,7 +126,7 @@ def climb(surface: Plane, inside: NDArray[np.intp]) -> NDArray[np.intp]:
 def find_nuclei(h: Plane) -> Nuclei:
     """Segment and measure the nuclei of a haematoxylin plane at 1 um per pixel."""
     mask = nuclear_mask(h)
-    surface = blur(np.where(mask, np.minimum(h, np.float32(1.6)), np.float32(0)), PEAK_SIGMA_UM / UM)
+    surface = blur(np.where(mask, np.minimum(h, np.float32(2.5)), np.float32(0)), PEAK_SIGMA_UM / UM)
     padded = np.pad(np.where(mask, surface, np.float32(-1)), 1, constant_values=-1)
     inside = np.flatnonzero(padded >= 0)
     if not inside.size:
@@ -168,7 +174,11 @@ def drawn_quantile(values: NDArray[np.float64], q: float, prior: float) -> float
     """Quantile, drawn to a typical value when there are few nuclei."""
     if not values.size:
         return prior
-    return (float(np.quantile(values, q)) * values.size + PRIOR_WEIGHT * prior) / (values.size + PRIOR_WEIGHT)
+    ordered = np.sort(values)
+    place = q * (values.size - 1)
+    low = int(place)
+    found = ordered[low] + (place - low) * (ordered[min(low + 1, values.size - 1)] - ordered[low])
+    return (float(found) * values.size + PRIOR_WEIGHT * prior) / (values.size + PRIOR_WEIGHT)
 
 
 def drawn_spread(values: NDArray[np.float64]) -> float:
@@ -178,24 +188,31 @@ def drawn_spread(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(((values - values.mean()) ** 2).sum() / (values.size + PRIOR_WEIGHT)))
 
 
+def above(values: NDArray[np.float64], limit: float, width: float) -> NDArray[np.float64]:
+    """Soft "greater than": 0.5 at the limit, so that a slightly paler stain does not turn counts over."""
+    return 1 / (1 + np.exp((limit - values) / width))
+
+
 def kinds(nuclei: Nuclei, mm2: float) -> Numbers:
-    """Counts per mm2 of nuclei that a pathologist would call by name; log(1 + count / 100)."""
-    size, round_ = nuclei.size, nuclei.elongation < 1.6
-    dark = nuclei.stain > 1.05
+    """Counts per mm2 of nuclei that a pathologist would call by name, by soft limits; log(1 + count / 100)."""
+    size, fill = nuclei.size, nuclei.fill
+    small, large, giant = 1 - above(size, 8.0, 0.4), above(size, 9.5, 0.4), above(size, 13.5, 0.5)
+    tiny, dark = 1 - above(size, 4.8, 0.3), above(nuclei.stain, 1.0, 0.06)
+    spindle = above(nuclei.elongation, 1.9, 0.1)
+    round_ = 1 - above(nuclei.elongation, 1.6, 0.1)
     named = {
-        "nuclei": np.ones(size.shape, dtype=np.bool_),
-        "lymphocyte-like nuclei (small, dark, round)": (size < 8.0) & (size > 4.5) & dark & round_,
-        "large nuclei (over 10 um)": size > 10.0,
-        "large pale nuclei": (size > 9.0) & ~dark,
-        "large dark nuclei": (size > 9.0) & dark,
-        "giant nuclei (over 14 um)": size > 14.0,
-        "spindle nuclei": (nuclei.elongation > 2.0) & (size > 5.0),
-        "dark fragments (apoptosis, debris)": (size < 5.0) & (nuclei.stain > 1.15),
-        "ragged nuclei": (nuclei.fill < 0.85) & (size > 6.0),
+        "nuclei": np.ones(size.shape),
+        "lymphocyte-like nuclei (small, dark, round)": small * (1 - tiny) * dark * round_,
+        "large nuclei (over 9.5 um)": large,
+        "large pale nuclei": large * (1 - dark),
+        "large dark nuclei": large * dark,
+        "giant nuclei (over 13.5 um)": giant,
+        "spindle nuclei": spindle * (1 - tiny),
+        "dark fragments (apoptosis, debris)": tiny * above(nuclei.stain, 1.1, 0.06),
+        "ragged nuclei": (1 - above(fill, 0.86, 0.02)) * (1 - tiny),
     }
-    return {
-        f"{name}, per mm2 (log)": float(np.log1p(np.count_nonzero(mask) / mm2 / 100)) for name, mask in named.items()
-    }
+    counts = {name: float(weight.sum()) / mm2 for name, weight in named.items()}
+    return {f"{name}, per mm2 (log)": float(np.log1p(count / 100)) for name, count in counts.items()}
 
 
 def shapes(nuclei: Nuclei) -> Numbers:
@@ -228,9 +245,8 @@ def arrangement(nuclei: Nuclei) -> Numbers:
     if n < 2:
         distance, unlike = np.zeros(0), np.zeros(0)
     else:
-        found, nearest = cKDTree(np.stack([nuclei.x, nuclei.y], axis=1)).query(
-            k=[2], x=np.stack([nuclei.x, nuclei.y], 1)
-        )
+        centres = np.stack([nuclei.x, nuclei.y], axis=1)
+        found, nearest = KDTree(centres).query(centres, k=[2])
         distance = found[:, 0]
         unlike = np.abs(np.log(nuclei.size / nuclei.size[nearest[:, 0]]))
     return {
@@ -270,7 +286,7 @@ def surroundings(nuclei: Nuclei, stains: Stains) -> Numbers:
     pink = far & (stains.e > np.float32(0.25))
     return {
         "nuclear area fraction": share(nuclei.mask),
-        "nucleus to cytoplasm ratio": nuclear / max(n_tissue - nuclear, 50),
+        "nuclear share of tissue (nucleus to cytoplasm)": min(nuclear / n_tissue, 1.0),
         "eosin in the 3 um around nuclei": float((stains.e * ring).sum()) / n_ring,
         "clear halo around nuclei, share": float(np.count_nonzero(ring & stains.clear)) / n_ring,
         "haematoxylin in the 3 um around nuclei": float((stains.h * ring).sum()) / n_ring,

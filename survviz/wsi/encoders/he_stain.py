@@ -100,6 +100,7 @@ def distribution(stain: str, plane: Plane) -> Numbers:
     mean = float(p @ values)
     spread = float(np.sqrt(p @ (values - mean) ** 2))
     low, middle, high = np.interp((0.1, 0.5, 0.9), np.cumsum(p), values)
+    third = float(p @ (values - mean) ** 3)
     used = p[p > 0]
     return {
         f"{stain} density, mean": float(plane.mean()),
@@ -107,7 +108,7 @@ def distribution(stain: str, plane: Plane) -> Numbers:
         f"{stain} density, palest tenth": float(low),
         f"{stain} density, median": float(middle),
         f"{stain} density, darkest tenth": float(high),
-        f"{stain} density, skewness": float(p @ (values - mean) ** 3) / (spread**3 + 1e-3),
+        f"{stain} density, skewness (signed log)": float(np.sign(third) * np.log1p(abs(third) / (spread**3 + 1e-3))),
         f"{stain} density, entropy (bits)": float(-(used * np.log2(used)).sum()),
     }
 
@@ -119,12 +120,17 @@ def colour(stains: Stains) -> Numbers:
     chroma = top - bottom
     alpha = red - np.float32(0.5) * (green + blue)
     beta = np.float32(np.sqrt(0.75)) * (green - blue)
-    dark = stains.density > np.float32(1.6)
     total = red + green + blue + np.float32(1 / 255)
     blue_ratio = np.log1p(blue / (red + green + np.float32(1 / 255)) / total)
     tissue = ~stains.clear
     n = max(int(np.count_nonzero(tissue)), 1)
-    blood = (red > green * 2) & (red > blue * np.float32(1.6)) & (red > np.float32(0.4))
+    pale = (stains.density < np.float32(0.55)) & (stains.h > stains.e * np.float32(1.3)) & tissue
+    rare = {
+        "bright red (blood, keratin)": (alpha > np.float32(0.3)) & (stains.h < stains.e * np.float32(0.6)),
+        "brown or yellow pigment": (blue < red * np.float32(0.6)) & (green > blue * np.float32(1.1)),
+        "green or blue ink": (red < green * np.float32(0.85)) & (chroma > np.float32(0.15)),
+        "very dark (fold, ink, pigment)": stains.density > np.float32(1.6),
+    }
     return {
         "brightness, mean": float(((top + bottom) * np.float32(0.5)).mean()),
         "saturation, mean": float(chroma.mean()),
@@ -135,10 +141,8 @@ def colour(stains: Stains) -> Numbers:
         "blue ratio, spread": float(blue_ratio.std()),
         "purple share of tissue": np.count_nonzero((stains.h > stains.e * 2) & tissue) / n,
         "pink share of tissue": np.count_nonzero((stains.e > stains.h * np.float32(0.8)) & tissue) / n,
-        "blood-red share": share(blood),
-        "brown or yellow pigment share": share((blue < red * np.float32(0.6)) & (green > blue * np.float32(1.1))),
-        "green or blue ink share": share((red < green * np.float32(0.85)) & (chroma > np.float32(0.15))),
-        "very dark share (fold, ink, pigment)": share(dark),
+        "pale blue-grey share of tissue (mucin)": np.count_nonzero(pale) / n,
+        **{f"{name} area, percent (log)": float(np.log1p(100 * share(mask))) for name, mask in rare.items()},
         "colour that is not H&E, mean": float(np.abs(stains.residual).mean()),
         "stain overlap (correlation of haematoxylin and eosin)": correlation(stains.h, stains.e),
         "optical density, mean": float(stains.density.mean()),

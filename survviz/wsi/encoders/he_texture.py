@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from survviz.wsi.encoders.he_stain import Mask, Numbers, Plane, Stains, halve, share
+from survviz.wsi.encoders.he_stain import Numbers, Plane, Stains, halve, share
 
 SCALES_UM = (0.5, 1, 2, 4, 8, 16)
-GRAIN_UM = (1, 2, 3, 4, 6, 8)
+GRAIN_UM = (3, 5, 7, 9, 13, 17)
 SPACE_UM = (4, 8, 16, 32)
 FLOOR = 1e-4
 """Added before a logarithm: texture weaker than this is none."""
@@ -20,33 +20,37 @@ def log_energy(value: float) -> float:
     return 0.5 * float(np.log(max(value, 0.0) + FLOOR))
 
 
-def scales(stain: str, plane: Plane) -> Numbers:
-    """Energy of each octave: what averaging over 2 x 2 pixels takes away (Haar detail)."""
+def scales(stain: str, fine: Plane, coarser: Plane) -> Numbers:
+    """Energy of each octave: what averaging over 2 x 2 pixels takes away (Haar detail).
+
+    Args:
+        coarser: `fine` averaged once.
+    """
     numbers = {}
+    plane = fine
     for um in SCALES_UM:
-        coarser = halve(plane)
         plane = plane[: coarser.shape[0] * 2, : coarser.shape[1] * 2]
         lost = float(np.einsum("ij,ij->", plane, plane)) / plane.size
         kept = float(np.einsum("ij,ij->", coarser, coarser)) / coarser.size
         numbers[f"{stain} texture at {um:g} to {2 * um:g} um"] = log_energy(lost - kept)
-        plane = coarser
+        plane, coarser = coarser, halve(coarser)
     return numbers
 
 
 def slide_extreme(plane: NDArray[np.uint8], length: int, take: np.ufunc) -> NDArray[np.uint8]:
-    """Minimum or maximum over a centred square window, by doubling; the border repeats."""
-    for axis in (0, 1):
-        before = length // 2
-        widths = [(0, 0), (0, 0)]
-        widths[axis] = (before, length - 1 - before)
-        out = np.pad(plane, widths, mode="edge")
+    """Minimum or maximum over a centred window of length x length, by doubling; nothing lies outside the border."""
+    nothing = 255 if take is np.minimum else 0
+    before = length // 2
+    for _ in (0, 1):
+        h, w = plane.shape
+        out = np.full((h + length - 1, w), nothing, dtype=np.uint8)
+        out[before : before + h] = plane
         reach = 1
         while reach < length:
             step = min(reach, length - reach)
-            n = out.shape[axis] - step
-            out = take(out[:n], out[step:]) if axis == 0 else take(out[:, :n], out[:, step:])
+            out = take(out[: len(out) - step], out[step:])
             reach += step
-        plane = out
+        plane = np.ascontiguousarray(out.T)
     return plane
 
 
@@ -57,14 +61,15 @@ def opening(plane: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
 
 def grain(stains: Stains) -> Numbers:
     """Granulometry: how much haematoxylin lies in objects, and clear space in holes, of each width."""
-    numbers = {}
     codes = np.clip(stains.h * np.float32(100), 0, 250).astype(np.uint8)
-    total = float(codes.mean()) + 5.0
-    rest = float(codes.mean())
+    rest, wider = float(codes.mean()), 0
+    total = rest + 5.0
+    numbers = {}
     for um in GRAIN_UM:
-        left = float(opening(codes, 2 * um + 1).mean())
-        numbers[f"haematoxylin in objects {2 * um - 1:g} to {2 * um + 1:g} um wide, share"] = (rest - left) / total
-        rest = left
+        left = float(opening(codes, um).mean())
+        width = f"{wider} to {um}" if wider else f"under {um}"
+        numbers[f"haematoxylin in objects {width} um wide, share"] = (rest - left) / total
+        rest, wider = left, um
     return numbers
 
 
@@ -72,11 +77,11 @@ def spaces(stains: Stains) -> Numbers:
     """Holes in the tissue: fat, lumen, vessels, cracks."""
     clear = stains.clear
     mm2 = clear.size * 1e-6
-    coarse = (
-        clear[::2, ::2] & clear[1::2, ::2][: clear[::2, ::2].shape[0]] if clear.shape[0] % 2 == 0 else clear[::2, ::2]
-    )
-    label, n = ndimage.label(coarse)
-    area = np.bincount(label.ravel(), minlength=n + 1)[1:] * 4.0
+    h, w = clear.shape[0] // 2 * 2, clear.shape[1] // 2 * 2
+    coarse = clear[:h:2, :w:2] & clear[1:h:2, 1:w:2]
+    label = np.empty(coarse.shape, dtype=np.int32)
+    ndimage.label(coarse, output=label)
+    area = np.bincount(label.ravel())[1:] * 4.0
     area = area[area >= 40]
     codes = coarse.astype(np.uint8)
     widths = {um: share(opening(codes, um // 2 + 1) > 0) for um in SPACE_UM}
@@ -166,8 +171,8 @@ def sharpness(stains: Stains) -> Numbers:
 def texture_numbers(stains: Stains) -> Numbers:
     """Every number about texture and architecture, in order."""
     return {
-        **scales("haematoxylin", stains.h_fine),
-        **scales("eosin", stains.e_fine),
+        **scales("haematoxylin", stains.h_fine, stains.h),
+        **scales("eosin", stains.e_fine, stains.e),
         **grain(stains),
         **spaces(stains),
         **fibres("eosin", stains.e),
@@ -176,5 +181,3 @@ def texture_numbers(stains: Stains) -> Numbers:
         **repeats(stains.h),
         **sharpness(stains),
     }
-
-
