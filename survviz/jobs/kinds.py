@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from survviz.errors import InputError, UnknownNameError
 from survviz.types import Progress
+from survviz.workspace import workspace
 
 Run: TypeAlias = Callable[[Any, Progress], Mapping[str, Any]]
 
@@ -39,12 +39,15 @@ def extract(arguments: ExtractArguments, progress: Progress) -> dict[str, Any]:
         features (path), slide_id, n_patches, notices (level, code, text).
     """
     from survviz.wsi.encoders import create_encoder
-    from survviz.wsi.extract import cached_features, extract_cached
+    from survviz.wsi.extract import cache_name, extract_cached
+    from survviz.wsi.slide import open_slide
 
     encoder = create_encoder(arguments.encoder, weights=arguments.encoder_weights)
-    bag, notices = extract_cached(Path(arguments.slide), encoder, mpp=arguments.mpp, progress=progress)
+    bag, notices = extract_cached(arguments.slide, encoder, mpp=arguments.mpp, progress=progress)
+    with open_slide(arguments.slide, arguments.mpp) as slide:
+        features = workspace("features") / cache_name(slide, encoder)
     return {
-        "features": str(cached_features(Path(arguments.slide), encoder, mpp=arguments.mpp)),
+        "features": str(features),
         "slide_id": bag.slide_id,
         "n_patches": len(bag),
         "notices": [{"level": n.level, "code": n.code, "text": n.text} for n in notices],
