@@ -94,7 +94,8 @@ FUNCTION_WORDS = frozenset(
 )
 STAGES = {"0": 0.0, "i": 1.0, "ii": 2.0, "iii": 3.0, "iv": 4.0}
 STAGE_WORD = re.compile(r"\b(stage|grade)\s+(iv|iii|ii|i)([abc]?)\b", re.IGNORECASE)
-SCALES = ((0.5, 0.5), (1.0, 0.75), (2.0, 0.75), (8.0, 1.0), (32.0, 1.0), (128.0, 0.25))
+SCALES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 2048.0)
+RELATIVE_SCALE = 1 / 6
 SHARES = {"words": 0.35, "letters": 0.15, "numbers": 0.5}
 
 
@@ -163,23 +164,24 @@ def _features(sentence: str) -> dict[str, list[tuple[str, float]]]:
 
 
 def _take_ordinals(text: str) -> tuple[str, list[tuple[str, float]]]:
-    """Roman stages and grades taken out of a text: stage IIA is 2, IIB 2.33, IIC 2.67."""
+    """Roman stages and grades taken out of a text: stage II is 2, IIA 2.25, IIB 2.5."""
     found = [
-        (word, STAGES[roman] + ("abc".index(letter) / 3 if letter else 0.0))
+        (word, STAGES[roman] + (("abc".index(letter) + 1) / 4 if letter else 0.0))
         for word, roman, letter in STAGE_WORD.findall(text)
     ]
     return STAGE_WORD.sub(r"\1", text), found
 
 
 def _bumps(prefix: str, value: float) -> Iterator[tuple[str, float]]:
-    """A Gaussian bump around the value on one grid per width, each of the energy that `SCALES` gives it."""
-    for width, weight in SCALES:
+    """A Gaussian bump around the value on a grid of each width; widths near a sixth of the value weigh most."""
+    typical = max(1.0, RELATIVE_SCALE * value)
+    for width in SCALES:
+        weight = np.exp(-(np.log(width / typical) ** 2) / 2)
         centres = np.arange(-3, 5) + int(np.floor(value / width))
         heights = np.exp(-((value / width - centres) ** 2) / 2)
         heights *= weight / np.linalg.norm(heights)
-        yield from (
-            (f"{prefix}:{width}:{centre}", float(height)) for centre, height in zip(centres, heights, strict=True)
-        )
+        if weight > 0.01:
+            yield from ((f"{prefix}:{width}:{at}", float(height)) for at, height in zip(centres, heights, strict=True))
 
 
 @register_text_encoder("hashed-ngrams")

@@ -1,0 +1,266 @@
+"""A cohort: everything about a set of cases, keyed by case id, nothing joined by row position."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from survviz.data.barcodes import case_of
+from survviz.data.clinical_table import read_clinical
+from survviz.data.cohort_file import CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
+from survviz.data.genes import shorten
+from survviz.data.slide_table import SLIDE_COLUMNS, find_features, read_slides
+from survviz.data.tables import is_missing, read_matrix
+from survviz.errors import InputError
+from survviz.types import Bag, Case, Notice
+from survviz.wsi.features import read_features
+
+__all__ = ["Cohort", "CohortFile", "load_cohort", "read_cohort_toml", "write_cohort_toml"]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases with outcome; any other modality may be missing for any of them.
+
+    Attributes:
+        clinical: index case_id; one column per clinical token, then the table's other columns under their own names.
+        fields: the clinical tokens among these columns.
+        time: months, by case.
+        event: bool, by case; True = observed.
+        rna, mirna: cases x genes; only the cases that have it.
+        rna_unit, mirna_unit: as declared.
+        slides: columns case_id, slide_id, path (absolute, or ""), mpp (NaN where unknown).
+        features: slide_id -> file of its encoded patches.
+        token_files: case_id -> file of precomputed genomic tokens; `token_names` names their rows.
+        holdout: cases that no training and no validation may see.
+        encoder: what made the features, where declared.
+        notices: what was found on loading.
+    """
+
+    name: str
+    folder: Path
+    clinical: pd.DataFrame
+    time: pd.Series
+    event: pd.Series
+    fields: tuple[str, ...] = ()
+    rna: pd.DataFrame | None = None
+    mirna: pd.DataFrame | None = None
+    rna_unit: str = ""
+    mirna_unit: str = ""
+    slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLIDE_COLUMNS)))
+    features: Mapping[str, Path] = field(default_factory=dict)
+    token_files: Mapping[str, Path] = field(default_factory=dict)
+    token_names: tuple[str, ...] = ()
+    holdout: frozenset[str] = frozenset()
+    encoder: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        """All cases, in the order of the clinical table; holdout included."""
+        return tuple(self.clinical.index)
+
+    def __len__(self) -> int:
+        return len(self.clinical)
+
+    def slide_ids(self, case_id: str) -> tuple[str, ...]:
+        """The slides of a case, in the order of the slide table."""
+        return tuple(self.slides.loc[self.slides["case_id"] == case_id, "slide_id"])
+
+    def bags(self, case_id: str) -> tuple[Bag, ...]:
+        """The encoded slides of a case, read now.
+
+        Raises:
+            InputError: a feature file is damaged or was made by another encoder than the cohort declares.
+        """
+        return tuple(self._bag(slide) for slide in self.slide_ids(self._known(case_id)) if slide in self.features)
+
+    def case(self, case_id: str, *, bags: bool = True) -> Case:
+        """One case with all that is known of it.
+
+        Args:
+            bags: read the feature files; False leaves the case without slides.
+
+        Raises:
+            InputError: the case is unknown, or one of its files cannot be used.
+        """
+        self._known(case_id)
+        row = self.clinical.loc[case_id]
+        clinical = {token: None if is_missing(row[token]) else row[token] for token in self.fields}
+        return Case(
+            case_id=case_id,
+            bags=self.bags(case_id) if bags else (),
+            clinical=clinical if any(value is not None for value in clinical.values()) else None,
+            rna=_row(self.rna, case_id),
+            mirna=_row(self.mirna, case_id),
+            genomic_tokens=read_tokens(self.token_files[case_id]) if case_id in self.token_files else None,
+        )
+
+    def genomic_tokens(self, case_id: str) -> NDArray[np.float32]:
+        """(T, D) precomputed genomic tokens of a case, read now."""
+        return _read_tokens(self.token_files[case_id])
+
+    def subset(self, case_ids: Iterable[str]) -> Cohort:
+        """The same cohort with these cases only, in this order.
+
+        Raises:
+            InputError: a case is unknown or named twice.
+        """
+        ids = list(case_ids)
+        unknown = [case for case in ids if case not in self.clinical.index]
+        if unknown or len(set(ids)) < len(ids):
+            raise InputError(
+                f"Cohort {self.name!r} has no case {shorten(unknown)}." if unknown else "A case is named twice."
+            )
+        slides = self.slides[self.slides["case_id"].isin(ids)].reset_index(drop=True)
+        return replace(
+            self,
+            clinical=self.clinical.loc[ids],
+            time=self.time.loc[ids],
+            event=self.event.loc[ids],
+            rna=_rows(self.rna, ids),
+            mirna=_rows(self.mirna, ids),
+            slides=slides,
+            features={slide: self.features[slide] for slide in slides["slide_id"] if slide in self.features},
+            token_files={case: self.token_files[case] for case in ids if case in self.token_files},
+            holdout=self.holdout & set(ids),
+        )
+
+    def _known(self, case_id: str) -> str:
+        if case_id not in self.clinical.index:
+            raise InputError(f"Cohort {self.name!r} has no case {case_id!r}; it has {shorten(self.case_ids, 3)}.")
+        return case_id
+
+    def _bag(self, slide_id: str) -> Bag:
+        mpp = self.slides.loc[self.slides["slide_id"] == slide_id, "mpp"].iloc[0]
+        return read_features(
+            self.features[slide_id],
+            slide_mpp=None if pd.isna(mpp) else float(mpp),
+            encoder=self.encoder,
+            slide_id=slide_id,
+        )
+
+
+def load_cohort(folder: str | Path) -> Cohort:
+    """Read the cohort of a folder: `cohort.toml` says what its files hold.
+
+    Feature files are found now and read when a case is asked for.
+
+    Raises:
+        InputError: a file is missing or cannot be used; for the clinical table every bad row is listed.
+    """
+    folder = Path(folder)
+    file = read_cohort_toml(folder)
+    table = read_clinical(folder, file.clinical)
+    notices = list(table.notices)
+    ids = frozenset(table.clinical.index)
+    lost = sorted(set(file.split.holdout) - ids)
+    if lost and not table.notices:
+        raise InputError(
+            f"[split] holdout names {len(lost)} cases that {file.clinical.file} does not have: {shorten(lost)}."
+        )
+    cohort = Cohort(
+        name=file.name,
+        folder=folder,
+        clinical=table.clinical,
+        time=table.time,
+        event=table.event,
+        fields=table.fields,
+        rna=_matrix(folder, file.rna, ids, notices),
+        mirna=_matrix(folder, file.mirna, ids, notices),
+        rna_unit=file.rna.unit if file.rna else "",
+        mirna_unit=file.mirna.unit if file.mirna else "",
+        slides=read_slides(folder, file, ids, notices),
+        features=find_features(folder, file),
+        token_files=_token_files(folder, file, ids),
+        token_names=file.genomic_tokens.names if file.genomic_tokens else (),
+        holdout=frozenset(file.split.holdout) & ids,
+        encoder=file.features.encoder if file.features else None,
+    )
+    return replace(cohort, notices=(*notices, *_gaps(cohort)))
+
+
+def _gaps(cohort: Cohort) -> list[Notice]:
+    """What is missing for how many cases."""
+    n = len(cohort)
+    have = {
+        "RNA": len(cohort.rna) if cohort.rna is not None else 0,
+        "encoded slides": cohort.slides.loc[
+            cohort.slides["slide_id"].isin(cohort.features.keys()), "case_id"
+        ].nunique(),
+    }
+    return [
+        Notice("info", "cohort.missing", f"{n - count} of {n} cases have no {name}; they are used without.")
+        for name, count in have.items()
+        if 0 < count < n
+    ]
+
+
+def _matrix(
+    folder: Path, section: MatrixSection | None, ids: frozenset[str], notices: list[Notice]
+) -> pd.DataFrame | None:
+    if section is None:
+        return None
+    values = read_matrix(folder / section.file, orientation=section.orientation, case_ids=ids, notices=notices)
+    owners = [case_of(name, ids) for name in values.index]
+    twice = sorted(case for case, count in Counter(owners).items() if case is not None and count > 1)
+    if twice:
+        raise InputError(
+            f"{section.file}: {len(twice)} cases have several rows: {shorten(twice)}. Keep one row of each."
+        )
+    known = [i for i, owner in enumerate(owners) if owner is not None]
+    if not known:
+        raise InputError(
+            f"No case of {section.file} is in the clinical table (its names look like {shorten(values.index, 3)}; the "
+            f"cases like {shorten(sorted(ids), 3)}). Use the same case ids in both."
+        )
+    if len(known) < len(values):
+        text = (
+            f"{section.file}: {len(values) - len(known)} of {len(values)} rows belong to no case of the clinical table."
+        )
+        notices.append(Notice("info", "cohort.unused_rows", text))
+    return values.iloc[known].set_axis(pd.Index([owners[i] for i in known], name="case_id"), axis=0)
+
+
+def _token_files(folder: Path, file: CohortFile, ids: frozenset[str]) -> dict[str, Path]:
+    if file.genomic_tokens is None:
+        return {}
+    root = folder / file.genomic_tokens.folder
+    if not root.is_dir():
+        raise InputError(f"The token folder {root} does not exist (named under [genomic_tokens] in cohort.toml).")
+    owners = ((case_of(path.stem, ids), path) for path in sorted(root.glob("*.npy")))
+    return {case: path for case, path in owners if case is not None}
+
+
+def read_tokens(path: Path) -> NDArray[np.float32]:
+    """Precomputed genomic embeddings of one case, (T, D) from a `.npy` file.
+
+    Raises:
+        InputError: not a `.npy` of finite numbers in two dimensions.
+    """
+    try:
+        tokens = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"The genomic tokens {path.name} cannot be read: {error}.") from error
+    if tokens.ndim != 2 or not np.issubdtype(tokens.dtype, np.floating) or not np.isfinite(tokens).all():
+        raise InputError(
+            f"{path.name} holds {tokens.dtype} of shape {tokens.shape}; expected finite numbers (tokens, width)."
+        )
+    return tokens.astype(np.float32)
+
+
+def _row(table: pd.DataFrame | None, case_id: str) -> dict[str, float] | None:
+    if table is None or case_id not in table.index:
+        return None
+    row = table.loc[case_id]
+    return dict(zip(row.index, row.to_numpy(dtype=np.float64).tolist(), strict=True))
+
+
+def _rows(table: pd.DataFrame | None, ids: list[str]) -> pd.DataFrame | None:
+    return None if table is None else table.loc[[case for case in ids if case in table.index]]
