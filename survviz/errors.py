@@ -30,6 +30,10 @@ class CheckpointError(SurvvizError):
     """A checkpoint folder is incomplete, altered, or does not fit the data."""
 
 
+class OutOfDistributionError(InputError):
+    """A case is so unlike the training cohort that a score would mislead; it is given only when a person insists."""
+
+
 class CancelledError(SurvvizError):
     """A long step stopped because a person asked for it."""
 

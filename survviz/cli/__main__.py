@@ -1,0 +1,7 @@
+"""`python -m survviz.cli`."""
+
+from __future__ import annotations
+
+from survviz.cli import main
+
+main()

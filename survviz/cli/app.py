@@ -1,0 +1,174 @@
+"""The verbs of `survviz`. Each reads its arguments, makes one call into the package and shows the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from survviz import __version__
+
+app = typer.Typer(
+    name="survviz",
+    help="A workbench for multimodal cancer survival models. For Research Use Only. Not for use in diagnostic "
+    "procedures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+MppOption = Annotated[
+    float | None,
+    typer.Option(help="Pixel size in um/px, for slides that declare none: 0.25 (40x) and 0.5 (20x) are typical."),
+]
+CheckpointOption = Annotated[Path, typer.Option("--checkpoint", "-c", help="Checkpoint folder.")]
+Slides = Annotated[list[Path] | None, typer.Option("--slide", help="Slide file; repeat for several.")]
+FeatureFiles = Annotated[list[Path] | None, typer.Option("--features", help="Feature file instead of a slide.")]
+ClinicalFile = Annotated[
+    Path | None, typer.Option(help="Table with the clinical row (a column per field, or columns field and value).")
+]
+RnaFile = Annotated[Path | None, typer.Option(help="Table of expression: genes in rows or in columns.")]
+CaseId = Annotated[str | None, typer.Option("--case", help="Case id; needed when a table holds several cases.")]
+Weights = Annotated[str | None, typer.Option(help="Weights of a foundation encoder: a local folder, or hub:ORG/NAME.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Score a case that is unlike the training cohort.")]
+
+
+def version(value: bool) -> None:
+    """Print the version and leave."""
+    if value:
+        typer.echo(f"survviz {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options before the verb."""
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Folder of the new cohort; it must not exist or be empty.")],
+    cases: Annotated[int, typer.Option(min=1, help="Number of cases.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same cohort.")] = 0,
+    slides: Annotated[int | None, typer.Option(min=0, help="Slide files to keep; all if not given.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+    json: Json = False,
+) -> None:
+    """Write a synthetic cohort with planted truth: slides, features, RNA, miRNA, clinical data, survival."""
+    from survviz.cli.cohorts import run_sample
+
+    run_sample(out, cases=cases, seed=seed, slides=slides, workers=workers, as_json=json)
+
+
+@app.command()
+def extract(
+    out: Annotated[Path, typer.Option(help="Folder of the feature files (one .h5 per slide).")],
+    slide: Slides = None,
+    cohort: Annotated[Path | None, typer.Option(help="Cohort folder: extract every slide of its slides.csv.")] = None,
+    encoder: Annotated[str, typer.Option(help="Encoder name; `survviz models` lists them.")] = "he-descriptor",
+    weights: Weights = None,
+    mpp: MppOption = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Cut slides into patches and encode them."""
+    from survviz.cli.cohorts import run_extract
+
+    run_extract(
+        out, slides=slide or [], cohort=cohort, encoder=encoder, weights=weights, mpp=mpp, device=device, as_json=json
+    )
+
+
+@app.command()
+def train(
+    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    model: Annotated[str, typer.Option(help="Model name; `survviz models` lists them.")] = "survpgc",
+    modalities: Annotated[
+        str | None, typer.Option(help="Comma-separated: pathology, clinical, genomic. Default: all the model takes.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Training settings, a JSON or TOML file.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, KEY=VALUE; repeat for several.")] = None,
+    purpose: Annotated[str, typer.Option(help="What the checkpoint is for; printed on its card.")] = "research",
+    json: Json = False,
+) -> None:
+    """Cross-validate a model on a cohort and write a checkpoint with all folds."""
+    from survviz.cli.cohorts import run_train
+
+    run_train(
+        cohort, out, model=model, modalities=modalities, config=config, settings=set_ or [], purpose=purpose,
+        as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def predict(
+    checkpoint: CheckpointOption,
+    out: Annotated[Path, typer.Option(help="Folder for prediction.json, attention.csv, GeoJSON and overlays.")],
+    slide: Slides = None,
+    features: FeatureFiles = None,
+    cohort: Annotated[Path | None, typer.Option(help="Take the case from this cohort folder (with --case).")] = None,
+    clinical: ClinicalFile = None,
+    rna: RnaFile = None,
+    case: CaseId = None,
+    mpp: MppOption = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    anyway: Anyway = False,
+    json: Json = False,
+) -> None:
+    """Score one case from raw files: risk, survival curve, attention maps."""
+    from survviz.cli.cases import CaseFiles, run_predict
+
+    files = CaseFiles(slide or [], features or [], cohort, clinical, rna, case, mpp, weights)
+    run_predict(checkpoint, files, out, device=device, anyway=anyway, as_json=json)
+
+
+@app.command()
+def explain(
+    checkpoint: CheckpointOption,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    cohort: Annotated[
+        Path | None,
+        typer.Option(help="Cohort folder. Without --case: attention of every case against its region masks."),
+    ] = None,
+    slide: Slides = None,
+    features: FeatureFiles = None,
+    clinical: ClinicalFile = None,
+    rna: RnaFile = None,
+    case: CaseId = None,
+    mpp: MppOption = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Attention maps per token: of one case, or of a whole cohort against its region masks."""
+    from survviz.cli.cases import CaseFiles, run_explain
+    from survviz.cli.cohorts import run_explain_cohort
+
+    if cohort is not None and case is None:
+        run_explain_cohort(checkpoint, cohort, out, device=device, as_json=json)
+        return
+    files = CaseFiles(slide or [], features or [], cohort, clinical, rna, case, mpp, weights)
+    run_explain(checkpoint, files, out, device=device, as_json=json)
+
+
+@app.command()
+def doctor(checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")], json: Json = False) -> None:
+    """Verify a checkpoint: files, hashes, sizes, names, golden output."""
+    from survviz.cli.checks import run_doctor
+
+    run_doctor(checkpoint, as_json=json)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the models, patch encoders and text encoders."""
+    from survviz.cli.checks import run_models
+
+    run_models(as_json=json)

@@ -1,0 +1,180 @@
+"""`predict` and `explain`: one case from raw files or from a cohort folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from survviz.cli.console import progress_bar, show_json, show_notices, to_json
+from survviz.errors import InputError
+from survviz.types import Case, Notice, PatchScores, Prediction
+
+if TYPE_CHECKING:
+    from survviz.pipeline import Predictor
+
+RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
+THUMBNAIL_SIDE = 1600
+
+stdout = Console(highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFiles:
+    """Where a case comes from: files of its own, or a row of a cohort folder."""
+
+    slides: list[Path]
+    features: list[Path]
+    cohort: Path | None
+    clinical: Path | None
+    rna: Path | None
+    case_id: str | None
+    mpp: float | None
+    weights: str | None
+
+
+def read_case(files: CaseFiles, predictor: Predictor) -> tuple[Case, tuple[Notice, ...]]:
+    """The case, and what was noticed while reading it."""
+    if files.cohort is not None:
+        from survviz.data.cohort import load_cohort
+
+        if files.slides or files.features or files.clinical or files.rna:
+            raise InputError("Give either --cohort with --case, or the files of the case, not both.")
+        if files.case_id is None:
+            raise InputError("--cohort was given without --case; say which case of the cohort is meant.")
+        return load_cohort(files.cohort).case(files.case_id), ()
+    from survviz.pipeline import case_from_files
+    from survviz.wsi.encoders import create_encoder
+
+    encoder = create_encoder(predictor.encoder, weights=files.weights) if files.slides else None
+    with progress_bar("encoding patches") as progress:
+        return case_from_files(
+            case_id=files.case_id,
+            slides=files.slides,
+            features=files.features,
+            clinical=files.clinical,
+            rna=files.rna,
+            encoder=encoder,
+            mpp=files.mpp,
+            progress=progress,
+        )
+
+
+def run_predict(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, anyway: bool, as_json: bool) -> None:
+    """Score a case and write everything that the models say about it."""
+    from survviz.pipeline import Predictor
+
+    predictor = Predictor.load(checkpoint, device)
+    case, notices = read_case(files, predictor)
+    show_notices(notices)
+    show_notices(predictor.check(case))
+    prediction = predictor.predict(case, allow_unlike=anyway)
+    out.mkdir(parents=True, exist_ok=True)
+    document = {
+        "use": RESEARCH_USE,
+        **to_json(prediction),
+        "case_notices": to_json(notices),
+        "slides": [slide_record(case, index) for index in range(len(case.bags))],
+    }
+    write_text(out / "prediction.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    written = ["prediction.json", *write_maps(predictor, case, files, out)]
+    if as_json:
+        show_json(document | {"written": [out / name for name in written]})
+    else:
+        show_prediction(prediction, out, written)
+
+
+def run_explain(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, as_json: bool) -> None:
+    """Write the attention maps of one case, every token of every direction."""
+    from survviz.pipeline import Predictor
+
+    predictor = Predictor.load(checkpoint, device)
+    case, notices = read_case(files, predictor)
+    show_notices((*notices, *predictor.check(case)))
+    out.mkdir(parents=True, exist_ok=True)
+    written = write_maps(predictor, case, files, out)
+    if not written:
+        raise InputError(f"Case {case.case_id} has no direction to map: it needs patches and clinical or genomic data.")
+    if as_json:
+        show_json({"case_id": case.case_id, "written": [out / name for name in written]})
+    else:
+        stdout.print(f"{case.case_id}: wrote {', '.join(written)} to {out}")
+
+
+def slide_record(case: Case, index: int) -> dict[str, object]:
+    """What was known of a slide: pixel size and who gave it, encoder, number of patches."""
+    bag = case.bags[index]
+    return {
+        "slide_id": bag.slide_id,
+        "n_patches": len(bag),
+        "patch_size_level0": bag.patch_size_level0,
+        "patch_mpp": bag.mpp,
+        "mpp_source": bag.mpp_source,
+        "encoder": bag.encoder,
+        "encoder_revision": bag.encoder_revision,
+        "slide_hash": bag.slide_hash,
+    }
+
+
+def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) -> list[str]:
+    """attention.csv with every map; GeoJSON and, where the slide file is at hand, an overlay per direction and slide."""
+    from survviz.figures.geojson import geojson_bytes
+    from survviz.figures.table import attention_csv
+
+    present = predictor.present(case)
+    maps: list[PatchScores] = []
+    written: list[str] = []
+    for query, key in predictor.directions():
+        if query not in present or key not in present:
+            continue
+        by_token = predictor.explain_tokens(case, query=query, key=key)
+        maps.extend(scores for slides in by_token.values() for scores in slides)
+        for scores in by_token["all"]:
+            name = f"{scores.slide_id}.{query}_to_{key}"
+            (out / f"{name}.geojson").write_bytes(geojson_bytes(scores))
+            written.append(f"{name}.geojson")
+            written += write_overlay(scores, files, out / f"{name}.png")
+    if maps:
+        (out / "attention.csv").write_bytes(attention_csv(maps))
+        written.insert(0, "attention.csv")
+    return written
+
+
+def write_overlay(scores: PatchScores, files: CaseFiles, target: Path) -> list[str]:
+    """The map over a thumbnail, if the slide's file was given."""
+    from survviz.figures.overlay import overlay_png
+    from survviz.wsi.slide import open_slide
+
+    path = next((path for path in files.slides if path.stem == scores.slide_id), None)
+    if path is None:
+        return []
+    with open_slide(path, files.mpp) as slide:
+        picture = overlay_png(slide.thumbnail(THUMBNAIL_SIDE), scores, slide.dimensions, mpp=slide.mpp)
+    target.write_bytes(picture)
+    return [target.name]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename."""
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def show_prediction(prediction: Prediction, out: Path, written: list[str]) -> None:
+    """The prediction in a few lines."""
+    stdout.print(f"case        {prediction.case_id}   ({', '.join(prediction.present)})")
+    stdout.print(f"checkpoint  {prediction.checkpoint}, folds {', '.join(str(fold + 1) for fold in prediction.folds)}")
+    stdout.print(
+        f"risk        {prediction.risk:.3f}: higher than {prediction.percentile:.0f} % of the training cohort, "
+        f"{prediction.group} group"
+    )
+    for at in prediction.horizons:
+        spread = f" ± {at.spread:.2f} over folds" if at.spread is not None else ""
+        value = f"{at.survival:.2f}{spread}" if at.survival is not None else f"undefined: {at.reason}"
+        stdout.print(f"S({at.months:.0f} mo)    {value}")
+    stdout.print(f"wrote       {', '.join(written)} to {out}")
+    stdout.print(f"Model estimate, not a prognosis. {RESEARCH_USE}")

@@ -1,0 +1,47 @@
+"""`doctor` and `models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from typer import Exit
+
+from survviz.cli.console import show_json
+
+stdout = Console(highlight=False)
+
+
+def run_doctor(folder: Path, *, as_json: bool) -> None:
+    """Show each check of a checkpoint; exit 1 if one failed."""
+    from survviz.checkpoint import doctor
+
+    checks = doctor(folder)
+    healthy = all(check.ok for check in checks)
+    if as_json:
+        show_json({"checkpoint": folder, "ok": healthy, "checks": checks})
+    else:
+        for check in checks:
+            stdout.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}", markup=False)
+        stdout.print(f"{folder}: {'healthy' if healthy else 'NOT usable'}")
+    if not healthy:
+        raise Exit(1)
+
+
+def run_models(*, as_json: bool) -> None:
+    """Show what the registries hold."""
+    from survviz.data.text import list_text_encoders
+    from survviz.models import list_models
+    from survviz.wsi.encoders import list_encoders
+
+    registries = {
+        "models": list_models(), "patch encoders": list_encoders(), "text encoders": list_text_encoders(),
+    }  # fmt: skip
+    if as_json:
+        show_json(registries)
+        return
+    table = Table("registry", "names", box=None)
+    for name, entries in registries.items():
+        table.add_row(name, ", ".join(entries))
+    stdout.print(table)

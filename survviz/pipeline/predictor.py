@@ -1,0 +1,199 @@
+"""Checkpoint + case -> prediction -> patch scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from survviz.checkpoint import Checkpoint, load_checkpoint
+from survviz.data.preprocess import Preprocess
+from survviz.errors import InputError, OutOfDistributionError
+from survviz.evaluation import survival_at
+from survviz.explain.attention import ALL_TOKENS, patch_scores
+from survviz.models import Model
+from survviz.pipeline.device import choose_device, inference_precision
+from survviz.types import Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
+
+HORIZONS_MONTHS = (12.0, 36.0, 60.0)
+
+
+class Predictor:
+    """The models of one checkpoint, ready to score cases.
+
+    Safe to share between threads: nothing is changed after loading.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        self.checkpoint = checkpoint
+        self.device = choose_device(device)
+        self._models: tuple[Model, ...] = tuple(
+            checkpoint.model(fold).to(self.device).eval() for fold in range(checkpoint.n_folds)
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> Predictor:
+        """Read a checkpoint folder.
+
+        Raises:
+            CheckpointError: it is incomplete or altered.
+            InputError: the device is unknown or absent.
+        """
+        return cls(load_checkpoint(folder), device)
+
+    def tokens(self, group: str) -> tuple[str, ...]:
+        """Names of the tokens of a group ("clinical", "genomic"), in the model's order."""
+        return self._models[0].token_names.get(group, ())
+
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """(query, key) pairs that this model can be asked for a map of patches."""
+        return tuple((query, "pathology") for query in ("clinical", "genomic") if self.tokens(query))
+
+    def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
+        """The folds that may score a case: those that did not train on it, where there is one."""
+        everyone = tuple(range(self.checkpoint.n_folds))
+        known = self.checkpoint.trained_on(case.case_id)
+        unseen = tuple(fold for fold in everyone if fold not in known)
+        if not known:
+            return everyone, ()
+        if unseen:
+            text = (
+                f"Case {case.case_id} belongs to the training cohort of this checkpoint. Only the model that never saw "
+                f"it is used (fold {', '.join(str(fold + 1) for fold in unseen)} of {len(everyone)})."
+            )
+            return unseen, (Notice("info", "training.member", text),)
+        text = (
+            f"Every model of this checkpoint trained on case {case.case_id}: its numbers are fitted values, not a "
+            "prediction, and must not be reported as validation."
+        )
+        return everyone, (Notice("warning", "training.member", text),)
+
+    def check(self, case: Case) -> tuple[Notice, ...]:
+        """What a person must know before trusting a score of this case.
+
+        Raises:
+            InputError: the features come from another encoder than the model's.
+        """
+        self._check_encoder(case)
+        folds, notices = self.folds_for(case)
+        return (*notices, *self._preprocess(folds[0]).notices(case))
+
+    def predict(self, case: Case, *, allow_unlike: bool = False) -> Prediction:
+        """Risk and survival of one case, mean over the folds that may score it.
+
+        Raises:
+            OutOfDistributionError: the case is unlike the training cohort and `allow_unlike` is false.
+            InputError: no modality of the model is there, or the features come from another encoder.
+        """
+        notices = self.check(case)
+        stops = [notice.text for notice in notices if notice.level == "stop"]
+        if stops and not allow_unlike:
+            raise OutOfDistributionError(" ".join(stops))
+        folds, _ = self.folds_for(case)
+        outputs = [self._forward(fold, case) for fold in folds]
+        risk_per_fold = np.array([float(output.risk[0]) for output in outputs])
+        times, per_fold = self._survival(folds, outputs)
+        risk = float(risk_per_fold.mean())
+        reference = self.checkpoint.reference
+        return Prediction(
+            case_id=case.case_id,
+            checkpoint=self.checkpoint.name,
+            risk=risk,
+            risk_per_fold=risk_per_fold,
+            folds=folds,
+            times=times,
+            survival=per_fold.mean(axis=0),
+            survival_per_fold=per_fold,
+            horizons=tuple(horizon(months, times, per_fold) for months in HORIZONS_MONTHS),
+            percentile=reference.percentile(risk),
+            group="high" if risk > reference.cutoff else "low",
+            present=self.present(case),
+            notices=notices,
+        )
+
+    def present(self, case: Case) -> tuple[Modality, ...]:
+        """The modalities of a case that this model takes."""
+        return self._preprocess(0).present(case)
+
+    def explain(
+        self, case: Case, *, query: str = "clinical", key: str = "pathology", token: str = ALL_TOKENS
+    ) -> tuple[PatchScores, ...]:
+        """Attention of a token group (or one token of it) over the patches, one map per slide.
+
+        Raises:
+            UnknownNameError: no such token.
+            InputError: no such direction, or a modality that the direction needs is missing.
+        """
+        return self.explain_tokens(case, query=query, key=key, tokens=(token,))[token]
+
+    def explain_tokens(
+        self, case: Case, *, query: str = "clinical", key: str = "pathology", tokens: Sequence[str] | None = None
+    ) -> dict[str, tuple[PatchScores, ...]]:
+        """Maps of several tokens (default: "all", then every token) from one forward pass per fold.
+
+        Raises:
+            UnknownNameError: no such token.
+            InputError: no such direction, or a modality that the direction needs is missing.
+        """
+        if (query, key) not in self.directions():
+            known = ", ".join(f"{one} -> {other}" for one, other in self.directions()) or "none"
+            raise InputError(f"Direction {query} -> {key} was asked; this model has: {known}.")
+        present = self.present(case)
+        if query not in present or "pathology" not in present:
+            lacking = query if query not in present else "pathology"
+            raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
+        self._check_encoder(case)
+        folds, _ = self.folds_for(case)
+        raw = []
+        for fold in folds:
+            attention = self._forward(fold, case, attention=True).attention
+            assert attention is not None
+            raw.append(attention[query, key])
+        names = self.tokens(query)
+        return {token: patch_scores(raw, names, case.bags, token) for token in tokens or (ALL_TOKENS, *names)}
+
+    def _preprocess(self, fold: int) -> Preprocess:
+        return self.checkpoint.preprocess(fold)
+
+    def _check_encoder(self, case: Case) -> None:
+        preprocess = self._preprocess(0)
+        for bag in case.bags:
+            expected, width = preprocess.config.encoder, preprocess.sizes["d_patch"]
+            if bag.encoder != expected or bag.features.shape[1] != width:
+                raise InputError(
+                    f"The features of slide {bag.slide_id} come from encoder {bag.encoder!r} "
+                    f"({bag.features.shape[1]} numbers per patch); this model was trained on {expected!r} ({width}). "
+                    f"Extract the slide again with --encoder {expected}."
+                )
+
+    def _forward(self, fold: int, case: Case, *, attention: bool = False) -> Output:
+        preprocess = self._preprocess(fold)
+        inputs = preprocess.collate([preprocess.transform(case)]).to(self.device)
+        with torch.inference_mode(), inference_precision(self.device):
+            return self._models[fold](inputs, attention=attention)
+
+    def _survival(
+        self, folds: tuple[int, ...], outputs: list[Output]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Common times (T,) within every fold's bins, and S(t) per fold (F, T)."""
+        edges = [np.asarray(self._preprocess(fold).bins.edges, dtype=np.float64) for fold in folds]
+        end = min(fold_edges[-1] for fold_edges in edges)
+        times = np.unique(np.concatenate([[0.0, end], *(e[(e > 0) & (e < end)] for e in edges), HORIZONS_MONTHS]))
+        times = times[times <= end]
+        curves = [
+            survival_at(times, fold_edges, output.survival[0].double().cpu().numpy())
+            for fold_edges, output in zip(edges, outputs, strict=True)
+        ]
+        return times, np.stack(curves)
+
+
+def horizon(months: float, times: NDArray[np.float64], per_fold: NDArray[np.float64]) -> Horizon:
+    """S at one time with its spread over folds, or the reason why it is undefined."""
+    if months > times[-1]:
+        reason = f"beyond the follow-up that the model was trained on ({times[-1]:.0f} months)"
+        return Horizon(months, None, None, reason)
+    at = per_fold[:, int(np.flatnonzero(times == months)[0])]
+    return Horizon(months, float(at.mean()), float(at.std(ddof=1)) if len(at) > 1 else None)
