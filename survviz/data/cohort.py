@@ -53,7 +53,7 @@ class Cohort:
     mirna: pd.DataFrame | None = None
     rna_unit: str = ""
     mirna_unit: str = ""
-    slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLIDE_COLUMNS)))
+    slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({name: [] for name in SLIDE_COLUMNS}))
     features: Mapping[str, Path] = field(default_factory=dict)
     token_files: Mapping[str, Path] = field(default_factory=dict)
     token_names: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Cohort:
 
     def genomic_tokens(self, case_id: str) -> NDArray[np.float32]:
         """(T, D) precomputed genomic tokens of a case, read now."""
-        return _read_tokens(self.token_files[case_id])
+        return read_tokens(self.token_files[case_id])
 
     def subset(self, case_ids: Iterable[str]) -> Cohort:
         """The same cohort with these cases only, in this order.
@@ -189,11 +189,10 @@ def load_cohort(folder: str | Path) -> Cohort:
 def _gaps(cohort: Cohort) -> list[Notice]:
     """What is missing for how many cases."""
     n = len(cohort)
+    owners = zip(cohort.slides["case_id"], cohort.slides["slide_id"], strict=True)
     have = {
         "RNA": len(cohort.rna) if cohort.rna is not None else 0,
-        "encoded slides": cohort.slides.loc[
-            cohort.slides["slide_id"].isin(cohort.features.keys()), "case_id"
-        ].nunique(),
+        "encoded slides": len({case for case, slide in owners if slide in cohort.features}),
     }
     return [
         Notice("info", "cohort.missing", f"{n - count} of {n} cases have no {name}; they are used without.")

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from survviz.data.bins import TimeBins
 from survviz.data.clinical import ClinicalTemplates, load_templates
 from survviz.data.cohort import Cohort
-from survviz.data.genes import default_programmes, match_genes, read_gmt, shorten
-from survviz.data.omics import OmicsScaler, is_linear
+from survviz.data.genes import shorten
+from survviz.data.genomic import Genomic, fit_genomic
 from survviz.data.ood import OodReference, fit_patches
 from survviz.data.text import TextEncoder, create_text_encoder
 from survviz.errors import InputError
@@ -106,20 +106,23 @@ class Preprocess:
         Raises:
             InputError: the cases have none of the asked modalities, or too few events for the time bins.
         """
-        config = config or PreprocessConfig()
+        config = config or PreprocessConfig.model_validate({})
         train = cohort.subset(case_ids)
-        notices: list[Notice] = []
         tokens = _clinical_tokens(train, config) if "clinical" in config.modalities else ()
         templates = load_templates(config.templates).select(tokens)
-        genomic = _fit_genomic(train, config, notices) if "genomic" in config.modalities else {}
+        genomic = (
+            fit_genomic(train, config.genomic, config.programmes, config.min_genes)
+            if "genomic" in config.modalities
+            else None
+        )
         patches = fit_patches(train) if "pathology" in config.modalities and train.features else None
-        has = {"pathology": patches is not None, "clinical": bool(tokens), "genomic": bool(genomic)}
-        modalities = tuple(name for name in config.modalities if has[name])
+        has = {"pathology": patches is not None, "clinical": bool(tokens), "genomic": genomic is not None}
+        modalities: tuple[Modality, ...] = tuple(name for name in config.modalities if has[name])
         if not modalities:
             raise InputError(f"Cohort {cohort.name!r} has none of {', '.join(config.modalities)} for these cases.")
-        scaler = genomic.pop("scaler", None)
+        genomic = genomic or Genomic()
         ood = OodReference.fit(
-            train, train.case_ids, templates=templates, patches=patches, rna=scaler, modalities=modalities
+            train, train.case_ids, templates=templates, patches=patches, rna=genomic.scaler, modalities=modalities
         )
         encoder = create_text_encoder(config.text_encoder, weights=config.text_weights) if tokens else None
         return cls(
@@ -128,9 +131,11 @@ class Preprocess:
             ood=ood,
             templates=templates,
             text={"name": encoder.name, "revision": encoder.revision, "dim": encoder.dim} if encoder else {},
-            fit_notices=tuple(notices),
+            programmes=genomic.programmes,
+            token_names=genomic.token_names,
+            d_genomic=genomic.d_tokens,
+            fit_notices=genomic.notices,
             text_weights=config.text_weights,
-            **genomic,
         )
 
     @property
@@ -196,7 +201,9 @@ class Preprocess:
         if "d_genomic" in sizes:
             shape = (len(sizes["genomic_tokens"]), sizes["d_genomic"])
             tokens["genomic"] = _stack([sample.genomic for sample in samples], shape)
-        present = {name: torch.tensor([name in sample.present for sample in samples]) for name in self.modalities}
+        present: dict[Modality, Tensor] = {
+            name: torch.tensor([name in sample.present for sample in samples]) for name in self.modalities
+        }
         return Inputs(patches, mask, tokens, vectors, present)
 
     def _embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
@@ -288,44 +295,3 @@ def _clinical_tokens(train: Cohort, config: PreprocessConfig) -> tuple[str, ...]
             "Add it under [clinical.fields] in cohort.toml, or leave the token out."
         )
     return chosen
-
-
-def _fit_genomic(train: Cohort, config: PreprocessConfig, notices: list[Notice]) -> dict[str, Any]:
-    """The genomic arguments of `Preprocess`, and its scaler; empty when the cohort has no expression."""
-    if config.genomic == "tokens" or (config.genomic == "auto" and train.token_files):
-        return _fit_tokens(train)
-    if train.rna is None or not len(train.rna):
-        return {}
-    sets = read_gmt(config.programmes) if config.programmes else default_programmes()
-    match = match_genes((gene for item in sets.values() for gene in item.genes), train.rna.columns)
-    kept = {name: tuple(gene for gene in item.genes if gene in match.found) for name, item in sets.items()}
-    small = [name for name, genes in kept.items() if len(genes) < config.min_genes]
-    kept = {name: genes for name, genes in kept.items() if name not in small}
-    if not kept:
-        raise InputError(
-            f"No gene programme has {config.min_genes} genes in the expression table. {match.describe()} "
-            f"The table has {shorten(train.rna.columns, 3)}; expected HGNC symbols."
-        )
-    if match.missing:
-        notices.append(Notice("info", "genes.coverage", f"Training table: {match.describe()}"))
-    if small:
-        text = (
-            f"{len(small)} gene programmes were left out, with fewer than {config.min_genes} genes: {shorten(small)}."
-        )
-        notices.append(Notice("warning", "genes.programmes", text))
-    genes = tuple(dict.fromkeys(gene for names in kept.values() for gene in names))
-    scaler = OmicsScaler.fit(train.rna, genes=genes, log2=is_linear(train.rna_unit))
-    at = {gene: i for i, gene in enumerate(scaler.genes)}
-    return {"scaler": scaler, "programmes": {name: tuple(at[gene] for gene in names) for name, names in kept.items()}}
-
-
-def _fit_tokens(train: Cohort) -> dict[str, Any]:
-    if not train.token_files:
-        raise InputError(f"Cohort {train.name!r} has no genomic tokens. Give [genomic_tokens] in cohort.toml.")
-    tokens = train.genomic_tokens(next(iter(train.token_files)))
-    names = train.token_names or tuple(f"Genomic {i + 1}" for i in range(len(tokens)))
-    if len(names) != len(tokens):
-        raise InputError(
-            f"[genomic_tokens] names {len(names)} tokens, but the files hold {len(tokens)}. Name each one."
-        )
-    return {"token_names": names, "d_genomic": tokens.shape[1]}

@@ -56,12 +56,11 @@ def read_slides(folder: Path, file: CohortFile, ids: frozenset[str], notices: li
             )
     else:
         rows = _slide_rows(folder, file.slides.file)
-    table = pd.DataFrame(rows, columns=list(SLIDE_COLUMNS))
-    known = table["case_id"].isin(ids)
-    if not known.all():
-        text = f"{(~known).sum()} of {len(table)} slides belong to no case of the clinical table; they are not used."
+    known = [row for row in rows if row["case_id"] in ids]
+    if len(known) < len(rows):
+        text = f"{len(rows) - len(known)} of {len(rows)} slides belong to no case of the clinical table: not used."
         notices.append(Notice("info", "cohort.unused_slides", text))
-    return table[known].reset_index(drop=True)
+    return pd.DataFrame({name: [row[name] for row in known] for name in SLIDE_COLUMNS})
 
 
 def _slide_rows(folder: Path, name: str) -> list[dict[str, Any]]:

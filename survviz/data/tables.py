@@ -186,16 +186,16 @@ def _known_names() -> frozenset[str]:
 
 
 def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    columns: dict[str, pd.Series] = {}
+    columns: dict[str, np.ndarray] = {}
     bad: list[str] = []
     for name in table.columns:
         cells = table[name]
+        numbers = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float32)
+        columns[str(name)] = numbers
         if not pd.api.types.is_numeric_dtype(cells):
-            numbers = pd.to_numeric(cells, errors="coerce")
-            wrong = cells[(numbers.isna() & ~cells.map(is_missing)).to_numpy()]
-            bad += [f"row {row!r}, column {name!r}: {cell!r}" for row, cell in wrong.items()]
-            cells = numbers
-        columns[str(name)] = cells.astype(np.float32)
+            pairs = zip(table.index, cells, np.isnan(numbers), strict=True)
+            wrong = [(row, cell) for row, cell, unread in pairs if unread and not is_missing(cell)]
+            bad += [f"row {row!r}, column {name!r}: {cell!r}" for row, cell in wrong]
     if bad:
         fix = (
             "Write decimals with a point." if re.search(r"\d,\d", bad[0]) else "Write a number or leave the cell empty."
@@ -217,7 +217,7 @@ def _one_row_per_gene(path: Path, values: pd.DataFrame, notices: list[Notice]) -
     if repeated:
         text = f"{path.name}: {len(repeated)} genes appear in several rows ({shorten(repeated)}); their mean is used."
         notices.append(Notice("warning", "table.repeated_genes", text))
-        values = values.groupby(level=0, sort=False).mean()
+        values = pd.DataFrame(values.groupby(level=0, sort=False).mean())
     return values
 
 
