@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -15,9 +16,10 @@ from PIL import Image
 
 from survviz.errors import InputError, UnknownNameError
 from survviz.wsi.encoders import Encoder, create_encoder, list_encoders
-from survviz.wsi.encoders.he_nuclei import find_nuclei
+from survviz.wsi.encoders.he_segment import find_nuclei
 from survviz.wsi.encoders.he_stain import EOSIN, HAEMATOXYLIN, separate
 
+GOLDEN = Path(__file__).parent / "golden_he_descriptor.json"
 DOCS = Path(__file__).parents[2] / "docs" / "encoders.md"
 
 
@@ -65,6 +67,14 @@ def test_every_number_has_a_name_of_its_own(encoder: Encoder) -> None:
 def test_documentation_lists_every_number_in_order(encoder: Encoder) -> None:
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", DOCS.read_text(), flags=re.MULTILINE)
     assert [(int(number), name.strip()) for number, name in rows] == list(enumerate(encoder.feature_names or ()))
+
+
+def test_revision_1_gives_the_stored_values(encoder: Encoder) -> None:
+    golden = json.loads(GOLDEN.read_text())
+    found = encoder.encode(render(nuclei=60, radius=4.5, seed=3)[None])[0]
+    assert golden["revision"] == encoder.revision
+    assert tuple(golden["values"]) == encoder.feature_names
+    np.testing.assert_allclose(found, list(golden["values"].values()), rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (224, 224), (64, 64), (65, 131), (512, 96)])

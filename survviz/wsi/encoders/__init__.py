@@ -63,7 +63,7 @@ def create_encoder(name: str = DEFAULT_ENCODER, *, weights: str | Path | None = 
     """Make an encoder.
 
     Args:
-        weights: for foundation models a local folder or file, or "hub:ORG/NAME"; the network is used only for the latter.
+        weights: for foundation models a local folder or file, or "hub:ORG/NAME", which alone uses the network.
         device: "cpu", "cuda", "cuda:1"; the embedded descriptor always uses the CPU.
 
     Raises:

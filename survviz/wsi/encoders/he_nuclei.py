@@ -1,168 +1,16 @@
-"""Nuclei of one H&E patch: threshold against the local background, steepest-ascent split, one pass of moments.
-
-No loop over nuclei: every pixel of the nuclear mask climbs to the nearest peak of the smoothed stain by pointer
-doubling, the peaks number the nuclei, and `bincount` sums area, position and shape of all of them at once.
-"""
+"""Numbers about the nuclei of one H&E patch: how many of which kind, size, shape, arrangement, surroundings."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from survviz.wsi.encoders.he_stain import Mask, Numbers, Plane, Stains, share
-
-UM = 1.0
-"""um per pixel of the planes used here."""
-
-MIN_AREA_UM2 = 10.0
-MAX_AREA_UM2 = 400.0
-PEAK_SIGMA_UM = 1.4
-BACKGROUND_SIGMA_UM = 14.0
-THRESHOLD_RANGE = (0.58, 1.4)
-PURPLE_BACKGROUND = 0.85
-"""Mean haematoxylin above which the surroundings themselves are purple (basophilic cytoplasm, heavy stain)."""
+from survviz.wsi.encoders.he_segment import UM, Nuclei, dilate, find_nuclei
+from survviz.wsi.encoders.he_stain import Mask, Numbers, Stains, share
 
 PRIOR = {"size": 7.0, "elongation": 1.5, "fill": 0.92, "stain": 1.0, "texture": 0.15, "distance": 20.0}
 PRIOR_WEIGHT = 3.0
-CLIMB_DOUBLINGS = 6
-
-
-@lru_cache(maxsize=32)
-def blur_matrix(size: int, sigma: float) -> Plane:
-    """(size, size) Gaussian smoothing along one axis, normalised at the border."""
-    x = np.arange(size)
-    weights = np.exp(-0.5 * ((x[:, None] - x[None, :]) / sigma) ** 2)
-    weights[weights < 1e-5] = 0  # subnormal numbers would make the product ten times slower
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def blur(plane: Plane, sigma: float) -> Plane:
-    """Gaussian smoothing by two matrix products: the cost does not grow with sigma."""
-    return blur_matrix(plane.shape[0], sigma) @ plane @ blur_matrix(plane.shape[1], sigma).T
-
-
-def erode(mask: Mask) -> Mask:
-    """Remove pixels with a False neighbour above, below, left or right; outside counts as True."""
-    out = mask.copy()
-    out[1:] &= mask[:-1]
-    out[:-1] &= mask[1:]
-    out[:, 1:] &= mask[:, :-1]
-    out[:, :-1] &= mask[:, 1:]
-    return out
-
-
-def dilate(mask: Mask) -> Mask:
-    """Add pixels above, below, left and right."""
-    out = mask.copy()
-    out[1:] |= mask[:-1]
-    out[:-1] |= mask[1:]
-    out[:, 1:] |= mask[:, :-1]
-    out[:, :-1] |= mask[:, 1:]
-    return out
-
-
-@dataclass(frozen=True, slots=True)
-class Nuclei:
-    """One row per nucleus, all (n,) float64.
-
-    Attributes:
-        size: diameter of the circle of equal area, um.
-        elongation: long over short axis of the equal-moment ellipse.
-        fill: area over that ellipse's area; below 1 for ragged or bent shapes.
-        angle: direction of the long axis, radians.
-        stain: mean haematoxylin.
-        texture: spread of haematoxylin inside the nucleus (chromatin).
-        mask: (h, w) True inside a nucleus that was kept.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    area: NDArray[np.float64]
-    size: NDArray[np.float64]
-    elongation: NDArray[np.float64]
-    fill: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    stain: NDArray[np.float64]
-    texture: NDArray[np.float64]
-    mask: Mask
-
-
-def nuclear_mask(h: Plane) -> Mask:
-    """Haematoxylin above a threshold that follows the surroundings within fixed limits; specks removed."""
-    background = blur(h, BACKGROUND_SIGMA_UM / UM)
-    purple = np.maximum(background - np.float32(PURPLE_BACKGROUND), np.float32(0))
-    threshold = np.float32(0.45) + np.float32(0.4) * background + np.float32(1.2) * purple
-    threshold = np.clip(threshold, np.float32(THRESHOLD_RANGE[0]), np.float32(THRESHOLD_RANGE[1]))
-    mask = blur(h, 1.0) > threshold
-    return dilate(erode(mask))
-
-
-def climb(surface: Plane, inside: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(n,) nucleus number of each flat index `inside`: the peak that it reaches by steepest ascent.
-
-    Args:
-        surface: (h, w) with a border that is never inside; -1 outside the mask.
-        inside: flat indices of the mask's pixels.
-    """
-    width = surface.shape[1]
-    flat = surface.ravel()
-    # On a plateau the first maximum wins: only earlier pixels stand before the pixel itself, so no path can circle.
-    steps = np.array([-width - 1, -width, -width + 1, -1, 0, 1, width - 1, width, width + 1])
-    target = inside + steps[np.argmax(flat[inside[None, :] + steps[:, None]], axis=0)]
-    place = np.zeros(flat.size, dtype=np.intp)
-    place[inside] = np.arange(inside.size)
-    pointer = place[target]
-    for _ in range(CLIMB_DOUBLINGS):
-        pointer = pointer[pointer]
-    is_peak = np.zeros(inside.size, dtype=np.intp)
-    is_peak[pointer] = 1
-    return (np.cumsum(is_peak) - 1)[pointer]
-
-
-def find_nuclei(h: Plane) -> Nuclei:
-    """Segment and measure the nuclei of a haematoxylin plane at 1 um per pixel."""
-    mask = nuclear_mask(h)
-    surface = blur(np.where(mask, np.minimum(h, np.float32(2.5)), np.float32(0)), PEAK_SIGMA_UM / UM)
-    padded = np.pad(np.where(mask, surface, np.float32(-1)), 1, constant_values=-1)
-    inside = np.flatnonzero(padded >= 0)
-    if not inside.size:
-        empty = np.zeros(0)
-        return Nuclei(*[empty] * 9, mask=mask)
-    label = climb(padded, inside)
-    y, x = np.divmod(inside, padded.shape[1])
-    y, x = y - 1, x - 1
-    values = h[y, x].astype(np.float64)
-    n = int(label.max()) + 1
-
-    def mean(weights: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.bincount(label, weights=weights, minlength=n) / area
-
-    area = np.bincount(label, minlength=n).astype(np.float64)
-    cx, cy, stain = mean(x), mean(y), mean(values)
-    dx, dy = x - cx[label], y - cy[label]
-    xx, yy, xy = mean(dx * dx) + 1 / 12, mean(dy * dy) + 1 / 12, mean(dx * dy)
-    root = np.sqrt((xx - yy) ** 2 + 4 * xy**2)
-    long, short = (xx + yy + root) / 2, np.maximum((xx + yy - root) / 2, 1 / 12)
-    texture = np.sqrt(mean((values - stain[label]) ** 2))
-    keep = (area * UM**2 >= MIN_AREA_UM2) & (area * UM**2 <= MAX_AREA_UM2)
-    kept = np.zeros(h.shape, dtype=np.bool_)
-    kept[y, x] = keep[label]
-    columns = (
-        cx * UM,
-        cy * UM,
-        area * UM**2,
-        np.sqrt(area * (4 / np.pi)) * UM,
-        np.sqrt(long / short),
-        area / (4 * np.pi * np.sqrt(long * short)),
-        0.5 * np.arctan2(2 * xy, xx - yy),
-        stain,
-        texture,
-    )
-    return Nuclei(*[column[keep] for column in columns], mask=kept)
 
 
 def drawn_mean(values: NDArray[np.float64], prior: float) -> float:
@@ -246,9 +94,9 @@ def arrangement(nuclei: Nuclei) -> Numbers:
         distance, unlike = np.zeros(0), np.zeros(0)
     else:
         centres = np.stack([nuclei.x, nuclei.y], axis=1)
-        found, nearest = KDTree(centres).query(centres, k=[2])
-        distance = found[:, 0]
-        unlike = np.abs(np.log(nuclei.size / nuclei.size[nearest[:, 0]]))
+        found, nearest = KDTree(centres).query(centres, k=2)
+        distance = np.asarray(found)[:, 1]
+        unlike = np.abs(np.log(nuclei.size / nuclei.size[np.asarray(nearest)[:, 1]]))
     return {
         "distance to the nearest nucleus, mean (um)": drawn_mean(np.minimum(distance, 60.0), PRIOR["distance"]),
         "distance to the nearest nucleus, spread (um)": drawn_spread(np.minimum(distance, 60.0)),
@@ -275,8 +123,8 @@ def surroundings(nuclei: Nuclei, stains: Stains) -> Numbers:
     tissue = ~stains.clear
     near = nuclei.mask
     rings: list[Mask] = []
-    for steps in (3, 5, 8, 16):
-        for _ in range(steps if not rings else steps // 2):
+    for steps in (3, 2, 5, 8):
+        for _ in range(steps):
             near = dilate(near)
         rings.append(near)
     ring = rings[0] & ~nuclei.mask

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Numbers = dict[str, float]
 
@@ -135,8 +135,8 @@ def colour(stains: Stains) -> Numbers:
         "brightness, mean": float(((top + bottom) * np.float32(0.5)).mean()),
         "saturation, mean": float(chroma.mean()),
         "saturation, spread": float(chroma.std()),
-        "hue towards red (-) or away": float(-alpha.mean()),
-        "hue towards green (+) or blue (-)": float(beta.mean()),
+        "redness (red against green and blue), mean": float(alpha.mean()),
+        "green against blue, mean": float(beta.mean()),
         "blue ratio, mean": float(blue_ratio.mean()),
         "blue ratio, spread": float(blue_ratio.std()),
         "purple share of tissue": np.count_nonzero((stains.h > stains.e * 2) & tissue) / n,
