@@ -14,7 +14,8 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-function labelled(text, control, title) {
+export function labelled(text, control, title) {
+  if (control.matches("select")) control.setAttribute("aria-label", text); // else its options become part of its name
   return element("label", { class: "field", title }, element("span", {}, text), control);
 }
 

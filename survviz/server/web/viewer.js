@@ -3,7 +3,7 @@
 
 import { COLORMAPS } from "./colormaps.js";
 import { colourise, gridImage, imageToCanvas, Layout, paintBoxes, paintLayer } from "./overlay.js";
-import { button, controls, element, legend } from "./panel.js";
+import { button, controls, element, labelled, legend } from "./panel.js";
 import { clamp, integer, SCALES, scaleBar, summarise, times, weight } from "./scales.js";
 
 const DEFAULTS = { visible: true, opacity: 0.45, threshold: 0, scale: "fold", range: 4, colormap: "viridis", smooth: false };
@@ -57,7 +57,8 @@ class SlideViewer {
     this.legend = legend();
     this.controls = controls(this.settings, (name, value) => this.set(name, value));
     this.picker = element("select", { onchange: () => this.choose(this.picker.value, true) });
-    this.pickerField = element("label", { class: "field picker" }, element("span", {}, "Map"), this.picker);
+    this.pickerField = labelled("Map", this.picker);
+    this.pickerField.classList.add("picker");
     this.controls.fields.prepend(this.pickerField);
     this.message = element("div", { class: "message", role: "status" });
     this.readout = element("div", { class: "panel readout", "aria-live": "off", hidden: true });
