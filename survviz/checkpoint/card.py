@@ -1,0 +1,91 @@
+"""The model card that lies in every checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from survviz.checkpoint.layout import CheckpointConfig
+from survviz.checkpoint.reference import Metrics, Reference
+from survviz.data.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from survviz.models import Model
+
+PRIVACY = """\
+No formal privacy guarantee. The model was not trained with differential privacy, and its weights may reveal who was in
+the training cohort. The folder holds no names and no case ids; it holds keyed hashes of the ids (the key lies beside
+them, so somebody with a list of ids can test it), the out-of-fold risks without ids, and a Kaplan-Meier curve, whose
+steps are the follow-up times of the training cohort. Do not publish a checkpoint of patients whose consent does not
+cover this."""
+
+LIMITS = """\
+- Not a medical device. Not for decisions about a patient.
+- The C-index was measured by cross-validation inside one cohort. No other cohort or site was tried.
+- Attention says where the model looked, not why the risk is what it is.
+- Risks of different folds come from different models; the pooled C-index compares them as if they were one.
+- Survival beyond the longest follow-up of the training cohort is undefined and is not shown."""
+
+
+def card(config: CheckpointConfig, reference: Reference, model: Model, preprocess: Preprocess) -> str:
+    """Markdown text: purpose, data, protocol, metrics with their intervals, limits, licence, privacy."""
+    sections = [
+        f"# {config.name}\n\n**{config.purpose}**",
+        f"## Data\n\n{_data(config, reference, model, preprocess)}",
+        f"## Protocol\n\n{_protocol(config, model)}",
+        f"## Metrics\n\n{_metrics(reference.metrics)}",
+        f"## Limits\n\n{LIMITS}",
+        "## Licence\n\nApache-2.0 for the weights as far as the training data allow; see their source.",
+        f"## Privacy\n\n{PRIVACY}",
+        f"## Made by\n\nsurvviz {config.survviz}, {config.created}. Check it with `survviz doctor`.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _data(config: CheckpointConfig, reference: Reference, model: Model, preprocess: Preprocess) -> str:
+    follow_up = reference.median_follow_up
+    followed = "undefined" if follow_up is None else f"{follow_up:.1f} months (reverse Kaplan-Meier)"
+    patches = preprocess.ood.patches
+    encoder = f"{patches.encoder} at {patches.mpp:g} um/px" if patches else "none"
+    tokens = [f"- {group} tokens: {', '.join(names)}" for group, names in model.token_names.items()]
+    lines = [
+        f"- cohort: {config.cohort}",
+        f"- cases: {reference.n_cases}, events: {reference.n_events}, median follow-up: {followed}",
+        f"- modalities: {', '.join(model.modalities)}",
+        f"- patch encoder: {encoder}",
+        *tokens,
+    ]
+    return "\n".join(lines)
+
+
+def _protocol(config: CheckpointConfig, model: Model) -> str:
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    settings = ", ".join(f"{name} {value}" for name, value in config.training.items() if not isinstance(value, dict))
+    return (
+        f"Model `{config.model}`, {n_parameters:,} parameters per fold; {len(config.folds)} folds, disjoint by "
+        "patient, stratified by event. Time bins, scalers and all else that is fitted were fitted on the training part "
+        "of each fold. The epoch was chosen on an inner validation part; the test part of a fold chose nothing, and no "
+        f"model was refitted.\n\nSettings: {settings or 'not recorded'}."
+    )
+
+
+def _metrics(metrics: Metrics) -> str:
+    if metrics.c_index is None:
+        pooled = f"Pooled out-of-fold C-index: undefined. {metrics.reason}"
+    else:
+        interval = "" if metrics.low is None else f" ({metrics.level:.0%} CI {metrics.low:.3f} to {metrics.high:.3f})"
+        pooled = f"Pooled out-of-fold C-index: **{metrics.c_index:.3f}**{interval}, bootstrap over cases."
+    lines = [pooled]
+    if metrics.mean is not None and metrics.sd is not None:
+        lines.append(f"Mean over folds: {metrics.mean:.3f}, standard deviation {metrics.sd:.3f} (ddof 1).")
+    if metrics.logrank_p is not None:
+        lines.append(f"High against low group by out-of-fold risk: log-rank p = {metrics.logrank_p:.2g}.")
+    lines += [
+        "",
+        "| fold | train | validation | test | test events | epoch | C-index |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for index, fold in enumerate(metrics.folds, start=1):
+        score = "undefined" if fold.c_index is None else f"{fold.c_index:.3f}"
+        counts = f"{fold.n_train} | {fold.n_validation} | {fold.n_test} | {fold.n_events_test}"
+        lines.append(f"| {index} | {counts} | {fold.epoch} | {score} |")
+    return "\n".join(lines)

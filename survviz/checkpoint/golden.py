@@ -1,0 +1,91 @@
+"""A synthetic input and what each fold answers to it, so that a copy can be shown to compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from survviz.errors import CheckpointError
+from survviz.types import Inputs, Modality
+
+if TYPE_CHECKING:
+    from survviz.models import Model
+
+N_PATCHES = 24
+TOLERANCE = 1e-5
+
+
+def golden_inputs(model: Model, seed: int = 0) -> Inputs:
+    """Two cases of standard normal noise, the second with fewer patches; no patient's data."""
+    random = torch.Generator().manual_seed(seed)
+    sizes = model.config.model_dump()
+    mask = torch.arange(N_PATCHES) < torch.tensor([[N_PATCHES], [N_PATCHES // 2]])
+    tokens, vectors = {}, {}
+    for group in ("clinical", "genomic"):
+        if group in model.modalities and not (group == "genomic" and sizes.get("programmes")):
+            n_tokens = len(model.token_names[group])
+            tokens[group] = torch.randn(2, n_tokens, sizes[f"d_{group}"], generator=random)
+    if sizes.get("programmes"):
+        vectors["rna"] = torch.randn(2, sizes["n_genes"], generator=random)
+    patches = torch.randn(2, N_PATCHES, sizes["d_patch"], generator=random) * mask.unsqueeze(-1)
+    everybody = torch.ones(2, dtype=torch.bool)
+    present: dict[Modality, Tensor] = {modality: everybody.clone() for modality in model.modalities}
+    return Inputs(patches, mask, tokens, vectors, present)
+
+
+def golden_tensors(models: Sequence[Model]) -> dict[str, Tensor]:
+    """Inputs and every fold's outputs, named for one safetensors file."""
+    tensors: dict[str, Tensor] = {}
+    for fold, model in enumerate(models):
+        inputs = golden_inputs(model)
+        for name, value in _named(inputs).items():
+            tensors[f"fold{fold}.input.{name}"] = value
+        for name, value in answers(model, inputs).items():
+            tensors[f"fold{fold}.output.{name}"] = value
+    return tensors
+
+
+def answers(model: Model, inputs: Inputs) -> dict[str, Tensor]:
+    """Logits and embeddings of a model in evaluation mode."""
+    with torch.inference_mode():
+        output = model.eval()(inputs)
+    return {"logits": output.logits} | {f"embedding.{name}": value for name, value in output.embeddings.items()}
+
+
+def largest_deviation(model: Model, fold: int, tensors: Mapping[str, Tensor]) -> float:
+    """Largest absolute difference between a fold's stored answers and what it computes now.
+
+    Raises:
+        CheckpointError: inputs or answers are missing.
+    """
+    prefix = f"fold{fold}.output."
+    stored = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    computed = answers(model, _inputs_from(tensors, fold))
+    if stored.keys() != computed.keys():
+        raise CheckpointError(f"The golden answers of fold {fold} are {sorted(stored)}; expected {sorted(computed)}.")
+    return max(float((computed[name] - stored[name]).abs().max()) for name in stored)
+
+
+def _named(inputs: Inputs) -> dict[str, Tensor]:
+    named = {"patches": inputs.patches, "patch_mask": inputs.patch_mask}
+    for kind, group in (("tokens", inputs.tokens), ("vectors", inputs.vectors), ("present", inputs.present)):
+        named |= {f"{kind}.{name}": value for name, value in group.items()}
+    return named
+
+
+def _inputs_from(tensors: Mapping[str, Tensor], fold: int) -> Inputs:
+    prefix = f"fold{fold}.input."
+    groups: dict[str, dict[str, Tensor]] = {"tokens": {}, "vectors": {}, "present": {}}
+    for name, value in tensors.items():
+        kind, _, key = name.removeprefix(prefix).partition(".")
+        if name.startswith(prefix) and kind in groups:
+            groups[kind][key] = value
+    try:
+        patches, mask = tensors[f"{prefix}patches"], tensors[f"{prefix}patch_mask"]
+    except KeyError as error:
+        raise CheckpointError(f"The golden input of fold {fold} is missing.") from error
+    present: dict[Modality, Tensor] = {name: value for name, value in groups["present"].items()}  # type: ignore[misc]
+    return Inputs(patches, mask, groups["tokens"], groups["vectors"], present)

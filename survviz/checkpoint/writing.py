@@ -1,0 +1,118 @@
+"""Writes a checkpoint folder so that it appears complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from survviz import __version__
+from survviz.checkpoint.card import card
+from survviz.checkpoint.golden import golden_tensors
+from survviz.checkpoint.layout import (
+    CARD,
+    CONFIG,
+    FILES,
+    GOLDEN,
+    NAME_PATTERN,
+    PREPROCESS,
+    WEIGHTS,
+    CheckpointConfig,
+    sha256,
+    to_json,
+)
+from survviz.checkpoint.membership import Membership
+from survviz.checkpoint.reference import Reference
+from survviz.checkpoint.weights import build, pack
+from survviz.data.preprocess import Preprocess
+from survviz.errors import InputError
+
+
+@contextmanager
+def new_folder(target: str | Path) -> Iterator[Path]:
+    """A hidden folder beside the target, which takes the target's place when the block ends without an error.
+
+    An existing checkpoint of that name is replaced; any other folder with content is refused.
+
+    Raises:
+        InputError: the target is not a usable name, or holds something that is not a checkpoint.
+    """
+    target = Path(target).resolve()
+    if not re.match(NAME_PATTERN, target.name):
+        raise InputError(f"{target.name!r} cannot name a checkpoint; use letters, digits, '.', '_' and '-'.")
+    if target.exists() and not (target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))):
+        raise InputError(f"{target} exists and is not a checkpoint. Give the name of a new folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        if target.exists():
+            retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+            os.replace(target, retired)
+            os.replace(staging, target)
+            shutil.rmtree(retired)
+        else:
+            os.replace(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def save_checkpoint(
+    folder: Path,
+    *,
+    name: str,
+    model: str,
+    settings: Sequence[Mapping[str, Any]],
+    states: Sequence[Mapping[str, Tensor]],
+    preprocesses: Sequence[Preprocess],
+    reference: Reference,
+    test_fold: Mapping[str, int],
+    purpose: str,
+    cohort: str,
+    training: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write every file of a checkpoint into an existing folder, config.json last, because it holds the others' hashes.
+
+    Args:
+        folder: best the one that `new_folder` gives.
+        model: name in the registry of models.
+        settings: configuration of each fold's model, as JSON values.
+        test_fold: case id -> the fold that did not see it; only keyed hashes are written.
+        purpose: what the checkpoint is for, in words.
+        cohort: name of the training cohort.
+        training: settings of the run.
+    """
+    folder = Path(folder)
+    config = CheckpointConfig(
+        name=name,
+        model=model,
+        folds=tuple(dict(one) for one in settings),
+        purpose=purpose,
+        cohort=cohort,
+        training=dict(training or {}),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        survviz=__version__,
+    )
+    models = [build(model, one, state) for one, state in zip(settings, states, strict=True)]
+    save_file(pack(states), folder / WEIGHTS)
+    save_file(golden_tensors(models), folder / GOLDEN)
+    document = {
+        "folds": [preprocess.to_dict() for preprocess in preprocesses],
+        "reference": reference.to_dict(),
+        "membership": Membership.of(test_fold).to_dict(),
+    }
+    (folder / PREPROCESS).write_text(to_json(document), encoding="utf-8")
+    (folder / CARD).write_text(card(config, reference, models[0], preprocesses[0]), encoding="utf-8")
+    hashed = config.model_copy(update={"sha256": {file: sha256(folder / file) for file in FILES[1:]}})
+    (folder / CONFIG).write_text(to_json(hashed.model_dump(mode="json")), encoding="utf-8")
+    return folder

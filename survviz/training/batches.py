@@ -1,0 +1,91 @@
+"""Batches of prepared cases: which patches, which modalities, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from survviz.data.preprocess import Sample
+from survviz.types import Inputs, Modality
+
+Collate: TypeAlias = Callable[[list[Sample]], Inputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Prepared cases of one part of a fold, in one order.
+
+    Attributes:
+        bin: (n,) time bin of each case, by the edges of the fold's training part.
+        event: (n,)
+        time: (n,) months.
+    """
+
+    case_ids: tuple[str, ...]
+    samples: Sequence[Sample]
+    bin: Int[Tensor, " n"]
+    event: Bool[Tensor, " n"]
+    time: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A padded batch with its labels."""
+
+    inputs: Inputs
+    bin: Int[Tensor, " B"]
+    event: Bool[Tensor, " B"]
+
+
+def training_batches(
+    part: Part,
+    collate: Collate,
+    *,
+    batch_size: int,
+    max_patches: int,
+    modality_dropout: float,
+    modalities: Sequence[Modality],
+    random: torch.Generator,
+) -> Iterator[Batch]:
+    """Every case once in random order, with fresh patches and fresh modality dropout."""
+    for rows in torch.randperm(len(part), generator=random).split(batch_size):
+        samples = [draw_patches(part.samples[row], max_patches, random) for row in rows.tolist()]
+        inputs = drop_modalities(collate(samples), modality_dropout, modalities, random)
+        yield Batch(inputs, part.bin[rows], part.event[rows])
+
+
+def evaluation_batches(part: Part, collate: Collate, batch_size: int) -> Iterator[Batch]:
+    """Every case in order, with all of its patches."""
+    for rows in torch.arange(len(part)).split(batch_size):
+        yield Batch(collate([part.samples[row] for row in rows.tolist()]), part.bin[rows], part.event[rows])
+
+
+def draw_patches(sample: Sample, max_patches: int, random: torch.Generator) -> Sample:
+    """The same case with at most so many patches, drawn without replacement, in their original order."""
+    n_patches = len(sample.patches)
+    if n_patches <= max_patches:
+        return sample
+    chosen = torch.randperm(n_patches, generator=random)[:max_patches].sort().values
+    return replace(sample, patches=sample.patches[chosen.numpy()])
+
+
+def drop_modalities(inputs: Inputs, rate: float, modalities: Sequence[Modality], random: torch.Generator) -> Inputs:
+    """Mark modalities as absent at random; a case never loses the last one that it has."""
+    names: list[Modality] = [name for name in modalities if name in inputs.present]
+    if not rate or len(names) < 2:
+        return inputs
+    present = torch.stack([inputs.present[name] for name in names], dim=1)  # (B, M)
+    kept = present & (torch.rand(present.shape, generator=random) >= rate)
+    kept = torch.where(kept.any(dim=1, keepdim=True), kept, present)
+    changed = {name: kept[:, column] for column, name in enumerate(names)}
+    return replace(inputs, present={**inputs.present, **changed})
