@@ -71,7 +71,7 @@ def cells(folder: Path) -> dict[str, tuple[Callable[[], object], int]]:
     slide = open_slide(write_slide(folder))
     side = 16
     coords = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2).astype(np.int64) * 256
-    grid = PatchGrid(coords, 256, 256, slide.mpp, np.ones(len(coords)))
+    grid = PatchGrid(coords, 256, 256, slide.mpp, np.ones(len(coords), np.float32))
     zoom = DeepZoom(slide)
     last = zoom.levels - 1
     case = survpgc_inputs(10_000)

@@ -120,7 +120,7 @@ def slide_record(case: Case, index: int) -> dict[str, object]:
 
 
 def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) -> list[str]:
-    """attention.csv with every map; GeoJSON and, where the slide file is at hand, an overlay per direction and slide."""
+    """attention.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay."""
     from survviz.figures.geojson import geojson_bytes
     from survviz.figures.table import attention_csv
 

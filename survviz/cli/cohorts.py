@@ -78,7 +78,7 @@ def run_extract(
                 bag, notices = extract_cached(path, model, mpp=size, progress=progress)
         except SurvvizError as error:
             failures.append({"slide": path, "error": str(error)})
-            stderr.print(f"{path.name}: {error}", markup=False)
+            stderr.print(str(error), markup=False)
             continue
         show_notices(notices)
         target = out / f"{bag.slide_id}.h5"
@@ -99,11 +99,8 @@ def cohort_slides(folder: Path, mpp: float | None) -> list[tuple[Path, float | N
     from survviz.data.cohort import load_cohort
 
     rows = load_cohort(folder).slides
-    return [
-        (Path(str(row.path)), float(row.mpp) if row.mpp == row.mpp else mpp)  # NaN differs from itself
-        for row in rows.itertuples()
-        if row.path
-    ]
+    sizes = rows["mpp"].astype(object).where(rows["mpp"].notna(), mpp)
+    return [(Path(path), size) for path, size in zip(rows["path"], sizes, strict=True) if path]
 
 
 def run_train(
@@ -149,7 +146,8 @@ def run_train(
     else:
         stdout.print(
             f"out-of-fold C-index {metrics.c_index:.3f} (95 % CI {metrics.low:.3f} to {metrics.high:.3f}); folds "
-            f"{metrics.mean:.3f} ± {metrics.sd:.3f}; {report.reference.n_cases} cases, {report.reference.n_events} events"
+            f"{metrics.mean:.3f} ± {metrics.sd:.3f}; {report.reference.n_cases} cases, "
+            f"{report.reference.n_events} events"
         )
     stdout.print(f"wrote {out} in {report.seconds:.0f} s (protocol: nested, epoch chosen on inner validation)")
 

@@ -18,7 +18,7 @@ from survviz.types import Progress as ProgressCallback
 
 MARKS = {"info": "note", "warning": "WARNING", "stop": "STOP"}
 
-stderr = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def to_json(value: Any) -> Any:
@@ -46,7 +46,8 @@ def show_json(value: Any) -> None:
 def show_notices(notices: tuple[Notice, ...]) -> None:
     """Print notices on stderr, in words."""
     for notice in notices:
-        stderr.print(f"{MARKS[notice.level]}: {notice.text}", style="bold red" if notice.level == "stop" else None)
+        style = "bold red" if notice.level == "stop" else None
+        stderr.print(f"{MARKS[notice.level]}: {notice.text}", style=style, markup=False)
 
 
 @contextmanager

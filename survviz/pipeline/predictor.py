@@ -16,7 +16,7 @@ from survviz.evaluation import survival_at
 from survviz.explain.attention import ALL_TOKENS, patch_scores
 from survviz.models import Model
 from survviz.pipeline.device import choose_device, inference_precision
-from survviz.types import Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
+from survviz.types import MODALITIES, Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
 
 HORIZONS_MONTHS = (12.0, 36.0, 60.0)
 
@@ -43,6 +43,18 @@ class Predictor:
             InputError: the device is unknown or absent.
         """
         return cls(load_checkpoint(folder), device)
+
+    @property
+    def encoder(self) -> str:
+        """Name of the patch encoder that the model was trained on.
+
+        Raises:
+            InputError: the model does not take pathology.
+        """
+        patches = self._preprocess(0).ood.patches
+        if patches is None:
+            raise InputError(f"Checkpoint {self.checkpoint.name} does not take slides.")
+        return patches.encoder
 
     def tokens(self, group: str) -> tuple[str, ...]:
         """Names of the tokens of a group ("clinical", "genomic"), in the model's order."""
@@ -77,7 +89,6 @@ class Predictor:
         Raises:
             InputError: the features come from another encoder than the model's.
         """
-        self._check_encoder(case)
         folds, notices = self.folds_for(case)
         return (*notices, *self._preprocess(folds[0]).notices(case))
 
@@ -116,7 +127,8 @@ class Predictor:
 
     def present(self, case: Case) -> tuple[Modality, ...]:
         """The modalities of a case that this model takes."""
-        return self._preprocess(0).present(case)
+        present = self._preprocess(0).transform(case).present
+        return tuple(name for name in MODALITIES if name in present)
 
     def explain(
         self, case: Case, *, query: str = "clinical", key: str = "pathology", token: str = ALL_TOKENS
@@ -145,7 +157,6 @@ class Predictor:
         if query not in present or "pathology" not in present:
             lacking = query if query not in present else "pathology"
             raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
-        self._check_encoder(case)
         folds, _ = self.folds_for(case)
         raw = []
         for fold in folds:
@@ -157,17 +168,6 @@ class Predictor:
 
     def _preprocess(self, fold: int) -> Preprocess:
         return self.checkpoint.preprocess(fold)
-
-    def _check_encoder(self, case: Case) -> None:
-        preprocess = self._preprocess(0)
-        for bag in case.bags:
-            expected, width = preprocess.config.encoder, preprocess.sizes["d_patch"]
-            if bag.encoder != expected or bag.features.shape[1] != width:
-                raise InputError(
-                    f"The features of slide {bag.slide_id} come from encoder {bag.encoder!r} "
-                    f"({bag.features.shape[1]} numbers per patch); this model was trained on {expected!r} ({width}). "
-                    f"Extract the slide again with --encoder {expected}."
-                )
 
     def _forward(self, fold: int, case: Case, *, attention: bool = False) -> Output:
         preprocess = self._preprocess(fold)

@@ -1,7 +1,7 @@
 """Does attention find what was planted? Maps of every case of a cohort against its region masks.
 
-A region mask is `truth/SLIDE.png`, one class number per pixel, beside `truth/regions.json` with the legend. Each case is
-mapped only by models that did not train on it.
+A region mask is `truth/SLIDE.png`, one class number per pixel, beside `truth/regions.json` with the legend. Each case
+is mapped only by models that did not train on it.
 """
 
 from __future__ import annotations
