@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from survviz.cli.console import progress_bar, show_json, show_notices, to_json
-from survviz.errors import InputError
+from survviz.errors import InputError, OutOfDistributionError
 from survviz.types import Case, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def run_predict(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, a
     case, notices = read_case(files, predictor)
     show_notices(notices)
     show_notices(predictor.check(case))
+    refuse_unlike(notices, anyway)
     prediction = predictor.predict(case, allow_unlike=anyway)
     out.mkdir(parents=True, exist_ok=True)
     document = {
@@ -85,6 +86,17 @@ def run_predict(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, a
         show_json(document | {"written": [out / name for name in written]})
     else:
         show_prediction(prediction, out, written)
+
+
+def refuse_unlike(notices: tuple[Notice, ...], anyway: bool) -> None:
+    """Stop where the slide itself is of the wrong kind, unless a person insists.
+
+    Raises:
+        OutOfDistributionError: a notice says stop.
+    """
+    stops = [notice.text for notice in notices if notice.level == "stop"]
+    if stops and not anyway:
+        raise OutOfDistributionError(f"{' '.join(stops)} No score was given; --anyway gives one with this warning.")
 
 
 def run_explain(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, as_json: bool) -> None:
