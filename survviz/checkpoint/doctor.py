@@ -164,7 +164,7 @@ def _cutoff(patient: _Patient) -> str:
 def _golden(patient: _Patient) -> str:
     checkpoint = _loaded(patient)
     tensors = read_tensors(patient.folder, GOLDEN)
-    worst = max(largest_deviation(checkpoint.model(fold), fold, tensors) for fold in range(checkpoint.n_folds))
+    worst = np.max([largest_deviation(checkpoint.model(fold), fold, tensors) for fold in range(checkpoint.n_folds)])
     if not worst <= TOLERANCE:
         raise CheckpointError(
             f"The models answer the golden input with a deviation of {worst:.2g}; at most {TOLERANCE:g}."

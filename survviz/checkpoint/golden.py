@@ -56,7 +56,7 @@ def answers(model: Model, inputs: Inputs) -> dict[str, Tensor]:
 
 
 def largest_deviation(model: Model, fold: int, tensors: Mapping[str, Tensor]) -> float:
-    """Largest absolute difference between a fold's stored answers and what it computes now.
+    """Largest absolute difference between a fold's stored answers and what it computes now; NaN if one is NaN.
 
     Raises:
         CheckpointError: inputs or answers are missing.
@@ -66,7 +66,7 @@ def largest_deviation(model: Model, fold: int, tensors: Mapping[str, Tensor]) ->
     computed = answers(model, _inputs_from(tensors, fold))
     if stored.keys() != computed.keys():
         raise CheckpointError(f"The golden answers of fold {fold} are {sorted(stored)}; expected {sorted(computed)}.")
-    return max(float((computed[name] - stored[name]).abs().max()) for name in stored)
+    return float(torch.stack([(computed[name] - stored[name]).abs().max() for name in stored]).max())
 
 
 def _named(inputs: Inputs) -> dict[str, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,6 +21,15 @@ from survviz.training import TrainConfig, TrainReport, cross_validate
 from survviz.training.batches import draw_patches, drop_modalities
 from survviz.training.fitting import merit, warmup_cosine
 from survviz.types import Inputs
+
+
+def tiny_module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tiny_cohort", Path(__file__).parent / "tiny_cohort.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_every_case_but_the_holdout_is_scored_once(tiny: Cohort, report: TrainReport) -> None:
@@ -136,9 +147,10 @@ def test_every_baseline_trains_on_its_own_cases(
     assert set(report.excluded) == lacking.get((model, modalities), set())
 
 
-def test_planted_signal_is_found(tmp_path: Path, tiny: Cohort, quick: TrainConfig) -> None:
-    config = quick.model_copy(update={"epochs": 15, "lr": 3e-3, "batch_size": 4})
-    report = cross_validate(tiny, config)
+def test_planted_signal_is_found(tmp_path: Path) -> None:
+    cohort = tiny_module().tiny_cohort(tmp_path, n_cases=150, n_patches=20)
+    config = TrainConfig(preprocess={"programmes": str(cohort.folder / "sets.gmt")}, epochs=10, n_folds=2, lr=2e-3)
+    report = cross_validate(cohort, config)
     assert report.c_index is not None
     assert report.c_index > 0.65
 
@@ -171,7 +183,7 @@ def test_a_case_never_loses_its_last_modality() -> None:
     both = Inputs(torch.zeros(500, 1, 1), flags.unsqueeze(1), present={"pathology": flags, "clinical": flags})
     dropped = drop_modalities(both, 0.5, ("pathology", "clinical"), random).present
     assert (dropped["pathology"] | dropped["clinical"]).all()
-    assert 0.55 < float(dropped["pathology"].float().mean()) < 0.7
+    assert 0.7 < float(dropped["pathology"].float().mean()) < 0.8
     assert flags.all()
 
 
