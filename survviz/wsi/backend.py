@@ -18,7 +18,7 @@ class Backend(Protocol):
     info: SlideInfo
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """(height, width, 3); `x`, `y` in pixels of that level, anywhere; what lies outside is white.
+        """(height, width, 3); all in pixels of that level, within its bounds.
 
         Raises:
             SlideError: the pixels cannot be decoded.
@@ -35,18 +35,21 @@ class Backend(Protocol):
 
 
 def open_backend(path: Path) -> Backend:
-    """Open with OpenSlide; what it refuses, with tifffile.
+    """Open vendors' formats with OpenSlide, TIFF without a vendor with tifffile, which knows OME-TIFF and more codecs.
 
     Raises:
-        SlideError: no such file, or neither reader can open it.
+        SlideError: no such file, or no reader can open it.
     """
-    from survviz.wsi.openslide_backend import OpenSlideBackend
+    from survviz.wsi.direct_backend import direct_backend
+    from survviz.wsi.openslide_backend import OpenSlideBackend, vendor_of
     from survviz.wsi.tiff_backend import TiffBackend
 
     if not path.is_file():
         raise SlideError(f"There is no slide file at {path}.")
-    if OpenSlideBackend.accepts(path):
-        return OpenSlideBackend(path)
+    vendor = vendor_of(path)
+    if vendor not in (None, "generic-tiff"):
+        backend = OpenSlideBackend(path)
+        return direct_backend(path, backend) or backend
     if TiffBackend.accepts(path):
         return TiffBackend(path)
     raise SlideError(

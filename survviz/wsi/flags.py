@@ -17,9 +17,11 @@ from survviz.wsi.tissue import TissueMask, optical_density
 COARSE_RATIO = 1.1
 LITTLE_TISSUE = 0.01
 MUCH_PEN = 0.05
-BROWN_SHARE = 0.05
+BROWN_SHARE = 0.08
 PINK_SHARE = 0.05
-SHARP = 0.012
+SHARP = 0.006
+"""Tiles of NCT-CRC have 0.011 to 0.12, the same blurred by 1 um (2 pixels) 0.002 to 0.02."""
+
 BLUR_SAMPLES = 12
 BLUR_PX = 256
 
@@ -130,8 +132,8 @@ def _flat_notice(slide: Slide) -> Notice | None:
     return Notice(
         "info",
         "slide.flat",
-        f"The file has no small overview (its smallest level has {last.width} x {last.height} pixels), so the first view "
-        "takes long. Convert it once: vips tiffsave in.tif out.tif --tile --pyramid --compression jpeg",
+        f"The file has no small overview (its smallest level has {last.width} x {last.height} pixels), so the first "
+        "view takes long. Convert it once: vips tiffsave in.tif out.tif --tile --pyramid --compression jpeg",
     )
 
 

@@ -54,8 +54,8 @@ def patch_grid(
     rows, columns = np.nonzero((shares >= min_tissue) & (shares > 0))
     if len(rows) == 0:
         raise NoTissueError(
-            f"{slide.slide_id}: no patch of {patch_px} pixels at {target_mpp:g} um/px ({side} pixels of the slide) holds "
-            f"{min_tissue:.0%} tissue; the largest share is {shares.max(initial=0):.0%}. "
+            f"{slide.slide_id}: no patch of {patch_px} pixels at {target_mpp:g} um/px ({side} pixels of the slide) "
+            f"holds {min_tissue:.0%} tissue; the largest share is {shares.max(initial=0):.0%}. "
             "Check the pixel size, or lower the share of tissue."
         )
     return PatchGrid(

@@ -46,7 +46,6 @@ class SlideInfo:
         size_hint: in words, what the extent of the image suggests about its pixel size; empty if nothing.
         is_rgb: False for single- or multi-channel files, which are shown as a composite.
         channels: number of channels stored (3 for RGB).
-        stain: what the stain looks like, in words; filled by `survviz.wsi.flags`.
     """
 
     path: Path
@@ -60,7 +59,6 @@ class SlideInfo:
     size_hint: str = ""
     is_rgb: bool = True
     channels: int = 3
-    stain: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import openslide
 from numpy.typing import NDArray
+from PIL import Image
 
 from survviz.errors import SlideError
 from survviz.wsi.info import (
@@ -47,6 +48,14 @@ def shared_cache() -> openslide.OpenSlideCache:
     return openslide.OpenSlideCache(CACHE_BYTES)
 
 
+def vendor_of(path: Path) -> str | None:
+    """Name of the format, where OpenSlide knows it."""
+    try:
+        return openslide.OpenSlide.detect_format(path)
+    except openslide.OpenSlideError:
+        return None
+
+
 class OpenSlideBackend:
     """One OpenSlide handle. OpenSlide itself is thread-safe; a handle that met an error is replaced."""
 
@@ -56,14 +65,6 @@ class OpenSlideBackend:
         self._handle = self._open()
         self._own_downsamples = tuple(self._handle.level_downsamples)
         self.info = _describe(path, self._handle)
-
-    @staticmethod
-    def accepts(path: Path) -> bool:
-        """Whether OpenSlide knows the format."""
-        try:
-            return openslide.OpenSlide.detect_format(path) is not None
-        except openslide.OpenSlideError:
-            return False
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """See `Backend.read`."""
@@ -77,13 +78,16 @@ class OpenSlideBackend:
                 f"{self._path.name} is damaged: level {level} cannot be decoded near x={corner[0]}, y={corner[1]} "
                 f"({error}). Copy the file again from its source."
             ) from error
-        rgba = np.asarray(image)
-        rgb = np.ascontiguousarray(rgba[..., :3])
-        alpha = rgba[..., 3:]
-        if alpha.min() == 255:
-            return rgb
-        share = alpha.astype(np.float32) / 255
-        return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8)
+        alpha = image.getchannel("A")
+        if alpha.getextrema() == (255, 255):
+            return np.asarray(image.convert("RGB"))
+        opaque = Image.new("RGB", image.size, "white")
+        opaque.paste(image, mask=alpha)
+        return np.asarray(opaque)
+
+    def is_exact(self, level: int) -> bool:
+        """Whole pixels of this level can be addressed; otherwise OpenSlide interpolates between them."""
+        return self._own_downsamples[level].is_integer()
 
     def identity(self) -> str:
         """See `Backend.identity`: covers the companion files of MRXS and DICOM."""

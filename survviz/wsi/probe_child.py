@@ -58,6 +58,35 @@ def stored_bytes(path: Path) -> int:
     return total
 
 
+def check_complete(path: Path) -> None:
+    """Refuse a TIFF file that ends before the last of its image blocks.
+
+    Raises:
+        SlideError: the copy was cut off.
+    """
+    import tifffile
+
+    from survviz.wsi.segments import PARSE_ERRORS
+
+    size = path.stat().st_size
+    try:
+        with tifffile.TiffFile(path) as file:
+            if file.is_ndpi:
+                return
+            pages = [page for series in file.series for level in series.levels for page in level.pages]
+            end = max(
+                (o + c for page in pages if page for o, c in zip(page.dataoffsets, page.databytecounts, strict=False)),
+                default=0,
+            )
+    except PARSE_ERRORS:
+        return  # not a TIFF, or one that only OpenSlide understands
+    if end > size:
+        raise SlideError(
+            f"{path.name} is cut off: its image blocks reach to byte {end:,}, but the file ends at byte {size:,}. "
+            "Copy it again from its source."
+        )
+
+
 def describe(path: Path) -> SlideInfo:
     """Open, check, and decode the smallest level and some blocks of every other one.
 
@@ -68,13 +97,14 @@ def describe(path: Path) -> SlideInfo:
 
     backend = open_backend(path)
     check_plausible(backend.info, stored_bytes(path))
+    check_complete(path)
     for index, level in enumerate(backend.info.levels):
         width, height = level.tile
         columns, rows = -(-level.width // width), -(-level.height // height)
         step = max(1, columns * rows // SAMPLED_BLOCKS)
         for block in range(0, columns * rows, step):
             x, y = block % columns * width, block // columns * height
-            backend.read(index, x, y, min(width, 4096), min(height, 4096))
+            backend.read(index, x, y, min(width, level.width - x, 4096), min(height, level.height - y, 4096))
     backend.close()
     return backend.info
 

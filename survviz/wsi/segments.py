@@ -7,6 +7,8 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +23,7 @@ Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 Pixels: TypeAlias = NDArray[np.generic]
 
 CACHE_BYTES = 64 * 2**20
+JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
 MAX_SEGMENT_BYTES = 256 * 2**20
 
 PARSE_ERRORS = (
@@ -40,16 +43,69 @@ PARSE_ERRORS = (
 """What tifffile and its codecs raise on damaged files."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """All that is needed to decode one page after the file was parsed.
+
+    Attributes:
+        block: (width, height) of a strip or tile.
+        planar: samples are stored apart, not interleaved.
+        photometric: TIFF PhotometricInterpretation.
+        offsets, counts: where each segment lies in the file; a count of 0 is an empty segment.
+        decode: (bytes, segment number) -> (1, height, width, samples) pixels.
+    """
+
+    width: int
+    height: int
+    block: tuple[int, int]
+    samples: int
+    planar: bool
+    photometric: int
+    compression: str
+    dtype: np.dtype
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+    decode: Callable[[bytes, int], Pixels | None]
+
+
+def stored_page(page: Page) -> StoredPage:
+    """Take from a page what decoding needs, while its file is open."""
+    key = page.keyframe
+    if key is None or key.dtype is None:
+        raise ValueError("a page without a data type")
+    if key.is_tiled:
+        block = (int(key.tilewidth), int(key.tilelength))
+    else:
+        block = (int(key.imagewidth), int(min(key.rowsperstrip, key.imagelength)))
+    tables = {}
+    if int(key.compression) in JPEG_COMPRESSIONS:
+        tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
+    decode = key.decode
+    return StoredPage(
+        width=int(key.imagewidth),
+        height=int(key.imagelength),
+        block=block,
+        samples=int(key.samplesperpixel),
+        planar=int(key.planarconfig) == 2 and key.samplesperpixel > 1,
+        photometric=int(key.photometric),
+        compression=tifffile.COMPRESSION(key.compression).name,
+        dtype=np.dtype(key.dtype),
+        offsets=tuple(page.dataoffsets),
+        counts=tuple(page.databytecounts),
+        decode=lambda data, index: decode(data, index, **tables)[0],
+    )
+
+
 class SegmentCache:
-    """The most recently used decoded segments, up to a number of bytes (one larger segment is held alone). Thread-safe."""
+    """The most recently used decoded segments, up to a number of bytes (or one larger segment). Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._held = 0
-        self._entries: OrderedDict[tuple[int, ...], Pixels] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[int, ...]) -> Pixels | None:
+    def get(self, key: tuple[int, int]) -> Pixels | None:
         """The segment, if it is still held."""
         with self._lock:
             found = self._entries.get(key)
@@ -57,7 +113,7 @@ class SegmentCache:
                 self._entries.move_to_end(key)
             return found
 
-    def put(self, key: tuple[int, ...], segment: Pixels) -> None:
+    def put(self, key: tuple[int, int], segment: Pixels) -> None:
         """Keep a segment; forget the least recently used ones when full."""
         with self._lock:
             if key in self._entries:
@@ -93,23 +149,23 @@ class SegmentReader:
         self._lock = threading.Lock()
         self._owner = next(_owners)
 
-    def read(self, page: Page, index: int) -> Pixels | None:
+    def read(self, page: StoredPage, index: int) -> Pixels | None:
         """Segment `index` of a page, (height, width, samples); None if the file leaves it empty.
 
         Raises:
             SlideError: the segment is cut off or cannot be decoded.
         """
-        key = (self._owner, page.offset, index)
+        if index >= len(page.offsets):
+            raise SlideError(f"{self._name} is damaged: it lacks image block {index}. Copy the file again.")
+        if page.counts[index] == 0:
+            return None
+        key = (self._owner, page.offsets[index])
         found = shared_segments().get(key)
         if found is not None:
             return found
-        data = self._bytes(page, index)
-        if data is None:
-            return None
-        keyframe = page.keyframe
-        tables = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader} if _is_jpeg(keyframe) else {}
+        data = self._bytes(page.offsets[index], page.counts[index])
         try:
-            segment = keyframe.decode(data, index, **tables)[0]
+            segment = page.decode(data, index)
         except PARSE_ERRORS as error:
             raise SlideError(
                 f"{self._name} is damaged: image block {index} cannot be decoded ({error}). Copy the file again."
@@ -125,19 +181,10 @@ class SegmentReader:
         shared_segments().forget(self._owner)
         self._file.close()
 
-    def _bytes(self, page: Page, index: int) -> bytes | None:
-        if index >= len(page.dataoffsets):
-            raise SlideError(f"{self._name} is damaged: it lacks image block {index}. Copy the file again.")
-        offset, count = page.dataoffsets[index], page.databytecounts[index]
-        if count == 0:
-            return None
+    def _bytes(self, offset: int, count: int) -> bytes:
         with self._lock:
             self._file.seek(offset)
             data = self._file.read(count)
         if len(data) < count:
-            raise SlideError(f"{self._name} is cut off: image block {index} is missing. Copy the file again.")
+            raise SlideError(f"{self._name} is cut off at byte {offset + len(data):,}. Copy the file again.")
         return data
-
-
-def _is_jpeg(page: Page) -> bool:
-    return int(page.compression) in (6, 7, 34892, 33007)

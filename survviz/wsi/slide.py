@@ -100,7 +100,17 @@ class Slide:
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) at corner (x, y), both in pixels of that level; white outside the slide."""
-        return self._backend.read(level, x, y, width, height)
+        size = self.levels[level]
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + width, size.width), min(y + height, size.height)
+        if left >= right or top >= bottom:
+            return np.full((height, width, 3), 255, np.uint8)
+        inside = self._backend.read(level, left, top, right - left, bottom - top)
+        if inside.shape[:2] == (height, width):
+            return inside
+        out = np.full((height, width, 3), 255, np.uint8)
+        out[top - y : bottom - y, left - x : right - x] = inside
+        return out
 
     def read_region(self, x: int, y: int, level: int, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) pixels of a level; (x, y) in level-0 pixels; white outside the slide."""
@@ -112,10 +122,8 @@ class Slide:
     ) -> NDArray[np.uint8]:
         """Resample a level-0 rectangle to (out_height, out_width, 3), antialiased, from the best level."""
         downsample = min(width / out_width, height / out_height)
-        if self.is_flat and downsample >= self._overview_factor * 0.999:
-            level = None
-        else:
-            level = self.best_level(downsample)
+        overview = self.is_flat and downsample >= self._overview_factor * 0.999
+        level = None if overview else self.best_level(downsample)
         return self._resample(level, (x, y, x + width, y + height), out_width, out_height)
 
     def thumbnail(self, max_side: int) -> NDArray[np.uint8]:

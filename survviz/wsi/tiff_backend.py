@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from survviz.errors import SlideError
 from survviz.wsi import tiff_metadata
 from survviz.wsi.info import Level, SlideInfo, block_of, plausible_mpp, size_hint, slide_id_of, whole_downsample
-from survviz.wsi.segments import MAX_SEGMENT_BYTES, PARSE_ERRORS, Page, Pixels, SegmentReader
+from survviz.wsi.segments import MAX_SEGMENT_BYTES, PARSE_ERRORS, Pixels, SegmentReader, StoredPage
 from survviz.wsi.tiff_layout import Layout, layout_of
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings about odd tags help nobody here
@@ -51,16 +51,8 @@ class TiffBackend:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """See `Backend.read`."""
-        full_width, full_height = self._layout.sizes[level]
-        left, top = max(x, 0), max(y, 0)
-        right, bottom = min(x + width, full_width), min(y + height, full_height)
-        out = np.full((height, width, 3), 255, np.uint8)
-        if left >= right or top >= bottom:
-            return out
-        area = (left, top, right, bottom)
-        inside = self._rgb(level, area) if self._layout.is_rgb else self._composite(level, area)
-        out[top - y : bottom - y, left - x : right - x] = inside
-        return out
+        area = (x, y, x + width, y + height)
+        return self._rgb(level, area) if self._layout.is_rgb else self._composite(level, area)
 
     def identity(self) -> str:
         """See `Backend.identity`: one file holds everything."""
@@ -76,7 +68,7 @@ class TiffBackend:
         page = self._layout.planes[level][0]
         for sample, x, y, pixels in self._segments(page, area):
             target, source = _overlap(area, x, y, pixels)
-            if page.keyframe.planarconfig == 2:
+            if page.planar:
                 if sample < 3:
                     out[target][..., sample] = to_uint8(pixels[source][..., 0])
             else:
@@ -93,8 +85,8 @@ class TiffBackend:
                     channel = plane * self._layout.samples + sample + offset
                     low, high = self._windows[channel]
                     share = (pixels[source][..., offset].astype(np.float32) - low) / (high - low)
-                    light[target] += np.clip(share, 0, 1)[..., None] * np.float32(self._colours[channel])
-        if self._layout.channels == 1 and int(self._layout.planes[0][0].keyframe.photometric) == MINISWHITE:
+                    light[target] += np.clip(share, 0, 1)[..., None] * np.asarray(self._colours[channel], np.float32)
+        if self._layout.channels == 1 and self._layout.planes[0][0].photometric == MINISWHITE:
             light = 255 - light
         return np.clip(light, 0, 255).astype(np.uint8)
 
@@ -103,8 +95,8 @@ class TiffBackend:
         """Darkest and brightest value of each channel, from blocks spread over the smallest level."""
         values: dict[int, list[Pixels]] = {channel: [] for channel in range(self._layout.channels)}
         for plane, page in enumerate(self._layout.planes[-1]):
-            planar = page.keyframe.planarconfig == 2
-            per_sample = len(page.dataoffsets) // (self._layout.samples if planar else 1)
+            planar = page.planar
+            per_sample = len(page.offsets) // (self._layout.samples if planar else 1)
             picks = np.unique(np.linspace(0, per_sample - 1, min(per_sample, WINDOW_SAMPLES)).astype(int))
             for sample in range(self._layout.samples):
                 channel = plane * self._layout.samples + sample
@@ -114,13 +106,12 @@ class TiffBackend:
                         values[channel].append(pixels[..., 0 if planar else sample].ravel()[::7])
         return tuple(_window(parts) for parts in values.values())
 
-    def _segments(self, page: Page, area: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, Pixels]]:
+    def _segments(self, page: StoredPage, area: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, Pixels]]:
         """(first sample, x, y, pixels) of every stored segment that touches the area."""
-        key = page.keyframe
-        across, down = _segment_size(page)
-        columns, rows = -(-key.imagewidth // across), -(-key.imagelength // down)
+        across, down = page.block
+        columns, rows = -(-page.width // across), -(-page.height // down)
         left, top, right, bottom = area
-        for sample in range(key.samplesperpixel if key.planarconfig == 2 else 1):
+        for sample in range(page.samples if page.planar else 1):
             for row in range(top // down, -(-bottom // down)):
                 for column in range(left // across, -(-right // across)):
                     pixels = self._reader.read(page, (sample * rows + row) * columns + column)
@@ -133,10 +124,10 @@ def to_uint8(pixels: Pixels) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels.view(np.uint8)
     if pixels.dtype.kind == "u":
-        return (pixels >> np.array(8 * (pixels.dtype.itemsize - 1), pixels.dtype)).astype(np.uint8)
+        return (pixels.astype(np.uint64) >> np.uint64(8 * (pixels.dtype.itemsize - 1))).astype(np.uint8)
     if pixels.dtype.kind == "i":
         return np.clip(pixels, 0, 255).astype(np.uint8)
-    return (np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
+    return (np.clip(np.nan_to_num(pixels.astype(np.float32)), 0, 1) * 255).astype(np.uint8)
 
 
 def _overlap(
@@ -157,18 +148,11 @@ def _window(parts: list[Pixels]) -> tuple[float, float]:
     return float(low), float(high if high > low else low + 1)
 
 
-def _segment_size(page: Page) -> tuple[int, int]:
-    """(width, height) of a strip or tile."""
-    key = page.keyframe
-    return (key.tilewidth, key.tilelength) if key.is_tiled else (key.imagewidth, min(key.rowsperstrip, key.imagelength))
-
-
-def _check_page(page: Page, name: str) -> None:
-    across, down = _segment_size(page)
-    if min(across, down) < 1 or page.keyframe.dtype is None:
+def _check_page(page: StoredPage, name: str) -> None:
+    across, down = page.block
+    if min(across, down, page.width, page.height, page.samples) < 1:
         raise SlideError(f"{name} is damaged: it declares image blocks of {across} x {down} pixels.")
-    samples = page.keyframe.samplesperpixel if page.keyframe.planarconfig == 1 else 1
-    size = across * down * samples * page.keyframe.dtype.itemsize
+    size = across * down * (1 if page.planar else page.samples) * page.dtype.itemsize
     if size > MAX_SEGMENT_BYTES:
         raise SlideError(
             f"{name} stores its image in blocks of {size // 2**20} MB, too large to read in parts. "
@@ -179,23 +163,23 @@ def _check_page(page: Page, name: str) -> None:
 def _describe(
     path: Path, file: tifffile.TiffFile, layout: Layout
 ) -> tuple[SlideInfo, tuple[tiff_metadata.Colour, ...]]:
-    page = layout.planes[0][0].keyframe
+    page = layout.planes[0][0]
     x, y, colours = None, None, []
-    vendor = "tiff"
+    vendor = "generic-tiff"
     if file.is_ome and file.ome_metadata:
         vendor = "ome-tiff"
         x, y, colours = tiff_metadata.ome_image(file.ome_metadata, layout.series)
     elif file.is_qpi:
         vendor = "perkinelmer-qptiff"
-        colours = [tiff_metadata.qpi_colour(_description(plane)) for plane in layout.planes[0]]
+        colours = [tiff_metadata.qpi_colour(description) for description in layout.descriptions]
+    first = file.series[layout.series].keyframe
     if not (x and y):
-        x, y = tiff_metadata.resolution_mpp(page)
+        x, y = tiff_metadata.resolution_mpp(first)
     mpp, why = plausible_mpp(x, y)
     full = layout.sizes[0]
-    blocks = [_segment_size(level[0]) for level in layout.planes]
     levels = tuple(
-        Level(*size, whole_downsample(full, size), block_of(block, size))
-        for size, block in zip(layout.sizes, blocks, strict=True)
+        Level(*size, whole_downsample(full, size), block_of(level[0].block, size))
+        for size, level in zip(layout.sizes, layout.planes, strict=True)
     )
     info = SlideInfo(
         path=path,
@@ -204,13 +188,9 @@ def _describe(
         dimensions=full,
         levels=levels,
         declared_mpp=mpp,
-        properties={"compression": page.compression.name, "channels": str(layout.channels), "dtype": str(page.dtype)},
+        properties={"compression": page.compression, "channels": str(layout.channels), "dtype": str(page.dtype)},
         size_hint="" if mpp else " ".join(filter(None, (why, size_hint(full, None)))),
         is_rgb=layout.is_rgb,
         channels=layout.channels,
     )
     return info, tiff_metadata.with_palette(colours, layout.channels)
-
-
-def _description(page: Page) -> str:
-    return page.description if isinstance(page, tifffile.TiffPage) else ""

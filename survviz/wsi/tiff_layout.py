@@ -8,11 +8,13 @@ import numpy as np
 import tifffile
 
 from survviz.errors import SlideError
-from survviz.wsi.segments import Page
+from survviz.wsi.segments import Page, StoredPage, stored_page
 
 NOT_THE_SLIDE = ("label", "macro", "overview", "thumbnail", "map")
 RGB_PHOTOMETRICS = (2, 6)
 """TIFF PhotometricInterpretation: 2 = RGB, 6 = YCbCr."""
+
+PALETTE_PHOTOMETRIC = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +23,25 @@ class Layout:
 
     Attributes:
         series: index of the series among those of the file.
-        sizes: (width, height) of each level.
         planes: per level, the page of each channel; one page in all for RGB.
         is_rgb: the samples of a page are red, green, blue.
-        samples: samples per pixel of a page.
+        descriptions: text of the full-resolution page of each channel.
     """
 
     series: int
-    sizes: tuple[tuple[int, int], ...]
-    planes: tuple[tuple[Page, ...], ...]
+    planes: tuple[tuple[StoredPage, ...], ...]
     is_rgb: bool
-    samples: int
+    descriptions: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        """Samples of a page that are shown."""
+        return 3 if self.is_rgb else self.planes[0][0].samples
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """(width, height) of each level."""
+        return tuple((level[0].width, level[0].height) for level in self.planes)
 
     @property
     def channels(self) -> int:
@@ -55,23 +65,16 @@ def layout_of(file: tifffile.TiffFile, name: str) -> Layout:
     if not candidates:
         raise SlideError(f"{name} is a TIFF file without a slide image. Choose the file that holds the scan itself.")
     index = -max(candidates)[1]
-    levels = file.series[index].levels
-    planes = tuple(_planes(level, name) for level in levels)
-    keyframe = planes[0][0].keyframe
-    samples = keyframe.samplesperpixel
-    is_rgb = len(planes[0]) == 1 and samples >= 3 and int(keyframe.photometric) in RGB_PHOTOMETRICS
-    if int(keyframe.photometric) == 3:
+    pages = [_planes(level, name) for level in file.series[index].levels]
+    planes = [tuple(stored_page(page) for page in level) for level in pages]
+    first = planes[0][0]
+    if first.photometric == PALETTE_PHOTOMETRIC:
         raise SlideError(f"{name} stores colours through a palette, which no slide scanner does. Convert it to RGB.")
-    sizes = tuple((page[0].keyframe.imagewidth, page[0].keyframe.imagelength) for page in planes)
-    usable = [
-        i for i, (page, size) in enumerate(zip(planes, sizes, strict=True)) if len(page) == len(planes[0]) and min(size)
-    ]
     return Layout(
         series=index,
-        sizes=tuple(sizes[i] for i in usable),
-        planes=tuple(planes[i] for i in usable),
-        is_rgb=is_rgb,
-        samples=3 if is_rgb else samples,
+        planes=tuple(level for level in planes if len(level) == len(planes[0]) and level[0].samples == first.samples),
+        is_rgb=len(planes[0]) == 1 and first.samples >= 3 and first.photometric in RGB_PHOTOMETRICS,
+        descriptions=tuple(page.description if isinstance(page, tifffile.TiffPage) else "" for page in pages[0]),
     )
 
 
@@ -79,16 +82,15 @@ def _planes(level: tifffile.TiffPageSeries, name: str) -> tuple[Page, ...]:
     """One page per channel: middle focal plane, first time point, first of anything else."""
     axes = [(axis, size) for axis, size in zip(level.axes, level.shape, strict=True) if axis not in "YXS"]
     shape = tuple(size for _, size in axes)
-    pages = level.pages
-    if len(pages) == 1 and int(np.prod(shape, dtype=np.int64)) != 1:
+    count = int(np.prod(shape, dtype=np.int64))
+    pages = [page for page in level.pages if page is not None]
+    if not pages or len(pages) != len(level.pages):
+        raise SlideError(f"{name} is incomplete: pages of its pyramid are missing. Copy the file again.")
+    if len(pages) == 1 and count != 1:
         # Planar files keep their channels as separate samples of one page.
-        keyframe = pages[0].keyframe if pages[0] is not None else None
-        if keyframe is None or keyframe.samplesperpixel != int(np.prod(shape, dtype=np.int64)):
+        if stored_page(pages[0]).samples != count:
             raise SlideError(f"{name} stores several images in one TIFF page. Convert it to OME-TIFF.")
         return (pages[0],)
     grid = np.arange(len(pages)).reshape(shape)
     pick = tuple(slice(None) if axis == "C" else size // 2 if axis == "Z" else 0 for axis, size in axes)
-    chosen = tuple(pages[int(i)] for i in np.ravel(grid[pick]))
-    if not chosen or any(page is None for page in chosen):
-        raise SlideError(f"{name} is incomplete: pages of its pyramid are missing. Copy the file again.")
-    return chosen
+    return tuple(pages[int(i)] for i in np.ravel(grid[pick]))

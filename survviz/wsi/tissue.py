@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from survviz.errors import NoTissueError
-from survviz.wsi.ink import ink_mask
+from survviz.wsi.ink import connected, highest, ink_mask, lowest, small_parts, texture
 from survviz.wsi.slide import Slide
 
 MASK_MPP = 8.0
@@ -22,8 +22,9 @@ WEAK_DENSITY = (0.045, 0.12)
 CLOSING_UM = 40.0
 HOLE_UM2 = 40_000.0
 SPECK_UM2 = 20_000.0
-FLAT_CONTRAST = 0.09
-FLAT_WINDOW_PX = 9
+FLAT_TEXTURE = 0.05
+FLAT_SHARE = 0.8
+SPARSE_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ def tissue_mask(slide: Slide, max_side: int = 2048) -> TissueMask:
     side = min(max_side, max(MIN_SIDE, round(max(width, height) * slide.mpp / MASK_MPP)), max(width, height))
     thumbnail = slide.thumbnail(side)
     rows, columns = thumbnail.shape[:2]
-    found = tissue_mask_of_image(thumbnail, mpp=slide.mpp * max(width, height) / side)
+    found = tissue_mask_of_image(
+        thumbnail, mpp=slide.mpp * max(width, height) / side, fluorescence=not slide.info.is_rgb
+    )
     if not found.tissue.any():
         raise NoTissueError(
             f"{slide.slide_id}: no tissue was found ({found.pen.mean():.0%} of the slide is pen, the rest glass). "
@@ -82,14 +85,15 @@ def tissue_mask(slide: Slide, max_side: int = 2048) -> TissueMask:
     )
 
 
-def tissue_mask_of_image(rgb: NDArray[np.uint8], *, mpp: float = MASK_MPP) -> TissueOfImage:
+def tissue_mask_of_image(rgb: NDArray[np.uint8], *, mpp: float = MASK_MPP, fluorescence: bool = False) -> TissueOfImage:
     """Tissue and pen marks of an image.
 
     Args:
         rgb: (h, w, 3) uint8.
         mpp: um per pixel of the image; sets the size of holes to fill and specks to drop.
+        fluorescence: the image is known to shine on black; else that is judged by its darkness.
     """
-    if is_dark_background(rgb):
+    if fluorescence or is_dark_background(rgb):
         tissue = _clean(_bright(rgb), mpp)
         return TissueOfImage(tissue, np.zeros(rgb.shape[:2], bool), True)
     density = optical_density(rgb)
@@ -101,8 +105,8 @@ def tissue_mask_of_image(rgb: NDArray[np.uint8], *, mpp: float = MASK_MPP) -> Ti
 
 def is_dark_background(rgb: NDArray[np.uint8]) -> bool:
     """Most of the image is nearly black and hardly any of it is bright: light was emitted, not absorbed."""
-    brightest = rgb.max(axis=-1)
-    return bool(np.median(brightest) < 90 and np.mean(rgb.min(axis=-1) > 200) < 0.05)
+    brightest = highest(rgb)
+    return bool(np.median(brightest) < 90 and np.mean(lowest(rgb) > 200) < 0.05)
 
 
 def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,7 +118,7 @@ def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Colour of the empty slide: the bright, nearly grey pixels; a usual white if there are too few."""
-    low, high = rgb.min(axis=-1), rgb.max(axis=-1)
+    low, high = lowest(rgb), highest(rgb)
     empty = rgb[(low >= 205) & (high.astype(np.int16) - low <= 14)]
     if len(empty) < 0.005 * low.size:
         return GLASS
@@ -124,18 +128,19 @@ def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
 
 def _stained(density: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Dense and coloured pixels, and fainter ones that touch them."""
-    strongest = density.max(axis=-1)
-    colour = strongest - density.min(axis=-1)
-    grey = colour < 0.03 + 0.12 * density.mean(axis=-1)
+    strongest = highest(density)
+    colour = strongest - lowest(density)
+    grey = colour < 0.03 + 0.12 * (density[..., 0] + density[..., 1] + density[..., 2]) / 3
     signal = np.where(grey, 0, strongest)
     cut = _otsu(signal)
     strong = signal > np.clip(cut, *STRONG_DENSITY)
     weak = signal > np.clip(cut / 2, *WEAK_DENSITY)
-    return ndimage.binary_propagation(ndimage.binary_opening(strong), mask=weak, structure=np.ones((3, 3)))
+    seeds = ndimage.binary_opening(strong)
+    return np.asarray(ndimage.binary_propagation(seeds, mask=weak, structure=np.ones((3, 3))), bool)
 
 
 def _bright(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    light = ndimage.gaussian_filter(rgb.max(axis=-1).astype(np.float32), 1)
+    light = ndimage.gaussian_filter(highest(rgb).astype(np.float32), 1)
     return light > max(12.0, _otsu(light) / 2)
 
 
@@ -152,39 +157,23 @@ def _otsu(values: NDArray[np.floating]) -> float:
 
 
 def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
-    """Close fat and lumina, fill small holes, drop specks."""
-    radius = int(np.clip(round(CLOSING_UM / mpp), 1, 12))
-    padded = np.pad(mask, radius, mode="edge")
-    closed = ndimage.binary_closing(padded, _disc(radius), border_value=0)[radius:-radius, radius:-radius] | mask
-    filled = closed | _small(~closed, HOLE_UM2 / mpp**2)
-    return filled & ~_small(filled, min(SPECK_UM2 / mpp**2, 0.01 * mask.size))
-
-
-def _small(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
-    """Connected parts of fewer than `area` pixels."""
-    labels, count = ndimage.label(mask)
-    if not count:
-        return np.zeros_like(mask)
-    small = np.bincount(labels.ravel()) < area
-    small[0] = False
-    return small[labels]
+    """Close fat and lumina, fill small holes, drop specks and parts that hardly hold any stain."""
+    radius = int(np.clip(round(CLOSING_UM / mpp), 1, 16))
+    padded = np.pad(mask, radius, mode="edge").astype(np.uint8)
+    size = 2 * radius + 1
+    closed = np.asarray(ndimage.minimum_filter(ndimage.maximum_filter(padded, size), size))
+    closed = closed[radius:-radius, radius:-radius] > 0
+    filled = closed | mask | small_parts(~closed, HOLE_UM2 / mpp**2)
+    filled &= ~small_parts(filled, min(SPECK_UM2 / mpp**2, 0.01 * mask.size))
+    labels, sizes = connected(filled)
+    sparse = np.bincount(labels.ravel(), weights=mask.ravel()) < SPARSE_SHARE * sizes
+    sparse[0] = False
+    return filled & ~sparse[labels]
 
 
 def _without_flat(mask: NDArray[np.bool_], density: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Drop parts without any texture: coloured glass, film, compression blocks. Real tissue is never even."""
-    green = density[..., 1]
-    mean = ndimage.uniform_filter(green, FLAT_WINDOW_PX)
-    variance = ndimage.uniform_filter(green**2, FLAT_WINDOW_PX) - mean**2
-    flat = np.sqrt(np.maximum(variance, 0)) < FLAT_CONTRAST * mean
-    labels, count = ndimage.label(mask)
-    if not count:
-        return mask
-    size = np.bincount(labels.ravel())
-    even = np.bincount(labels.ravel(), weights=flat.ravel()) > 0.8 * size
+    labels, sizes = connected(mask)
+    even = np.bincount(labels.ravel(), weights=(texture(density) < FLAT_TEXTURE).ravel()) > FLAT_SHARE * sizes
     even[0] = False
     return mask & ~even[labels]
-
-
-def _disc(radius: int) -> NDArray[np.bool_]:
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return x**2 + y**2 <= radius**2
