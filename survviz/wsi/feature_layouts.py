@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -95,7 +95,7 @@ def dataset(file: h5py.File, name: str, source: str) -> h5py.Dataset:
     return found
 
 
-def numbers(found: h5py.Dataset, kinds: str, source: str) -> NDArray[np.number]:
+def numbers(found: h5py.Dataset, kinds: str, source: str) -> NDArray[Any]:
     """The values of a dataset of a numeric type."""
     if found.dtype.kind not in kinds:
         raise InputError(f"{source}: {found.name!r} holds {found.dtype}, expected numbers.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError, UnknownNameError
+from survviz.wsi.encoders.model_specs import CONCH_REASON, GENERIC, SPECS, ModelSpec
 
 DEFAULT_ENCODER = "he-descriptor"
 
@@ -51,7 +52,22 @@ def create_descriptor(weights: str | Path | None, device: str) -> Encoder:
     return HEDescriptor()
 
 
-FACTORIES: dict[str, Factory] = {DEFAULT_ENCODER: create_descriptor}
+def create_timm(spec: ModelSpec) -> Factory:
+    """What makes an encoder of this spec; timm and torch are imported only when it is called."""
+
+    def create(weights: str | Path | None, device: str) -> Encoder:
+        from survviz.wsi.encoders.timm_encoder import TimmEncoder
+
+        return TimmEncoder(spec, weights, device)
+
+    return create
+
+
+FACTORIES: dict[str, Factory] = {
+    DEFAULT_ENCODER: create_descriptor,
+    **{name: create_timm(spec) for name, spec in SPECS.items()},
+    GENERIC.name: create_timm(GENERIC),
+}
 
 
 def list_encoders() -> list[str]:
@@ -70,6 +86,8 @@ def create_encoder(name: str = DEFAULT_ENCODER, *, weights: str | Path | None = 
         UnknownNameError: no encoder has this name.
         InputError: weights are missing, not wanted, or do not fit the model.
     """
+    if name == "conch":
+        raise InputError(CONCH_REASON)
     if name not in FACTORIES:
         raise UnknownNameError("encoder", name, FACTORIES)
     return FACTORIES[name](weights, device)
