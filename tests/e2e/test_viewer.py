@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 from scipy import ndimage
+from scipy.stats import entropy, rankdata
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 8192, 6144
@@ -140,7 +141,7 @@ class Visit:
             if now == before:
                 return np.asarray(Image.open(io.BytesIO(now)).convert("L"), float)
             before = now
-            self.page.wait_for_timeout(250)
+            self.page.wait_for_timeout(120)
         raise AssertionError("the viewer does not come to rest")
 
     def runs(self) -> int:
@@ -324,6 +325,51 @@ def test_tiles_and_maps_answer_to_their_owner_only(browser: Browser, url: str, v
             assert other.request.get(address).status == 404
     for context in (stranger.context, bare, forged):
         context.close()
+
+
+IRREGULAR = """async (web) => {
+  const { Layout, colourise, paintLayer } = await import(`${web}/overlay.js`);
+  const layout = new Layout(Int32Array.from([0, 0, 10, 0, 25, 3, 28, 20]), 10);  // two origins and an overlap
+  const colours = colourise([1, 0, 1, NaN], new Uint8ClampedArray(768).fill(255, 765), 0.5);
+  const canvas = Object.assign(document.createElement("canvas"), { width: 80, height: 80 });
+  const map = { a: 2, b: 0, scale: 2, place: (x, y) => [2 * x, 2 * y], invert: (x, y) => [x / 2, y / 2] };
+  paintLayer(canvas, map, { layout, colours }, false);
+  const pixels = canvas.getContext("2d").getImageData(0, 0, 80, 80).data;
+  const painted = [];
+  for (let y = 0; y < 40; y++) for (let x = 0; x < 40; x++) if (pixels[4 * (160 * y + 2 * x) + 3]) painted.push([x, y]);
+  const hits = [[0, 0], [9, 9], [10, 5], [24, 5], [25, 3], [34, 12], [35, 3], [28, 20], [39, 39]];
+  return { regular: layout.regular, painted, hits: hits.map(([x, y]) => layout.at(x, y)) };
+}"""
+
+
+def test_patches_off_any_common_grid_are_drawn_and_found_where_they_are(visit: Visit) -> None:
+    visit.viewer()
+    web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
+    found = visit.page.evaluate(IRREGULAR, web)
+    assert found["regular"] is False
+    first = {(x, y) for x in range(10) for y in range(10)}
+    third = {(x, y) for x in range(25, 35) for y in range(3, 13)}
+    assert {tuple(place) for place in found["painted"]} == first | third, "low and missing values stay transparent"
+    assert found["hits"] == [0, 0, 1, -1, 2, 2, -1, 3, -1]
+
+
+def test_ranks_and_concentration_are_those_of_their_definitions(visit: Visit) -> None:
+    visit.viewer()
+    web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
+    values = [0.5, 2.0, 0.5, 1.0, 4.0, 0.0, 0.5]
+    summary = visit.page.evaluate(
+        """async ([web, values]) => {
+          const { summarise } = await import(`${web}/scales.js`);
+          const { rank, effective, topShare, n } = summarise(Float32Array.from([...values, NaN]), 20);
+          return { rank: [...rank].slice(0, -1), missing: Number.isNaN(rank.at(-1)), effective, topShare, n };
+        }""",
+        [web, values],
+    )
+    np.testing.assert_allclose(summary["rank"], (rankdata(values) - 1) / 6, rtol=1e-6)
+    assert summary["missing"]
+    assert summary["n"] == 7
+    assert summary["effective"] == pytest.approx(np.exp(entropy(values)))
+    assert summary["topShare"] == pytest.approx(4 / 8.5)
 
 
 def test_upload_arrives_whole(visit: Visit, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ export function controls(settings, set) {
     element("label", { class: "check", title: "H switches the map; hold Space to look under it" }, show, "Show map"),
     labelled("Opacity", element("span", { class: "pair" }, opacity, opacityText), "[ and ] change it"),
     labelled("Hide below", element("span", { class: "pair" }, threshold, thresholdText), "Patches below become transparent"),
+    element("span", { class: "break" }),
     labelled("Scale", scale),
     rangeField,
     labelled("Colours", colormap),
@@ -72,12 +73,13 @@ export function controls(settings, set) {
 
 // Colour bar with numbers; hatched where the threshold hides patches.
 export function legend() {
-  const title = element("div", { class: "legend-title" });
+  const name = element("div", { class: "legend-title" });
+  const title = element("div", { class: "legend-unit" });
   const bar = element("canvas", { width: 256, height: 1, class: "legend-bar" });
   const hidden = element("div", { class: "legend-hidden" });
   const ticks = element("div", { class: "legend-ticks" });
   const node = element(
-    "div", { class: "panel legend", role: "img" }, title, element("div", { class: "legend-frame" }, bar, hidden), ticks,
+    "div", { class: "panel legend", role: "img" }, name, title, element("div", { class: "legend-frame" }, bar, hidden), ticks,
   );
   const refresh = (settings, map) => {
     node.hidden = !map;
@@ -88,13 +90,14 @@ export function legend() {
     const image = context.createImageData(256, 1);
     for (let i = 0; i < 256; i++) image.data.set([table[3 * i], table[3 * i + 1], table[3 * i + 2], 255], 4 * i);
     context.putImageData(image, 0, 0);
+    name.textContent = map.view.label;
     title.textContent = scale.title;
     hidden.style.width = `${100 * settings.threshold}%`;
     const marks = scale.ticks(map, settings.range);
     ticks.replaceChildren(
       ...marks.map(({ at, text }) => element("span", { style: `left:${100 * at}%`, "data-end": at === 0 ? "low" : at === 1 ? "high" : null }, text)),
     );
-    node.setAttribute("aria-label", `Colour bar, ${scale.title}: ${marks.map((mark) => mark.text).join(", ")}`);
+    node.setAttribute("aria-label", `Colour bar of ${map.view.label}, ${scale.title}: ${marks.map((mark) => mark.text).join(", ")}`);
   };
   return { node, refresh };
 }

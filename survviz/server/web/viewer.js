@@ -38,6 +38,13 @@ export async function render(component) {
   };
 }
 
+// Whether a key belongs to the control that has the focus, and not to the view.
+function keyOfControl({ target, key }) {
+  if (target.matches("select")) return true;
+  if (target.matches("[type=range]")) return key.startsWith("Arrow") || key === "Home" || key === "End";
+  return key === " " || key === "Enter";
+}
+
 class SlideViewer {
   constructor(OpenSeadragon, host, component) {
     this.OpenSeadragon = OpenSeadragon;
@@ -73,7 +80,7 @@ class SlideViewer {
       "div", { class: "buttons", role: "group", "aria-label": "View" },
       button("in", "Zoom in (+)", () => zoom(2)),
       button("out", "Zoom out (−)", () => zoom(0.5)),
-      button("home", "Whole slide (0)", () => this.osd?.viewport.goHome()),
+      button("home", "Whole slide (0)", () => this.home()),
       button("left", "Rotate left (Shift R)", () => this.rotate(-90)),
       button("right", "Rotate right (R)", () => this.rotate(90)),
       button("map", "Overview on or off (M)", () => this.toggleOverview()),
@@ -90,6 +97,7 @@ class SlideViewer {
     this.root.addEventListener("blur", () => this.peek(false));
     this.stage.addEventListener("pointermove", (e) => this.hover(e));
     this.stage.addEventListener("pointerleave", () => this.hover(null));
+    this.stage.addEventListener("pointerenter", () => document.activeElement === document.body && this.root.focus({ preventScroll: true }));
     this.onHighlight = (e) => this.highlight(e.detail);
     window.addEventListener("survviz:highlight", this.onHighlight);
     host.append(this.root);
@@ -107,8 +115,10 @@ class SlideViewer {
     if (mapsId !== before.mapsId) this.listMaps();
     if (data.active !== before.active || mapsId !== before.mapsId) this.choose(data.active, false);
     const nonce = data.goto ? JSON.stringify(data.goto) : null;
-    if (nonce && nonce !== before.nonce) this.goto(data.goto);
-    this.shown = { slideId, mapsId, active: data.active, nonce: nonce ?? before.nonce };
+    const asked = `${data.key}|goto`; // outlives this viewer, so that coming back to the page does not fly again
+    if (nonce && nonce !== remembered.get(asked)) this.goto(data.goto);
+    remembered.set(asked, nonce);
+    this.shown = { slideId, mapsId, active: data.active };
   }
 
   // ---- slide
@@ -124,7 +134,7 @@ class SlideViewer {
     for (const node of [this.buttons, this.scalePanel]) node.hidden = !slide;
     if (!slide) return this.say("No slide is loaded. Choose a case first.", true);
     const { OpenSeadragon } = this;
-    const fit = 170 / Math.max(slide.width, slide.height);
+    const fit = Math.min(170, Math.max(110, this.stage.clientWidth * 0.22)) / Math.max(slide.width, slide.height);
     this.osd = new OpenSeadragon.Viewer({
       element: this.canvasHost,
       drawer: "canvas",
@@ -222,6 +232,17 @@ class SlideViewer {
       this.restore();
     }
     this.osd.forceRedraw();
+  }
+
+  home() {
+    this.osd?.viewport.setRotation(0);
+    this.osd?.viewport.goHome();
+  }
+
+  unmark() {
+    this.goneTo = null;
+    this.selected = -1;
+    this.osd?.forceRedraw();
   }
 
   rotate(degrees) {
@@ -352,10 +373,11 @@ class SlideViewer {
     if (map) {
       const { effective, n, topShare } = map.summary;
       const share = Math.round(100 * topShare);
-      notes.push(["", `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${share} % of this slide’s attention`]);
+      const spread = "Effective patches: as many equally weighted patches would be as concentrated (exponential of the entropy)";
+      notes.push(["", `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${share} % of this slide’s attention`, spread]);
       if (scale.note) notes.push(["info", scale.note]);
     }
-    this.notes.replaceChildren(...notes.map(([level, text]) => element("p", { class: `note ${level}` }, text)));
+    this.notes.replaceChildren(...notes.map(([level, text, title]) => element("p", { class: `note ${level}`, title }, text)));
     this.notes.hidden = !notes.length;
   }
 
@@ -434,11 +456,11 @@ class SlideViewer {
 
   clicked(event) {
     this.root.focus({ preventScroll: true });
-    if (!event.quick || !this.map) return;
+    if (!event.quick) return;
+    this.unmark();
     const index = this.patchAt(event.position);
-    this.selected = index;
-    this.osd.forceRedraw();
     if (index < 0) return;
+    this.selected = index;
     const { corners } = this.map.layout;
     this.send({ kind: "patch", map: this.map.view.id, index, x: corners[2 * index], y: corners[2 * index + 1] });
   }
@@ -470,10 +492,9 @@ class SlideViewer {
   }
 
   keyDown(event) {
-    const typing = event.target.matches("input, select, button");
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
     event.stopPropagation(); // Streamlit reads single keys too (R reruns)
-    if (typing && (event.target.matches("select") || [" ", "Enter", "Home", "End"].includes(event.key) || event.key.startsWith("Arrow"))) return;
+    if (event.target.matches("input, select, button") && keyOfControl(event)) return;
     const { viewport } = this.osd ?? {};
     const pan = (x, y) => viewport?.panBy(viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(x, y))).applyConstraints();
     const shift = (by) => this.set("opacity", clamp(Math.round(100 * (this.settings.opacity + by)) / 100));
@@ -485,7 +506,8 @@ class SlideViewer {
       "+": () => viewport?.zoomBy(1.5).applyConstraints(),
       "=": () => viewport?.zoomBy(1.5).applyConstraints(),
       "-": () => viewport?.zoomBy(1 / 1.5).applyConstraints(),
-      0: () => viewport?.goHome(),
+      0: () => this.home(),
+      escape: () => this.unmark(),
       r: () => this.rotate(event.shiftKey ? -90 : 90),
       m: () => this.toggleOverview(),
       f: () => this.fullScreen(),
