@@ -45,7 +45,7 @@ def kinds(nuclei: Nuclei, mm2: float) -> Numbers:
     """Counts per mm2 of nuclei that a pathologist would call by name, by soft limits; log(1 + count / 100)."""
     size, fill = nuclei.size, nuclei.fill
     small, large, giant = 1 - above(size, 8.0, 0.4), above(size, 9.5, 0.4), above(size, 13.5, 0.5)
-    tiny, dark = 1 - above(size, 4.8, 0.3), above(nuclei.stain, 1.0, 0.06)
+    tiny, dark = 1 - above(size, 4.8, 0.3), above(nuclei.stain, 0.95, 0.1)
     spindle = above(nuclei.elongation, 1.9, 0.1)
     round_ = 1 - above(nuclei.elongation, 1.6, 0.1)
     named = {
@@ -56,7 +56,7 @@ def kinds(nuclei: Nuclei, mm2: float) -> Numbers:
         "large dark nuclei": large * dark,
         "giant nuclei (over 13.5 um)": giant,
         "spindle nuclei": spindle * (1 - tiny),
-        "dark fragments (apoptosis, debris)": tiny * above(nuclei.stain, 1.1, 0.06),
+        "dark fragments (apoptosis, debris)": tiny * above(nuclei.stain, 1.05, 0.1),
         "ragged nuclei": (1 - above(fill, 0.86, 0.02)) * (1 - tiny),
     }
     counts = {name: float(weight.sum()) / mm2 for name, weight in named.items()}
