@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIM = 256
-TOKEN = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[^\sa-z\d]")
+TOKEN = re.compile(r"[^\W\d_]+|[0-9]{1,15}(?:\.[0-9]{1,15})?|\S")
 CONTEXT_WORDS = 4
 FUNCTION_WORDS = frozenset(
     {
@@ -98,7 +98,7 @@ def _features(sentence: str) -> dict[str, list[tuple[str, float]]]:
             bags["letters"] += [(f"c:{gram}", 1.0) for gram in grams]
     bags["words"] += [(f"b:{a} {b}", 0.5) for a, b in pairwise(words)]
     for i, token in enumerate(tokens):
-        if token[0].isdigit():
+        if token[0] in "0123456789":
             before = [word for word in tokens[max(0, i - CONTEXT_WORDS) : i] if word.isalpha()]
             content = [word for word in before if word not in FUNCTION_WORDS]
             ordinals.append(((content or before or [""])[-1], float(token)))

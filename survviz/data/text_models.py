@@ -29,7 +29,8 @@ def _package(name: str, encoder: str, install: str) -> ModuleType:
     except (ImportError, RuntimeError) as error:
         raise InputError(
             f"The text encoder {encoder!r} needs the package {name.split('.')[0]!r}, which cannot be imported "
-            f"({error}). Install it: {install}. If it is installed, a torchvision that does not fit torch may be in the way."
+            f"({error}). Install it: {install}. If it is installed, a torchvision that does not fit "
+            "torch may be in the way."
         ) from error
 
 

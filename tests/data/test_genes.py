@@ -7,7 +7,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survviz.data.genes import current_symbol, default_programmes, gene_aliases, match_genes, parse_gmt, read_gmt
@@ -66,6 +66,7 @@ def test_repeated_columns_are_refused_by_name() -> None:
         match_genes(["TP53"], ["TP53", "KRAS", "TP53"])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["TP53", "AARS", "AARS1", "CTGF", "CCN2", "XYZ", "ZAK", "MLTK", "MAP3K20"]), unique=True)
 )
