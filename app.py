@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components.crash import report
 from survviz.server import lifespan, middleware, routes
 
 app = st.App(
@@ -11,4 +12,5 @@ app = st.App(
     routes=routes(st.get_option("server.baseUrlPath")),
     middleware=middleware(),
     lifespan=lifespan,
+    on_script_error=report,
 )

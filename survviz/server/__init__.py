@@ -1,7 +1,7 @@
 """Starlette routes beside the Streamlit pages: deep-zoom tiles, scalar maps, uploads; each file bound to its owner."""
 
 from survviz.server.auth import owner_of_cookies
-from survviz.server.folders import slide_folders, upload_folder
+from survviz.server.folders import allowed_path, slide_folders, upload_folder
 from survviz.server.lifespan import lifespan
 from survviz.server.middleware import middleware
 from survviz.server.register import (
@@ -20,6 +20,7 @@ from survviz.server.uploads import delete_upload, list_uploads, uploaded_file
 __all__ = [
     "MapView",
     "SlideView",
+    "allowed_path",
     "delete_upload",
     "lifespan",
     "list_uploads",

@@ -104,12 +104,13 @@ def routes(base: str = "") -> list[BaseRoute]:
     """
     prefix = f"/{base.strip('/')}/sv" if base.strip("/") else "/sv"
     limited = partial(_for_owner, limit=asyncio.Semaphore(AT_ONCE))
+    quick = partial(_for_owner, limit=asyncio.Semaphore(AT_ONCE))  # a map must not wait behind slow tiles
     return [
         Route(prefix + "/tiles/{token}/{level:int}/{column:int}_{row:int}.jpg", limited("slide", _tile)),
         Route(prefix + "/patch/{token}/{name}", limited("slide", _patch)),
         Route(prefix + "/thumbnail/{token}.jpg", limited("slide", _thumbnail)),
-        Route(prefix + "/maps/{token}.bin", limited("map", _binary)),
-        Route(prefix + "/layouts/{token}.bin", limited("layout", _binary)),
+        Route(prefix + "/maps/{token}.bin", quick("map", _binary)),
+        Route(prefix + "/layouts/{token}.bin", quick("layout", _binary)),
         Route(prefix + "/upload/{upload}", receive_upload, methods=["PUT"]),
         Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
         Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page

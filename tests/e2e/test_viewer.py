@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -250,6 +252,18 @@ def test_controls_repaint_without_a_rerun(visit: Visit) -> None:
     under = visit.look()
     page.keyboard.up(" ")
     assert np.abs(under - visit.look()).max() > 8
+
+
+def test_small_answers_do_not_wait_for_a_delayed_acknowledgement(url: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    seconds = []
+    for _ in range(15):
+        start = time.perf_counter()
+        connection.request("GET", "/sv/nothing")
+        connection.getresponse().read()
+        seconds.append(time.perf_counter() - start)
+    connection.close()
+    assert min(seconds[1:]) < 0.035, "with Nagle's algorithm every answer but the first takes over 40 ms"
 
 
 def test_click_names_the_patch(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from survviz.errors import InputError
-from survviz.server import patch_image, patch_path, register_map, register_maps, register_slide, slide_without_file
-from survviz.server.auth import cookie_name, new_owner
+from survviz.errors import InputError, SlideError
+from survviz.server import (
+    patch_image,
+    patch_path,
+    register_map,
+    register_maps,
+    register_slide,
+    routes,
+    slide_without_file,
+)
+from survviz.server.auth import cookie_name, new_owner, sign_owner
 from survviz.server.maps import decode_layout, decode_values
 from survviz.types import Bag, PatchScores
 from survviz.units import Mpp
@@ -82,6 +92,24 @@ def test_token_of_one_kind_opens_no_other(slide_path: Path, owner: str, client_o
     assert client.get(f"/sv/maps/{slide['token']}.bin").status_code == 404
     assert client.get(f"/sv/maps/{view['layout']}.bin").status_code == 404
     assert client.get(f"/sv/tiles/{view['token']}/11/0_0.jpg").status_code == 404
+
+
+async def _closed() -> dict[str, str]:
+    return {"type": "http.disconnect"}
+
+
+def test_tile_that_nobody_waits_for_any_more_is_not_made(slide_path: Path, owner: str) -> None:
+    token = register_slide(owner, slide_path)["token"]
+    cookie = f"{cookie_name()}={sign_owner(owner)}".encode()
+    path = f"/sv/tiles/{token}/11/0_0.jpg"
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"cookie", cookie)], "query_string": b""}
+    sent: list[dict] = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    asyncio.run(Starlette(routes=routes())(scope, _closed, send))
+    assert sent[0]["status"] == 499
 
 
 def test_map_and_layout_are_exact(owner: str, client_of: ClientOf) -> None:
@@ -165,3 +193,27 @@ def test_viewer_scripts_are_served_with_their_version(client_of: ClientOf) -> No
 
 def test_unknown_address_is_not_found(client_of: ClientOf) -> None:
     assert client_of(None).get("/sv/anything").status_code == 404
+
+
+@pytest.mark.real
+def test_real_slide_without_a_pixel_size_can_be_looked_at(
+    shared_data: Path, owner: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURVVIZ_SLIDES", str(shared_data))
+    path = shared_data / "slides" / "TCGA-CR-7395-01A-01-TS1.svs"
+    unknown, given = register_slide(owner, path), register_slide(owner, path, mpp=0.5)
+    assert (unknown["mpp"], unknown["mpp_source"]) == (None, None)
+    assert (given["mpp"], given["mpp_source"]) == (0.5, "person")
+    for slide in (unknown, given):
+        assert client_of(owner).get(f"/sv/tiles/{slide['token']}/8/0_0.jpg").status_code == 200
+        assert client_of(owner).get(f"/sv/thumbnail/{slide['token']}.jpg?px=300").status_code == 200
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["broken.svs", "unreadable.svs"])
+def test_damaged_slide_is_refused_in_words(
+    shared_data: Path, owner: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("SURVVIZ_SLIDES", str(shared_data))
+    with pytest.raises(SlideError, match=name):
+        register_slide(owner, shared_data / "slides" / name)

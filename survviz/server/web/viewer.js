@@ -8,6 +8,7 @@ import { clamp, integer, SCALES, scaleBar, summarise, times, weight } from "./sc
 
 const DEFAULTS = { visible: true, opacity: 0.45, threshold: 0, scale: "fold", range: 4, colormap: "viridis", smooth: false };
 const YELLOW = "#ffd400";
+const KEYS = "Space: look under the map · H: map on, off · [ ]: opacity · + − 0: zoom · R: rotate · F: full screen";
 const viewers = new WeakMap();
 const remembered = (window.survvizViews ??= new Map()); // key -> settings; key and slide -> view. Lasts as long as the tab.
 
@@ -175,7 +176,7 @@ class SlideViewer {
       height: slide.height,
       tileSize: slide.tile_size,
       tileOverlap: 0,
-      minLevel: Math.max(0, Math.ceil(Math.log2(Math.max(slide.width, slide.height))) - 8),
+      minLevel: Math.min(8, Math.ceil(Math.log2(Math.max(slide.width, slide.height)))), // level 8 fits one tile
       getTileUrl: (level, x, y) => `${base}/${level}/${x}_${y}.jpg`,
       ...(slide.token ? {} : { minLevel: 0, maxLevel: 0, tileExists: () => false }),
     };
@@ -377,6 +378,7 @@ class SlideViewer {
       notes.push(["", `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${share} % of this slide’s attention`, spread]);
       if (scale.note) notes.push(["info", scale.note]);
     }
+    if (map) notes.push(["keys", KEYS]);
     this.notes.replaceChildren(...notes.map(([level, text, title]) => element("p", { class: `note ${level}`, title }, text)));
     this.notes.hidden = !notes.length;
   }
