@@ -20,8 +20,8 @@ def report(error: Exception) -> bool:
     name = secrets.token_hex(4)
     log.error("page failed, id %s", name, exc_info=error)
     st.error(
-        f"This page could not be finished because of an error inside survviz (id {name}). Reload the page; if it happens "
-        "again, report it with this id, which finds the details in the server's log.",
+        f"This page could not be finished because of an error inside survviz (id {name}). Reload the page; if it "
+        "happens again, report it with this id, which finds the details in the server's log.",
         icon=":material/error:",
     )
     return True
