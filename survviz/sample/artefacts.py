@@ -93,7 +93,7 @@ def _fold(layout: Layout, od: Field, rng: np.random.Generator, half: tuple[int, 
     v += 5 * smooth_noise(rng, shape, 55) + 1.4 * smooth_noise(rng, shape, 14)
     width = np.clip(rng.uniform(4.5, 7.5) * (1 - (u / length) ** 2), 0, None)
     band = enlarge((width - np.abs(v)), (od.shape[0], od.shape[1]))
-    line = enlarge((2.2 - np.abs(v - width - 1.6)) * (width > 0.8), (od.shape[0], od.shape[1]))
+    line = enlarge(np.minimum(1.5 - np.abs(v - width - 1.2), width - 2.5), (od.shape[0], od.shape[1]))
     rows = np.flatnonzero((band > -1).any(1) | (line > 0).any(1))
     columns = np.flatnonzero((band > -1).any(0) | (line > 0).any(0))
     if not len(rows) or not len(columns):
@@ -103,7 +103,7 @@ def _fold(layout: Layout, od: Field, rng: np.random.Generator, half: tuple[int, 
     part = od[window]
     again = np.roll(od, (-23, 41), axis=(0, 1))[window]
     part += cover * (0.75 * again + 0.12 * part)
-    part *= 1 - 0.8 * smoothstep(line[window], 0, 1.2)[..., None]
+    part *= 1 - 0.8 * smoothstep(line[window], 0, 1.0)[..., None]
     return enlarge((width - np.abs(v)), half) > 0
 
 

@@ -40,8 +40,8 @@ class Ground:
 def make_ground(plan: SlidePlan, masks: Masks, rng: np.random.Generator) -> Ground:
     """Place the tumour cells and the adipocytes."""
     shape = masks.depth.shape
-    spacing = 21.0 + 5.5 * plan.pleomorphism
-    cells = scatter(rng, plan.width, plan.height, spacing, 0.17 + 0.08 * plan.pleomorphism)
+    spacing = 23.5 + 7.5 * plan.pleomorphism
+    cells = scatter(rng, plan.width, plan.height, spacing, 0.13 + 0.07 * plan.pleomorphism)
     cells = cells[_at(masks.cover["tumour"] * masks.cover["tissue"], cells) > 0.5]
     sizes = np.exp(rng.normal(0, 0.08 + 0.12 * plan.pleomorphism, len(cells))).astype(np.float32)
     field = territories(cells / HALF, sizes, shape, round(spacing * 0.62))
@@ -90,10 +90,18 @@ def _fat(rng: np.random.Generator, masks: Masks) -> Field:
     centres = centres[reachable[row, column] > 0]
     sizes = np.exp(rng.normal(0, 0.16, len(centres))).astype(np.float32)
     field = territories(centres, sizes, shape, reach)
-    thick = 1.5 + 0.5 * np.clip(smooth_noise(rng, shape, 30), -1.5, 2)
-    wall = 1 - smoothstep(field.gap - thick, 0.0, 1.2)
+    thick = 0.7 + 0.35 * np.clip(smooth_noise(rng, shape, 30), -1.5, 2)
+    wall = 1 - smoothstep(ndimage.uniform_filter(_warp(rng, field.gap), 3) - thick, 0.0, 1.5)
     corner = smoothstep(field.first, 0.60 * spacing, 0.66 * spacing)
     return np.maximum(wall, corner * 0.8)
+
+
+def _warp(rng: np.random.Generator, field: Field) -> Field:
+    """The field seen through a slowly bent glass, so that straight borders become curved."""
+    dx, dy = (np.round(4.5 * smooth_noise(rng, field.shape, 34)).astype(np.int32) for _ in range(2))
+    rows = np.clip(np.arange(field.shape[0])[:, None] + dy, 0, field.shape[0] - 1)
+    columns = np.clip(np.arange(field.shape[1])[None, :] + dx, 0, field.shape[1] - 1)
+    return field[rows, columns]
 
 
 def double(field: Field) -> Field:
@@ -179,7 +187,8 @@ class Composer:
 
     def _lymphoid(self, rows: slice, columns: slice, top: int, left: int) -> Field:
         u, v = self._fibres(rows, columns, top, left)
-        return self._texture("fibrillar", u, v) * np.array([1.7, 0.75], np.float32)
+        soft = self._plain("cytoplasm", rows, columns, top, left) * np.array([0.9, 0.45], np.float32)
+        return 0.55 * soft + self._texture("fibrillar", u, v) * np.array([0.8, 0.45], np.float32)
 
     def _fat(self, rows: slice, columns: slice, top: int, left: int) -> Field:
         u, v = self._fibres(rows, columns, top, left)
@@ -190,7 +199,7 @@ class Composer:
         ground = self.ground
         od = self._plain("cytoplasm", rows, columns, top, left)
         border = ground.border[rows, columns]
-        od *= double(ground.shade[rows, columns] * (1 - 0.28 * border))[..., None]
+        od *= double(ground.shade[rows, columns] * (1 + 0.30 * border))[..., None]
         lumen = ground.lumen[rows, columns]
         if lumen.any():
             od *= double(1 - 0.96 * lumen)[..., None]

@@ -48,7 +48,7 @@ class Look:
     spread: float = 0.12
     irregular: float = 0.03
     dark: float = 0.8
-    rim: float = 0.3
+    rim: float = 0.36
     clumps: float = 0.15
     grain: float = 2.2
     nucleoli: float = 0.0
@@ -64,13 +64,13 @@ def tumour_look(level: float) -> Look:
         short=6.2 + 3.2 * level,
         spread=0.09 + 0.17 * level,
         irregular=0.02 + 0.045 * level,
-        dark=0.62 + 0.24 * level,
-        rim=0.30 + 0.12 * level,
+        dark=0.60 + 0.26 * level,
+        rim=0.40 + 0.12 * level,
         clumps=0.12 + 0.12 * level,
         grain=2.0 + 1.4 * level,
         nucleoli=0.3 + 2.0 * level,
         nucleolus=1.2 + 1.3 * level,
-        eosin=0.2,
+        eosin=0.3,
     )
 
 
@@ -147,7 +147,7 @@ def draw_nucleus(rng: np.random.Generator, look: Look, angle: float) -> Sprite:
     row, column = rng.integers(0, 256, 2)
     noise = np.roll(noise, (-row, -column), (0, 1))[: side * SUPERSAMPLING, : side * SUPERSAMPLING]
     dark = look.dark * np.exp(rng.normal(0, 0.13))
-    body = dark * (1 + look.clumps * noise - 0.16 * (1 - np.clip(radius, 0, 1)))
+    body = dark * (1 + look.clumps * noise - 0.30 * (1 - np.clip(radius, 0, 1)))
     body += look.rim * smoothstep(radius, 0.74, 0.95) * (1 + 0.4 * noise)
     eosin = np.full_like(body, look.eosin)
     for _ in range(rng.poisson(look.nucleoli)):

@@ -31,7 +31,7 @@ class Population:
             "necrosis": tissue * cover["necrosis"],
             "lymphocytes": rest * cover["lymphocytes"],
             "fat": rest * cover["fat"],
-            "normal": rest * cover["normal"],
+            "normal": rest * cover["normal"] * (1 - cover["fat"]) * (1 - cover["lymphocytes"]),
             "stroma": rest * (1 - cover["lymphocytes"]) * (1 - cover["fat"]) * (1 - cover["normal"]),
         }
 
@@ -60,15 +60,17 @@ class Population:
     def put(self, od: Field, kind: str, points: Field, angles: Field) -> None:
         paste(od, Placed(points, self.library.pick(self.rng, kind, angles)))
 
-    def stroma(self, od: Field) -> None:
+    def stroma(self, od: Field, wall: Field) -> None:
         """Fibroblasts along the fibres, some plump; a few lymphocytes; the nuclei of the fat's septa."""
         for kind, spacing, keep, spread in (("fibroblast", 34, 0.62, 0.16), ("plump", 60, 0.4, 0.3)):
             points = self.spots("stroma", spacing, keep)
             self.put(od, kind, points, self.flow(points, spread))
         points = self.spots("stroma", 46, 0.16)
         self.put(od, "lymphocyte", points, self.any_angle(points))
-        points = self.spots("fat", 62, 0.35)
-        self.put(od, "fibroblast", points[: len(points) // 2], self.flow(points[: len(points) // 2], 1.0))
+        points = self.spots("fat", 12, 0.5)
+        points = points[self.value(wall, points) > 0.6]
+        points = points[self.rng.random(len(points)) < 0.05]
+        self.put(od, "endothelium", points, self.any_angle(points))
 
     def normal(self, od: Field) -> None:
         """Lamina propria: a mixed infiltrate."""
@@ -84,7 +86,7 @@ class Population:
     def lymphocytes(self, od: Field) -> None:
         """Aggregates, the denser the more the plan says; some cells enter the stroma around and the nests."""
         amount = self.plan.lymphocytes
-        points = self.spots("lymphocytes", 15.0 - 2.6 * amount, 0.62 + 0.36 * amount, 0.2)
+        points = self.spots("lymphocytes", 13.4 - 2.2 * amount, 0.62 + 0.36 * amount, 0.2)
         self.put(od, "lymphocyte", points, self.any_angle(points))
         points = self.spots("lymphocytes", 34, 0.3)
         self.put(od, "plasma", points, self.any_angle(points))

@@ -47,9 +47,10 @@ def render(plan: SlidePlan) -> Rendered:
     labels = _labels(masks)
     sprites = library()
     people = Population(plan, masks, sprites, rngs[3])
-    people.stroma(od)
+    people.stroma(od, ground.wall)
     people.normal(od)
-    for gland, kind in zip(layout.glands, people.gland_kinds(len(layout.glands)), strict=True):
+    glands = _whole(layout.glands, labels)
+    for gland, kind in zip(glands, people.gland_kinds(len(glands)), strict=True):
         draw_gland(od, gland, kind, sprites, rngs[3])
     people.lymphocytes(od)
     people.necrosis(od)
@@ -98,6 +99,16 @@ def _labels(masks: Masks) -> NDArray[np.uint8]:
         labels[cover[name] > 0.5] = region
     labels[cover["tissue"] < 0.5] = Region.BACKGROUND
     return labels
+
+
+def _whole(glands: Field, labels: NDArray[np.uint8]) -> Field:
+    """The glands that lie inside the normal region with all of their outline."""
+    turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    x = glands[:, :1] + glands[:, 2:3] * np.cos(turns)
+    y = glands[:, 1:2] + glands[:, 2:3] * np.sin(turns)
+    row = np.clip(y.astype(int) // HALF, 0, labels.shape[0] - 1)
+    column = np.clip(x.astype(int) // HALF, 0, labels.shape[1] - 1)
+    return glands[(labels[row, column] == Region.NORMAL).all(axis=1)]
 
 
 def _label_vessel(labels: NDArray[np.uint8], x: float, y: float, radius: float) -> None:

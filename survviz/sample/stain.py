@@ -12,7 +12,7 @@ from survviz.sample.artefacts import Ink
 from survviz.sample.noise import Field, tileable_noise
 from survviz.sample.plan import SlidePlan
 
-HAEMATOXYLIN = (0.57, 0.71, 0.41)
+HAEMATOXYLIN = (0.54, 0.73, 0.42)
 EOSIN = (0.17, 0.87, 0.46)
 BLOCK = 256
 NOISE_SIDE = 512
@@ -36,7 +36,7 @@ def make_stain(batch: int, seed: int) -> Stain:
     rng, day = np.random.default_rng((batch, 77)), np.random.default_rng((seed, 78))
     vectors = np.array([HAEMATOXYLIN, EOSIN]) + rng.normal(0, 0.022, (2, 3)) + day.normal(0, 0.006, (2, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    strength = np.array([1.08, 0.98]) * np.exp(rng.normal(0, 0.09, 2) + day.normal(0, 0.04, 2))
+    strength = np.array([1.38, 1.02]) * np.exp(rng.normal(0, 0.09, 2) + day.normal(0, 0.04, 2))
     white = np.clip(241 + rng.normal(0, 2.5) + rng.normal(0, 1.2, 3), 232, 250)
     return Stain((vectors * strength[:, None]).astype(np.float32), white.astype(np.float32))
 

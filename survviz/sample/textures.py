@@ -16,18 +16,17 @@ def _wave(rng: np.random.Generator, field: Field, amplitude: float) -> Field:
     """Shift rows up and down along x, periodically, so that straight fibres become wavy."""
     x = np.arange(SIDE) / SIDE * 2 * np.pi
     shift = sum(rng.uniform(0.5, 1) / k**0.7 * np.sin(k * x + rng.uniform(0, 6.3)) for k in (2, 3, 5, 8, 13))
-    bend = tileable_noise(rng, SIDE, 90, 110) * 0.8
+    bend = tileable_noise(rng, SIDE, 90, 110) * 0.8 + tileable_noise(rng, SIDE, 34, 30) * 0.42
     rows = np.arange(SIDE)[:, None] + np.round(amplitude * (shift[None, :] + bend)).astype(int)
     return field[rows % SIDE, np.arange(SIDE)[None, :]]
 
 
 def _collagen(rng: np.random.Generator) -> Field:
     """Wavy bundles of fibres, parted by clefts."""
-    bundle = _wave(rng, tileable_noise(rng, SIDE, 17, 190), 7)
-    fibre = _wave(rng, tileable_noise(rng, SIDE, 5.0, 90), 7)
-    fine = _wave(rng, tileable_noise(rng, SIDE, 2.4, 26), 7)
-    eosin = 0.50 + 0.12 * bundle + 0.10 * fibre + 0.06 * fine
-    cleft = smoothstep(-(0.75 * bundle + 0.5 * fibre + 0.2 * fine), 0.85, 1.5)
+    planes = (tileable_noise(rng, SIDE, *widths) for widths in ((16, 110), (5.0, 46), (2.1, 15)))
+    bundle, fibre, fine = np.moveaxis(_wave(rng, np.stack(list(planes), axis=-1), 8), -1, 0)
+    eosin = 0.50 + 0.11 * bundle + 0.12 * fibre + 0.09 * fine
+    cleft = smoothstep(-(0.7 * bundle + 0.6 * fibre + 0.25 * fine), 1.0, 1.5)
     eosin = np.clip(eosin, 0.12, 1.2) * (1 - 0.88 * cleft)
     haematoxylin = (0.07 + 0.025 * fine + 0.03 * fibre) * (1 - 0.8 * cleft)
     return np.stack([np.clip(haematoxylin, 0.01, 1), eosin], axis=-1)
@@ -35,9 +34,8 @@ def _collagen(rng: np.random.Generator) -> Field:
 
 def _fibrillar(rng: np.random.Generator) -> Field:
     """Fine, loose, bluish stroma."""
-    fibre = _wave(rng, tileable_noise(rng, SIDE, 4.0, 44), 12)
-    fine = _wave(rng, tileable_noise(rng, SIDE, 2.2, 18), 12)
-    cloud = tileable_noise(rng, SIDE, 26, 60)
+    planes = (tileable_noise(rng, SIDE, *widths) for widths in ((4.0, 30), (2.1, 11), (26, 60)))
+    fibre, fine, cloud = np.moveaxis(_wave(rng, np.stack(list(planes), axis=-1), 13), -1, 0)
     hole = smoothstep(0.8 * cloud + 0.55 * fibre, 0.9, 1.7)
     eosin = np.clip(0.34 + 0.10 * fibre + 0.07 * fine + 0.05 * cloud, 0.05, 1) * (1 - 0.8 * hole)
     haematoxylin = np.clip(0.12 + 0.05 * fine + 0.03 * fibre, 0.01, 1) * (1 - 0.75 * hole)
@@ -48,8 +46,8 @@ def _cytoplasm(rng: np.random.Generator) -> Field:
     """Granular cytoplasm."""
     grain, fine = tileable_noise(rng, SIDE, 4.5, 4.5), tileable_noise(rng, SIDE, 2.0, 2.0)
     cloud = tileable_noise(rng, SIDE, 22, 22)
-    eosin = np.clip(0.46 + 0.05 * grain + 0.05 * fine + 0.05 * cloud, 0.05, 1.2)
-    haematoxylin = np.clip(0.17 + 0.03 * grain + 0.03 * fine + 0.02 * cloud, 0.02, 1)
+    eosin = np.clip(0.44 + 0.035 * grain + 0.03 * fine + 0.06 * cloud, 0.05, 1.2)
+    haematoxylin = np.clip(0.19 + 0.025 * grain + 0.025 * fine + 0.03 * cloud, 0.02, 1)
     return np.stack([haematoxylin, eosin], axis=-1)
 
 
