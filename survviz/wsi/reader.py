@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,6 +43,7 @@ class BlockSource:
         level = slide.levels[self._level]
         self._downsample = level.downsample
         self._tile = level.tile
+        self._size = (level.width, level.height)
         self._blocks: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._row = -1
 
@@ -49,11 +51,11 @@ class BlockSource:
         """(P, P, 3) of the patch whose corner is (x, y) in level-0 pixels; call by row, then column."""
         left, top = x / self._downsample, y / self._downsample
         side = self._side / self._downsample
-        cut = float(left).is_integer() and float(top).is_integer() and side == self._px
+        cut = left.is_integer() and top.is_integer() and side == self._px
         margin = 0 if cut else 2 + int(side // self._px)
-        x0, y0 = int(left) - margin, int(top) - margin
-        width = int(np.ceil(left + side)) + margin - x0
-        height = int(np.ceil(top + side)) + margin - y0
+        x0, y0 = max(0, int(left) - margin), max(0, int(top) - margin)
+        width = _reach(left + side, margin, self._size[0]) - x0
+        height = _reach(top + side, margin, self._size[1]) - y0
         pixels = self._area(x0, y0, width, height)
         if cut:
             return pixels
@@ -86,3 +88,9 @@ class BlockSource:
         if row > self._row:
             self._row = row
             self._blocks = {key: block for key, block in self._blocks.items() if key[1] >= row}
+
+
+def _reach(end: float, margin: int, size: int) -> int:
+    """Where to stop reading: the filter's margin ends with the slide, so that no white is mixed in."""
+    needed = math.ceil(end)
+    return max(needed, min(needed + margin, size))

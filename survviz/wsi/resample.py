@@ -10,14 +10,23 @@ Box = tuple[float, float, float, float]
 """left, top, right, bottom in pixels; fractions allowed."""
 
 
-def crop(pixels: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width, 3) at corner (x, y), which may lie outside the image; white there."""
-    out = np.full((height, width, 3), 255, np.uint8)
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + width, pixels.shape[1]), min(y + height, pixels.shape[0])
-    if left < right and top < bottom:
-        out[top - y : bottom - y, left - x : right - x] = pixels[top:bottom, left:right]
-    return out
+def clip_area(area: tuple[int, int, int, int], size: tuple[int, int], *, keep_edge: bool) -> tuple[int, int, int, int]:
+    """The part of left, top, right, bottom that lies within (width, height); at least its edge if that is kept."""
+    left, top, right, bottom = area
+    least = 1 if keep_edge else 0
+    left, top = max(0, min(left, size[0] - least)), max(0, min(top, size[1] - least))
+    return left, top, max(least, min(right, size[0])), max(least, min(bottom, size[1]))
+
+
+def framed(
+    pixels: NDArray[np.uint8], around: tuple[tuple[int, int], tuple[int, int]], *, repeat: bool
+) -> NDArray[np.uint8]:
+    """Add (above, below), (left, right) pixels: white, or the nearest pixel repeated."""
+    if not any(side > 0 for pair in around for side in pair):
+        return pixels
+    if repeat:
+        return np.pad(pixels, (*around, (0, 0)), mode="edge")
+    return np.pad(pixels, (*around, (0, 0)), constant_values=255)
 
 
 def resample(pixels: NDArray[np.uint8], box: Box, width: int, height: int) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -16,7 +17,7 @@ from survviz.units import Mpp, to_mpp
 from survviz.wsi.backend import Backend, open_backend
 from survviz.wsi.info import Level, SlideInfo
 from survviz.wsi.probe import read_slide_info
-from survviz.wsi.resample import Box, crop, resample
+from survviz.wsi.resample import Box, clip_area, framed, resample
 
 __all__ = ["Level", "Slide", "SlideInfo", "open_slide", "read_slide_info"]
 
@@ -33,6 +34,14 @@ MAX_OVERVIEW_PX = 6_250_000
 CHEAP_OVERVIEW_SOURCE_PX = 100_000_000
 MARGIN_PX = 4
 """Pixels read around an area, so that neighbouring areas meet without a seam."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where to take pixels from: a level, or the overview (None); outside, repeat the edge or be white."""
+
+    level: int | None
+    repeat: bool
 
 
 class Slide:
@@ -100,17 +109,7 @@ class Slide:
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) at corner (x, y), both in pixels of that level; white outside the slide."""
-        size = self.levels[level]
-        left, top = max(x, 0), max(y, 0)
-        right, bottom = min(x + width, size.width), min(y + height, size.height)
-        if left >= right or top >= bottom:
-            return np.full((height, width, 3), 255, np.uint8)
-        inside = self._backend.read(level, left, top, right - left, bottom - top)
-        if inside.shape[:2] == (height, width):
-            return inside
-        out = np.full((height, width, 3), 255, np.uint8)
-        out[top - y : bottom - y, left - x : right - x] = inside
-        return out
+        return self._read_source(_Source(level, False), x, y, width, height)
 
     def read_region(self, x: int, y: int, level: int, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) pixels of a level; (x, y) in level-0 pixels; white outside the slide."""
@@ -118,19 +117,32 @@ class Slide:
         return self.read_level(level, round(x / downsample), round(y / downsample), width, height)
 
     def read_area(
-        self, x: float, y: float, width: float, height: float, out_width: int, out_height: int
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        out_width: int,
+        out_height: int,
+        *,
+        repeat_edge: bool = False,
     ) -> NDArray[np.uint8]:
-        """Resample a level-0 rectangle to (out_height, out_width, 3), antialiased, from the best level."""
+        """Resample a level-0 rectangle to (out_height, out_width, 3), antialiased, from the best level.
+
+        Args:
+            repeat_edge: what lies outside the slide is its last row or column instead of white.
+        """
         downsample = min(width / out_width, height / out_height)
         overview = self.is_flat and downsample >= self._overview_factor * 0.999
-        level = None if overview else self.best_level(downsample)
-        return self._resample(level, (x, y, x + width, y + height), out_width, out_height)
+        source = _Source(None if overview else self.best_level(downsample), repeat_edge)
+        return self._resample(source, (x, y, x + width, y + height), out_width, out_height)
 
     def thumbnail(self, max_side: int) -> NDArray[np.uint8]:
         """The whole slide, its longer side at most `max_side` pixels; never enlarged."""
         width, height = self.dimensions
         scale = max(1.0, max(width, height) / max_side)
-        return self.read_area(0, 0, width, height, max(1, round(width / scale)), max(1, round(height / scale)))
+        out = max(1, round(width / scale)), max(1, round(height / scale))
+        return self.read_area(0, 0, width, height, *out, repeat_edge=True)
 
     def content_hash(self) -> str:
         """SHA-256 of the file's size and of its first, middle and last megabyte; the same bytes give the same hash."""
@@ -168,39 +180,54 @@ class Slide:
                 factor = self._overview_factor
                 width, height = (math.ceil(side / factor) for side in self.dimensions)
                 box = (0.0, 0.0, width * factor, height * factor)
-                self._overview = self._resample(len(self.levels) - 1, box, width, height)
+                self._overview = self._resample(_Source(len(self.levels) - 1, True), box, width, height)
             return self._overview
 
-    def _resample(self, level: int | None, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
-        """Resample a level-0 box from one level, or from the overview (None)."""
-        factor = self._overview_factor if level is None else self.levels[level].downsample
+    def _resample(self, source: _Source, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
+        """Resample a level-0 box."""
+        factor = self._overview_factor if source.level is None else self.levels[source.level].downsample
         left, top, right, bottom = (edge / factor for edge in box)
         if (right - left) * (bottom - top) > MAX_SOURCE_PX and max(out_width, out_height) > 1:
-            return self._resample_halves(level, box, out_width, out_height)
+            return self._resample_halves(source, box, out_width, out_height)
         x, y = math.floor(left) - MARGIN_PX, math.floor(top) - MARGIN_PX
         width, height = math.ceil(right) + MARGIN_PX - x, math.ceil(bottom) + MARGIN_PX - y
-        pixels = (
-            crop(self._overview_pixels(), x, y, width, height)
-            if level is None
-            else self.read_level(level, x, y, width, height)
-        )
+        pixels = self._read_source(source, x, y, width, height)
         return resample(pixels, (left - x, top - y, right - x, bottom - y), out_width, out_height)
 
-    def _resample_halves(self, level: int | None, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
+    def _resample_halves(self, source: _Source, box: Box, out_width: int, out_height: int) -> NDArray[np.uint8]:
         left, top, right, bottom = box
         if out_height >= out_width:
             first = out_height // 2
             middle = top + (bottom - top) * first / out_height
-            upper = self._resample(level, (left, top, right, middle), out_width, first)
-            return np.concatenate(
-                [upper, self._resample(level, (left, middle, right, bottom), out_width, out_height - first)]
+            parts = (
+                self._resample(source, (left, top, right, middle), out_width, first),
+                self._resample(source, (left, middle, right, bottom), out_width, out_height - first),
             )
+            return np.concatenate(parts)
         first = out_width // 2
         middle = left + (right - left) * first / out_width
-        near = self._resample(level, (left, top, middle, bottom), first, out_height)
-        return np.concatenate(
-            [near, self._resample(level, (middle, top, right, bottom), out_width - first, out_height)], 1
+        parts = (
+            self._resample(source, (left, top, middle, bottom), first, out_height),
+            self._resample(source, (middle, top, right, bottom), out_width - first, out_height),
         )
+        return np.concatenate(parts, axis=1)
+
+    def _read_source(self, source: _Source, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        if source.level is None:
+            overview = self._overview_pixels()
+            size = (overview.shape[1], overview.shape[0])
+        else:
+            overview = None
+            size = (self.levels[source.level].width, self.levels[source.level].height)
+        left, top, right, bottom = clip_area((x, y, x + width, y + height), size, keep_edge=source.repeat)
+        if left >= right or top >= bottom:
+            return np.full((height, width, 3), 255, np.uint8)
+        if overview is not None:
+            inside = overview[top:bottom, left:right]
+        else:
+            inside = self._backend.read(source.level or 0, left, top, right - left, bottom - top)
+        around = ((top - y, y + height - bottom), (left - x, x + width - right))
+        return framed(inside, around, repeat=source.repeat)
 
 
 def open_slide(path: Path | str, mpp: float | None = None, *, probe: bool = True) -> Slide:

@@ -51,7 +51,7 @@ class DeepZoom:
         level_width, level_height = self.level_dimensions[level]
         width, height = min(size, level_width - col * size), min(size, level_height - row * size)
         pixels = self._slide.read_area(
-            col * size * factor, row * size * factor, width * factor, height * factor, width, height
+            col * size * factor, row * size * factor, width * factor, height * factor, width, height, repeat_edge=True
         )
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)

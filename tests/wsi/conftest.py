@@ -47,7 +47,7 @@ def write_pyramid(tmp_path: Path) -> Writer:
 
 
 class FormulaBackend:
-    """A slide of any size whose pixels are computed: red is x / 16, green is y / 16, blue is the level's block number."""
+    """A slide of any size whose pixels are computed: red is x / 16, green y / 16, blue the block's number."""
 
     def __init__(self, width: int, height: int, tile: int = 256) -> None:
         self.info = SlideInfo(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import tifffile
 
 from survviz.errors import InputError, MissingMppError, SlideError
 from survviz.wsi.info import plausible_mpp, size_hint, whole_downsample
-from survviz.wsi.slide import open_slide, read_slide_info
+from survviz.wsi.slide import Slide, open_slide, read_slide_info
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +148,15 @@ def test_channels_are_shown_in_the_colours_the_file_names(tmp_path) -> None:
     assert shown[10, 10].tolist() == [0, 0, 0]
 
 
+def patch_at(slide: Slide, corner: tuple[int, int]) -> np.ndarray:
+    return slide.read_region(*corner, 0, 64, 64)
+
+
 def test_threads_read_the_same_as_one(write_pyramid, image) -> None:
     for compression in ("zlib", "jpeg2000"):
         with open_slide(write_pyramid(image, compression=compression)) as slide, ThreadPoolExecutor(8) as pool:
             corners = [(x, y) for x in range(0, 900, 90) for y in range(0, 700, 70)]
-            regions = list(pool.map(lambda corner: slide.read_region(*corner, 0, 64, 64), corners * 3))  # noqa: B023
+            regions = list(pool.map(partial(patch_at, slide), corners * 3))
             for (x, y), region in zip(corners * 3, regions, strict=True):
                 expected = np.full((64, 64, 3), 255, np.uint8)
                 part = image[y : y + 64, x : x + 64]

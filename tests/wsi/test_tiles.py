@@ -1,0 +1,116 @@
+"""Deep Zoom tiles lie exactly where level 0 says, at every zoom."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import openslide.deepzoom
+import pytest
+from PIL import Image
+
+from survviz.errors import InputError
+from survviz.wsi.slide import open_slide
+from survviz.wsi.tiles import DeepZoom
+
+
+def stitched(zoom: DeepZoom, level: int) -> np.ndarray:
+    width, height = zoom.level_dimensions[level]
+    out = np.zeros((height, width, 3), np.uint8)
+    columns, rows = zoom.level_tiles[level]
+    for row in range(rows):
+        for col in range(columns):
+            tile = np.asarray(Image.open(io.BytesIO(zoom.tile_jpeg(level, col, row))))
+            x, y = col * zoom.tile_size, row * zoom.tile_size
+            out[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
+    return out
+
+
+def hot_square(width: int, height: int, x: int, y: int, side: int) -> np.ndarray:
+    image = np.zeros((height, width, 3), np.uint8)
+    image[y : y + side, x : x + side] = 255
+    return image
+
+
+@pytest.mark.parametrize("compression", ["zlib", "jpeg2000"])
+@pytest.mark.parametrize(("levels", "size"), [(1, (2500, 1700)), (3, (2500, 1700)), (4, (2047, 1501))])
+def test_a_hot_square_lies_at_its_level_0_coordinates_at_every_zoom(write_pyramid, compression, levels, size) -> None:
+    x, y, side = 1024, 512, 512
+    image = hot_square(*size, x, y, side)
+    with open_slide(write_pyramid(image, levels=levels, compression=compression)) as slide:
+        zoom = DeepZoom(slide)
+        for level in range(zoom.levels - 8, zoom.levels):
+            factor = 2 ** (zoom.levels - 1 - level)
+            shown = stitched(zoom, level)[..., 0] > 127
+            expected = np.zeros_like(shown)
+            expected[y // factor : (y + side) // factor, x // factor : (x + side) // factor] = True
+            assert shown.any()
+            wrong = np.argwhere(shown != expected)
+            assert len(wrong) == 0, f"zoom {level}: {len(wrong)} pixels off, first {wrong[:3]}"
+
+
+def test_levels_and_sizes_are_those_of_the_deep_zoom_format(write_pyramid) -> None:
+    path = write_pyramid(hot_square(2500, 1700, 0, 0, 9))
+    with open_slide(path) as slide, openslide.OpenSlide(path) as reference:
+        zoom = DeepZoom(slide)
+        other = openslide.deepzoom.DeepZoomGenerator(reference, tile_size=256, overlap=0, limit_bounds=False)
+        assert zoom.levels == other.level_count
+        assert zoom.level_dimensions == other.level_dimensions
+        assert zoom.level_tiles == other.level_tiles
+        assert 'TileSize="256"' in zoom.dzi()
+        assert '<Size Width="2500" Height="1700"/>' in zoom.dzi()
+        assert zoom.level_dimensions[0] == (1, 1)
+        assert Image.open(io.BytesIO(zoom.tile_jpeg(0, 0, 0))).size == (1, 1)
+
+
+def test_neighbouring_tiles_meet_without_a_seam(formula_slide) -> None:
+    slide, _ = formula_slide(5000, 3000)
+    zoom = DeepZoom(slide)
+    level = zoom.levels - 3
+    smooth = stitched(zoom, level)[:, :900, 0].astype(int)
+    steps = np.abs(np.diff(smooth, axis=1)).max(axis=0)
+    assert steps[255] <= steps.max()
+    assert steps.max() <= 12
+
+
+@pytest.mark.parametrize("tile", [(-1, 0, 0), (99, 0, 0), (12, 10, 0), (12, 0, 7), (12, -1, 0)])
+def test_a_tile_that_does_not_exist_is_refused(formula_slide, tile) -> None:
+    slide, _ = formula_slide(2500, 1700)
+    with pytest.raises(InputError, match=r"was asked for"):
+        DeepZoom(slide).tile_jpeg(*tile)
+
+
+def test_low_zooms_of_a_flat_slide_read_it_once(formula_slide) -> None:
+    slide, backend = formula_slide(6000, 5000)
+    zoom = DeepZoom(slide)
+    for level in range(zoom.levels - 2):
+        stitched(zoom, level)
+    blocks = sum(1 for _ in backend.reads)
+    assert blocks < 60, "every zoom but the two finest comes from the overview"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "name", ["CMU-1-Small-Region.svs", "test3-DAPI-2-387.ndpi", "small_vectra.qptiff", "boxes_0.dcm", "small.svs"]
+)
+def test_real_slides_give_tiles_at_every_zoom(shared_data, name) -> None:
+    with open_slide(shared_data / "slides" / name) as slide:
+        zoom = DeepZoom(slide)
+        top = stitched(zoom, zoom.levels - 1)
+        assert top.shape == (slide.dimensions[1], slide.dimensions[0], 3)
+        exact = slide.read_region(0, 0, 0, *slide.dimensions)
+        assert np.abs(top.astype(int) - exact).mean() < 9  # what JPEG at quality 80 changes
+        for level in range(zoom.levels - 1):
+            assert stitched(zoom, level).shape[:2] == zoom.level_dimensions[level][::-1]
+
+
+@pytest.mark.real
+def test_real_tiles_agree_with_openslides_own(shared_data) -> None:
+    path = shared_data / "slides" / "CMU-1-Small-Region.svs"
+    with open_slide(path) as slide, openslide.OpenSlide(path) as reference:
+        other = openslide.deepzoom.DeepZoomGenerator(reference, tile_size=256, overlap=0, limit_bounds=False)
+        zoom = DeepZoom(slide)
+        for level, col, row in ((12, 3, 5), (11, 2, 3), (10, 1, 1)):
+            mine = np.asarray(Image.open(io.BytesIO(zoom.tile_jpeg(level, col, row)))).astype(int)
+            theirs = np.asarray(other.get_tile(level, (col, row)).convert("RGB")).astype(int)
+            assert np.abs(mine - theirs).mean() < 8
