@@ -102,10 +102,11 @@ class ProgrammeTokens(nn.Module):
             real[row, : len(genes)] = 1
         self.register_buffer("indices", indices, persistent=False)
         self.register_buffer("real", real, persistent=False)
-        sizes = real.sum(dim=1).clamp(min=1).view(-1, 1, 1)
-        self.weight_in = nn.Parameter(torch.randn(count, longest, hidden) * sizes.rsqrt() * real.unsqueeze(-1))
+        # in place: on the meta device, as checkpoints are checked, `*` imports torch._dynamo, which takes seconds
+        scale = torch.tensor([max(1, len(genes)) ** -0.5 for genes in programmes]).view(-1, 1, 1)
+        self.weight_in = nn.Parameter(torch.randn(count, longest, hidden).mul_(scale).mul_(real.unsqueeze(-1)))
         self.bias_in = nn.Parameter(torch.zeros(count, hidden))
-        self.weight_out = nn.Parameter(torch.randn(count, hidden, out) * hidden**-0.5)
+        self.weight_out = nn.Parameter(torch.randn(count, hidden, out).mul_(hidden**-0.5))
         self.bias_out = nn.Parameter(torch.zeros(count, out))
         self.dropout = dropout
 
