@@ -79,6 +79,12 @@ def masked_softmax(logits: Float[Tensor, "B N"], mask: Bool[Tensor, "B N"]) -> F
     return logits.masked_fill(~(mask | empty), float("-inf")).softmax(dim=1) * mask
 
 
+def standard_normal(*shape: int) -> Tensor:
+    """Normal draws; on the meta device, as checkpoints are checked, none: `randn` there imports sympy for a second."""
+    values = torch.empty(shape)
+    return values if values.is_meta else values.normal_()
+
+
 class ProgrammeTokens(nn.Module):
     """One small self-normalising network per gene programme (B1 twice), all of them in two batched products.
 
@@ -102,11 +108,10 @@ class ProgrammeTokens(nn.Module):
             real[row, : len(genes)] = 1
         self.register_buffer("indices", indices, persistent=False)
         self.register_buffer("real", real, persistent=False)
-        # in place: on the meta device, as checkpoints are checked, `*` imports torch._dynamo, which takes seconds
         scale = torch.tensor([max(1, len(genes)) ** -0.5 for genes in programmes]).view(-1, 1, 1)
-        self.weight_in = nn.Parameter(torch.randn(count, longest, hidden).mul_(scale).mul_(real.unsqueeze(-1)))
+        self.weight_in = nn.Parameter(standard_normal(count, longest, hidden).mul_(scale).mul_(real.unsqueeze(-1)))
         self.bias_in = nn.Parameter(torch.zeros(count, hidden))
-        self.weight_out = nn.Parameter(torch.randn(count, hidden, out).mul_(hidden**-0.5))
+        self.weight_out = nn.Parameter(standard_normal(count, hidden, out).mul_(hidden**-0.5))
         self.bias_out = nn.Parameter(torch.zeros(count, out))
         self.dropout = dropout
 
