@@ -122,8 +122,8 @@ def _robust_moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], N
     part = values[:, known]
     median = np.nanmedian(part, axis=0)
     reach = TAIL * 1.4826 * np.nanmedian(np.abs(part - median), axis=0)
-    reach = np.where(reach > 0, reach, np.inf)
-    part = np.clip(part, median - reach, median + reach)
+    low, high = np.nanquantile(part, [0.005, 0.995], axis=0)  # for a gene with the same value in most cases
+    part = np.clip(part, np.where(reach > 0, median - reach, low), np.where(reach > 0, median + reach, high))
     mean[known], spread = np.nanmean(part, axis=0), np.nanstd(part, axis=0)
     sd[known] = np.where(spread > 1e-6 * np.maximum(1, np.abs(mean[known])), spread, 0)
     return mean, sd
