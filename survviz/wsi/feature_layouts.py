@@ -6,28 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError  # noqa: TID251 (the error class alone; nothing is unpickled)
 from typing import Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from survviz.errors import InputError, MissingMppError
-from survviz.units import Mpp, to_mpp
+from survviz.errors import InputError
 
 MAX_BYTES = 16 * 2**30
+UNREADABLE = (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError)
+"""What h5py raises on damaged files."""
+
 STAMP_TILE_UM = 256.0
 STAMP_TILE_PX = 224
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a person adds to a file; see `read_features`."""
-
-    mpp: float | None = None
-    slide_mpp: float | None = None
-    patch_size_level0: int | None = None
-    encoder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +73,16 @@ def text(attrs: Mapping[str, object], name: str) -> str:
     return value.replace("\\", "/").rsplit("/", 1)[-1]
 
 
+ENCODER_NAMES = {"uni_v1": "uni", "uni_v2": "uni2-h", "uni2": "uni2-h", "hoptimus0": "h-optimus-0"}
+"""Names that other tools give to encoders of our registry."""
+
+
+def encoder_name(attrs: Mapping[str, object], attribute: str) -> str:
+    """The encoder under the name of our registry, where it has one."""
+    name = text(attrs, attribute)
+    return ENCODER_NAMES.get(name, name)
+
+
 def dataset(file: h5py.File, name: str, source: str) -> h5py.Dataset:
     """A dataset stored in this very file.
 
@@ -102,6 +105,18 @@ def numbers(found: h5py.Dataset, kinds: str, source: str) -> NDArray[Any]:
     return found[()]
 
 
+def coordinates(file: h5py.File, source: str) -> NDArray[Any]:
+    """(N, 2) from (N, 2) or (1, N, 2); finite."""
+    found = numbers(dataset(file, "coords", source), "iuf", source)
+    if found.size == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    if found.ndim not in (2, 3) or found.shape[-1] != 2 or (found.ndim == 3 and found.shape[0] != 1):
+        raise InputError(f"{source}: coordinates of shape {found.shape}; expected (N, 2), x and y of each patch.")
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        raise InputError(f"{source}: coordinates hold NaN or infinite values. Extract the slide again.")
+    return found.reshape(-1, 2)
+
+
 def as_patches(features: NDArray[np.floating], n_coords: int, source: str) -> NDArray[np.floating]:
     """(N, D) from (N, D), from MMP's (1, N, D), and from an empty slide's (0,)."""
     if features.ndim == 3 and features.shape[0] == 1:
@@ -110,7 +125,7 @@ def as_patches(features: NDArray[np.floating], n_coords: int, source: str) -> ND
         return features.reshape(0, features.shape[-1] if features.ndim == 2 else 0)
     if features.ndim == 1:
         raise InputError(
-            f"{source} holds one vector of {features.size} numbers: a slide embedding. Patch features (N, D) are needed."
+            f"{source} holds one vector of {features.size} numbers, a slide embedding; expected patch features (N, D)."
         )
     return features.astype(np.float32) if features.dtype.itemsize > 4 else features
 
@@ -126,16 +141,16 @@ def parts_of_h5(path: Path, coords_path: str | Path | None) -> Parts:
             key = next((name for name in ("features", "feats") if name in file), None)
             if key is None or "coords" not in file:
                 raise InputError(
-                    f"{path.name} holds {', '.join(sorted(file)) or 'nothing'}; expected 'features' (or STAMP's 'feats') "
-                    "and 'coords'."
+                    f"{path.name} holds {', '.join(sorted(file)) or 'nothing'}; "
+                    "expected 'features' (or STAMP's 'feats') and 'coords'."
                 )
-            coords = numbers(dataset(file, "coords", path.name), "iuf", path.name).reshape(-1, 2)
+            coords = coordinates(file, path.name)
             raw = numbers(dataset(file, key, path.name), "f", path.name)
             features = as_patches(raw, len(coords), path.name)
             if key == "feats":
                 return stamp(file, features, coords)
             parts = trident(file, features, coords)
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path.name} cannot be read as HDF5 ({error}). Copy or extract it again.") from error
     if parts.side_level0 is None:
         return with_patch_file(parts, path, coords_path)
@@ -159,7 +174,7 @@ def trident(file: h5py.File, features: NDArray[np.floating], coords: NDArray[np.
         side_px=int(side_px) if side_px else None,
         mpp=number(at, "mpp"),
         nominal_mpp=10 / target if target else None,
-        encoder=text(on, "encoder"),
+        encoder=encoder_name(on, "encoder"),
         encoder_revision=text(on, "encoder_revision"),
         slide_id=text(file.attrs, "slide_id"),
         slide_size=(int(width), int(height)) if width and height else None,
@@ -170,7 +185,11 @@ def trident(file: h5py.File, features: NDArray[np.floating], coords: NDArray[np.
 
 def stamp(file: h5py.File, features: NDArray[np.floating], coords: NDArray[np.number]) -> Parts:
     """STAMP: coordinates in um; tiles of `tile_size_um` (older: `tile_size`; oldest: steps of 224 that mean 256 um)."""
-    at = file.attrs
+    at, source = file.attrs, Path(file.filename).name
+    if (unit := text(at, "unit")) not in ("", "um"):
+        raise InputError(f"{source}: coordinates in {unit!r}; expected STAMP's um.")
+    if (kind := text(at, "feat_type")) not in ("", "tile"):
+        raise InputError(f"{source} holds {kind} embeddings; patch (tile) features are needed.")
     side_um, side_px = number(at, "tile_size_um", "tile_size"), number(at, "tile_size_px")
     if side_um is None and coords.size and np.all(np.mod(coords, STAMP_TILE_PX) == 0):
         coords, side_um = coords * (STAMP_TILE_UM / STAMP_TILE_PX), STAMP_TILE_UM
@@ -182,7 +201,7 @@ def stamp(file: h5py.File, features: NDArray[np.floating], coords: NDArray[np.nu
         side_px=int(side_px),
         side_um=side_um,
         mpp=side_um / side_px if side_um else None,
-        encoder=text(at, "extractor"),
+        encoder=encoder_name(at, "extractor"),
     )
 
 
@@ -209,7 +228,7 @@ def patch_file(path: Path) -> tuple[NDArray[np.number], dict[str, object]]:
         with h5py.File(path, "r") as file:
             if "coords" not in file:
                 raise InputError(f"{path.name} holds no 'coords'; expected the h5 that CLAM's patching wrote.")
-            coords = numbers(dataset(file, "coords", path.name), "iuf", path.name).reshape(-1, 2)
+            coords = coordinates(file, path.name)
             at = file["coords"].attrs
             side_px, downsample = number(at, "patch_size"), number(at, "downsample")
             side = number(at, "patch_size_level0")
@@ -223,7 +242,7 @@ def patch_file(path: Path) -> tuple[NDArray[np.number], dict[str, object]]:
                 "side_level0": round(side) if side else None,
             }
             return coords, described
-    except (OSError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path.name} cannot be read as HDF5 ({error}). Copy or make it again.") from error
 
 
@@ -245,8 +264,11 @@ def parts_of_pt(path: Path, coords_path: str | Path | None) -> Parts:
     try:
         # CLAM's feature files exist only in this form; weights_only=True runs no code.
         found = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, AttributeError) as error:
-        raise InputError(f"{path.name} cannot be read as a tensor file ({error}).") from error
+    except (UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{path.name} cannot be read as a file of tensors: it is damaged, or holds objects that could run code "
+            "when loaded. CLAM writes one tensor; use its h5 instead."
+        ) from error
     if not isinstance(found, torch.Tensor) or not found.is_floating_point():
         raise InputError(f"{path.name} holds {type(found).__name__}; expected one floating-point tensor (N, D).")
     found = found.detach()
@@ -255,63 +277,3 @@ def parts_of_pt(path: Path, coords_path: str | Path | None) -> Parts:
     parts = Parts(features=as_patches(features, len(coords), path.name), coords=coords)
     parts = replace(parts, **{name: value for name, value in described.items() if value is not None})
     return parts if parts.side_level0 else with_patch_file(parts, path, None)
-
-
-def coordinate_step(coords: NDArray[np.int64]) -> int | None:
-    """Patch side of a grid without overlap: the commonest distance to the next patch in the same row and column."""
-    steps = []
-    for axis in (0, 1):
-        order = np.lexsort((coords[:, axis], coords[:, 1 - axis]))
-        ordered = coords[order]
-        same = ordered[1:, 1 - axis] == ordered[:-1, 1 - axis]
-        gaps = np.diff(ordered[:, axis])[same]
-        gaps = gaps[gaps > 0]
-        if not gaps.size:
-            return None
-        values, counts = np.unique(gaps, return_counts=True)
-        if values[np.argmax(counts)] != values[0]:
-            return None
-        steps.append(int(values[0]))
-    return steps[0] if steps[0] == steps[1] else None
-
-
-def patch_side(parts: Parts, known: Known, coords: NDArray[np.int64], source: str) -> int:
-    """Side of a patch in level-0 pixels: from the file, from the argument, or from the grid.
-
-    Raises:
-        InputError: no source says it, or two disagree.
-    """
-    side = parts.side_level0
-    if side is None and parts.side_um is not None and known.slide_mpp is not None:
-        side = round(parts.side_um / known.slide_mpp)
-    if side is not None and known.patch_size_level0 is not None and abs(side - known.patch_size_level0) > 1:
-        raise InputError(f"{source} says patches of {side} level-0 pixels, but {known.patch_size_level0} was given.")
-    side = side or known.patch_size_level0 or coordinate_step(coords)
-    if side is None:
-        raise InputError(
-            f"{source} does not say how large a patch is, and its coordinates form no plain grid. Give the side in "
-            "level-0 pixels (patch_size_level0) or CLAM's patches h5 (coords_path)."
-        )
-    return side
-
-
-def patch_mpp(parts: Parts, known: Known, side: int, source: str) -> Mpp:
-    """Um per pixel of the encoded patches.
-
-    Raises:
-        MissingMppError: no source says it.
-        InputError: the argument contradicts what the file measured.
-    """
-    if parts.mpp is not None:
-        if known.mpp is not None and abs(known.mpp / parts.mpp - 1) > 0.01:
-            raise InputError(f"{source} was encoded at {parts.mpp:g} um/px, but {known.mpp:g} was given.")
-        return to_mpp(parts.mpp)
-    scale = parts.downsample or (side / parts.side_px if parts.side_px else None)
-    measured = known.slide_mpp * scale if known.slide_mpp and scale else None
-    value = known.mpp or measured or parts.nominal_mpp
-    if value is None:
-        raise MissingMppError(
-            f"{source} does not say at which resolution its patches were encoded. Give it (mpp, um per pixel; "
-            "0.5 is usual for 20x)."
-        )
-    return to_mpp(value)

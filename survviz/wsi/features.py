@@ -12,7 +12,8 @@ import numpy as np
 from survviz import __version__
 from survviz.errors import InputError
 from survviz.types import Bag
-from survviz.wsi.feature_layouts import Known, Parts, parts_of_h5, parts_of_pt, patch_mpp, patch_side
+from survviz.wsi.feature_layouts import parts_of_h5, parts_of_pt
+from survviz.wsi.feature_record import Known, to_bag
 
 
 def check_bag(bag: Bag, source: str) -> Bag:
@@ -35,6 +36,13 @@ def check_bag(bag: Bag, source: str) -> Bag:
         )
     if bag.patch_size_level0 <= 0:
         raise InputError(f"{source}: a patch side of {bag.patch_size_level0} level-0 pixels; expected 1 or more.")
+    if bag.slide_size is not None and n:
+        low, high = bag.coords.min(axis=0), bag.coords.max(axis=0)
+        if (low <= -bag.patch_size_level0).any() or (high >= bag.slide_size).any():
+            raise InputError(
+                f"{source}: patches from {tuple(low.tolist())} to {tuple(high.tolist())} lie outside the slide of "
+                f"{bag.slide_size[0]} x {bag.slide_size[1]} level-0 pixels. Do they belong to another slide or level?"
+            )
     return bag
 
 
@@ -121,38 +129,3 @@ def read_features(
     parts = parts_of_pt(path, coords_path) if path.suffix == ".pt" else parts_of_h5(path, coords_path)
     known = Known(mpp=mpp, slide_mpp=slide_mpp, patch_size_level0=patch_size_level0, encoder=encoder)
     return check_bag(to_bag(parts, known, slide_id or path.stem, path.name), path.name)
-
-
-def to_bag(parts: Parts, known: Known, slide_id: str, source: str) -> Bag:
-    """One internal record of whatever a file said and a person added."""
-    if len(parts.features) != len(parts.coords):
-        raise InputError(
-            f"{source}: {len(parts.features)} rows of features but {len(parts.coords)} of coordinates; "
-            "they belong to different extractions."
-        )
-    if known.encoder and parts.encoder and known.encoder != parts.encoder:
-        raise InputError(f"{source} was made by encoder {parts.encoder!r}, but {known.encoder!r} was asked for.")
-    coords = parts.coords
-    if parts.coords_in_um:
-        if known.slide_mpp is None:
-            raise InputError(
-                f"{source} (STAMP) holds coordinates in um. Give the slide's pixel size (slide_mpp) to turn them into "
-                "pixels."
-            )
-        coords = parts.coords / known.slide_mpp
-    coords = np.rint(coords).astype(np.int64)
-    side = patch_side(parts, known, coords, source)
-    order = np.lexsort((coords[:, 0], coords[:, 1]))
-    ordered = bool((order[1:] > order[:-1]).all())
-    return Bag(
-        slide_id=parts.slide_id or slide_id,
-        features=parts.features if ordered else parts.features[order],
-        coords=coords if ordered else coords[order],
-        patch_size_level0=side,
-        mpp=patch_mpp(parts, known, side, source),
-        encoder=known.encoder or parts.encoder or "unknown",
-        encoder_revision=parts.encoder_revision,
-        slide_size=parts.slide_size,
-        slide_hash=parts.slide_hash,
-        mpp_source=parts.mpp_source,
-    )
