@@ -55,3 +55,4 @@ st.caption(
     "Every number in this app is a model estimate, not a prognosis. The demo model was trained on synthetic tissue "
     "and says nothing about real patients."
 )
+session.warm_up()

@@ -30,11 +30,9 @@ page = st.navigation(
     {
         "Start": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
         "Case": [
-            st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:", url_path="load-case"),
-            st.Page(
-                HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:", url_path="slide"
-            ),
-            st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:", url_path="risk"),
+            st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:"),
+            st.Page(HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:"),
+            st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:"),
         ],
     },
     expanded=True,

@@ -62,9 +62,9 @@ with rail:
                 if name != "all"
             }
             patches.card(slide, scores, index, others)
-    exports.show(scores, maps, case.slides.get(slide_id))
+    exports.show(scores, maps, slide, case.slides.get(slide_id))
 
 with view:
     st.caption(scores.semantics)
-    patches.show_gallery(slide, scores, slide["mpp"])
+patches.show_gallery(slide, scores)
 notices.show(session.notices_of(case))

@@ -16,6 +16,7 @@ from survviz.server import MapView, SlideView, register_maps, register_slide, sl
 from survviz.types import PatchScores
 
 ALL = "all"
+SHOWN_GENES = 8
 DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology"}
 NO_PATCHES = InputError(
     "This case has no slide, so there is nothing to look at here. Add a slide on the page Load case."
@@ -90,31 +91,38 @@ def map_views(case: OpenCase, slide_id: str, query: str) -> list[MapView]:
     return register_maps(current_owner(), scores)
 
 
+def from_address(name: str, key: str, allowed: Sequence[str]) -> None:
+    """A new session starts with the choice that the address bar names."""
+    if key not in st.session_state and st.query_params.get(name) in allowed:
+        st.session_state[key] = st.query_params[name]
+
+
 def choose_map(case: OpenCase) -> Choice:
-    """Slide, direction and token."""
+    """Slide, direction and token; direction and token are kept in the address bar too."""
     queries = available(case)
-    query = (
-        st.segmented_control(
-            "Direction",
-            queries,
-            default=queries[0],
-            format_func=lambda name: DIRECTIONS.get(name, f"{name} → pathology"),
-            key="direction",
-            required=True,
-            bind="query-params",
-            width="stretch",
-        )
-        or queries[0]
+    from_address("direction", "direction", queries)
+    query = st.segmented_control(
+        "Direction",
+        queries,
+        default=None if "direction" in st.session_state else queries[0],
+        format_func=lambda name: DIRECTIONS.get(name, f"{name} → pathology"),
+        key="direction",
+        required=True,
+        persist_state="session",
+        width="stretch",
     )
+    query = query if query in queries else queries[0]
     tokens = [ALL, *session.predictor().tokens(query)]
+    from_address("token", f"token_{query}", tokens)
     noun = "sentence" if query == "clinical" else "gene programme"
     token = st.selectbox(
         f"Look through which {noun}?",
         tokens,
         format_func=lambda name: "All tokens (mean)" if name == ALL else name,
         key=f"token_{query}",
-        bind="query-params",
+        persist_state="session",
     )
+    st.query_params.update(direction=query, token=token or ALL)
     maps = session.maps_of(case, query)[token or ALL]
     if len(maps) > 1:
         share = {one.slide_id: one.values.sum() for one in maps}
@@ -129,20 +137,22 @@ def choose_map(case: OpenCase) -> Choice:
 
 
 def token_words(case: OpenCase, choice: Choice) -> None:
-    """What the token says: its sentence, or the genes of its programme."""
+    """What the token says: its sentence, or the genes of its programme and how this case expresses them."""
     if choice.token == ALL:
         return
     preprocess = session.predictor().checkpoint.preprocess(0)
     if choice.query == "clinical":
-        sentences = dict(
-            zip(preprocess.templates.tokens, preprocess.templates.sentences(case.case.clinical or {}), strict=True)
+        sentences = preprocess.templates.sentences(case.case.clinical or {})
+        st.markdown(f"> {dict(zip(preprocess.templates.tokens, sentences, strict=True))[choice.token]}")
+    elif choice.token in preprocess.programmes and preprocess.ood.rna:
+        columns = list(preprocess.programmes[choice.token])
+        genes = [preprocess.ood.rna.genes[column] for column in columns]
+        level = float(preprocess.ood.rna.transform(dict(case.case.rna or {}))[0][columns].mean())
+        more = f" and {len(genes) - SHOWN_GENES} more" if len(genes) > SHOWN_GENES else ""
+        st.markdown(
+            f"> {', '.join(genes[:SHOWN_GENES])}{more}. "
+            f"In this case, on average **{level:+.1f} SD** from the training mean."
         )
-        st.markdown(f"> {sentences[choice.token]}")
-    else:
-        programme = next((one for one in preprocess.programmes if one.name == choice.token), None)
-        if programme is not None:
-            st.markdown(f"> {len(programme.genes)} genes: {', '.join(programme.genes[:8])} …")
-            st.caption(programme.source)
 
 
 def read_outs(maps: Sequence[PatchScores], scores: PatchScores) -> None:
@@ -156,8 +166,9 @@ def read_outs(maps: Sequence[PatchScores], scores: PatchScores) -> None:
         f"{found.effective:,.0f}",
         help="exp(entropy): how many equally weighted patches would be as concentrated as this map.",
     )
-    left.caption(f"of {found.n_patches:,}")
     right.metric("Top 1 % of patches hold", f"{found.top_1_percent:.0%}", help="A flat map gives 1 %.")
-    right.caption(f"peak {scores.fold_over_uniform.max():.3g}× uniform")
-    if found.flat:
-        st.info("This map is almost flat; its colours show tiny differences.", icon=":material/horizontal_rule:")
+    flat = " The map is **almost flat**: colours show tiny differences." if found.flat else ""
+    st.caption(
+        f"Of {found.n_patches:,} patches in {len(maps)} slide{'s' * (len(maps) != 1)}; "
+        f"highest {scores.fold_over_uniform.max():.3g}× uniform.{flat}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -98,11 +99,16 @@ def sample_cohort() -> Cohort:
     return load_cohort(SAMPLE_DATA)
 
 
+def is_file(path: str) -> bool:
+    """Whether a cohort's slide is really there; an empty path means that it is not bundled."""
+    return bool(path) and Path(path).is_file()
+
+
 @st.cache_data(show_spinner=False)
 def sample_cases() -> tuple[str, ...]:
     """Sample cases whose slides are bundled, those that no model trained on first."""
     cohort = sample_cohort()
-    complete = cohort.slides.groupby("case_id")["path"].apply(lambda paths: all(Path(path).is_file() for path in paths))
+    complete = cohort.slides.groupby("case_id")["path"].apply(lambda paths: all(map(is_file, paths)))
     names = [name for name, there in complete.items() if there and name in set(cohort.case_ids)]
     return tuple(sorted(names, key=lambda name: (name not in cohort.holdout, name)))
 
@@ -163,11 +169,10 @@ def _open_sample(name: str) -> OpenCase:
     cohort = sample_cohort()
     if name not in set(cohort.case_ids):
         raise CaseError(f"The sample cohort holds no case {name!r}. Cases with slides: {', '.join(sample_cases())}.")
-    rows = cohort.slides[cohort.slides["case_id"] == name]
+    table = cohort.slides[cohort.slides["case_id"] == name]
+    rows = zip(table["slide_id"], table["path"], table["mpp"], strict=True)
     slides = {
-        row.slide_id: SlideFile(str(row.path))
-        for row in rows.itertuples()
-        if row.path and Path(str(row.path)).is_file()
+        slide: SlideFile(path, None if math.isnan(mpp) else float(mpp)) for slide, path, mpp in rows if is_file(path)
     }
     return OpenCase(f"{SAMPLE}:{name}", "bundled", cohort.case(name), slides)
 

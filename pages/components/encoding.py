@@ -19,13 +19,11 @@ DEFAULT_ENCODER, DEFAULT_MPP = "he-descriptor", 0.5
 
 def encoder_of_model() -> tuple[str, float]:
     """Name of the encoder that the chosen model was trained on, and its um per pixel."""
-    from survviz.wsi.encoders import create_encoder
-
     try:
-        name = session.predictor().checkpoint.preprocess(0).config.encoder
+        patches = session.predictor().checkpoint.preprocess(0).ood.patches
     except SurvvizError:
-        return DEFAULT_ENCODER, DEFAULT_MPP
-    return name, create_encoder(name).mpp if name == DEFAULT_ENCODER else DEFAULT_MPP
+        patches = None
+    return (patches.encoder, patches.mpp) if patches else (DEFAULT_ENCODER, DEFAULT_MPP)
 
 
 def slide_cards(draft: Draft) -> None:

@@ -31,6 +31,11 @@ def refused(key: str, error: SurvvizError) -> None:
     st.button("Show the estimate all the same", icon=":material/warning:", on_click=insist)
 
 
+def number(value: float) -> str:
+    """Two decimals, with a real minus sign."""
+    return f"{value:.2f}".replace("-", "−")
+
+
 def risk_numbers(prediction: Prediction) -> None:
     """Risk, percentile and group, with the chip that says what they are."""
     st.badge("Model estimate, not a prognosis", icon=":material/info:", color="orange")
@@ -41,9 +46,9 @@ def risk_numbers(prediction: Prediction) -> None:
         f"{prediction.percentile:.0f}",
         help="Share of the training patients with a lower risk, each scored by a model that did not train on them.",
     )
-    risk.metric("Risk (higher = worse)", f"{prediction.risk:.2f}", help="Minus the sum of S(t) over the time bins.")
+    risk.metric("Risk (higher = worse)", number(prediction.risk), help="Minus the sum of S(t) over the time bins.")
     side = "above" if prediction.group == "high" else "below"
-    spread = f"; models range from {low:.2f} to {high:.2f}" if len(prediction.folds) > 1 else "; one model"
+    spread = f"; models range from {number(low)} to {number(high)}" if len(prediction.folds) > 1 else "; one model"
     st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off fixed in training{spread}.")
 
 
@@ -82,8 +87,9 @@ def model_facts(checkpoint: Checkpoint, prediction: Prediction) -> None:
     follow_up = reference.median_follow_up
     followed = f"median follow-up {follow_up:.0f} months" if follow_up else "median follow-up undefined"
     st.markdown(
-        f"**{checkpoint.name}**: {reference.n_cases} patients, {reference.n_events} events, {followed}. This estimate "
-        f"is the mean of {len(prediction.folds)} of its {checkpoint.n_folds} models, each trained on other patients."
+        f"**{checkpoint.name}**: {reference.n_cases} patients, {reference.n_events} events, {followed}. "
+        f"This estimate is the mean of {len(prediction.folds)} of its {checkpoint.n_folds} models, each trained on "
+        "another part of them."
     )
     if metrics.c_index is None:
         st.markdown(f"C-index on unseen patients: undefined. {metrics.reason}")

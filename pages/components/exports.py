@@ -10,20 +10,22 @@ from pages.components.cases import SlideFile
 from survviz.figures.geojson import geojson_bytes
 from survviz.figures.overlay import RESEARCH_USE, overlay_png
 from survviz.figures.table import attention_csv
+from survviz.server import SlideView
 from survviz.server.slides import slide_cache
 from survviz.types import PatchScores
 
 THUMBNAIL_PX = 1600
 
 
-def overlay_file(file: SlideFile, scores: PatchScores) -> bytes:
+def overlay_file(file: SlideFile, view: SlideView, scores: PatchScores) -> bytes:
     """The map over the slide's thumbnail."""
-    with slide_cache().borrow(file.path, file.mpp) as (slide, _):
-        mpp = None if file.mpp is None and slide.mpp_source == "person" else slide.mpp
-        return overlay_png(slide.thumbnail(THUMBNAIL_PX), scores, slide.dimensions, mpp=mpp)
+    with slide_cache().borrow(file.path, view["mpp"] if view["mpp_source"] == "person" else None) as (slide, _):
+        return overlay_png(slide.thumbnail(THUMBNAIL_PX), scores, slide.dimensions, mpp=view["mpp"])
 
 
-def show(scores: PatchScores, all_maps: Mapping[str, Sequence[PatchScores]], file: SlideFile | None) -> None:
+def show(
+    scores: PatchScores, all_maps: Mapping[str, Sequence[PatchScores]], view: SlideView, file: SlideFile | None
+) -> None:
     """A menu of downloads.
 
     Args:
@@ -60,7 +62,7 @@ def show(scores: PatchScores, all_maps: Mapping[str, Sequence[PatchScores]], fil
         if file is not None:
             st.download_button(
                 "Picture with colour bar and scale bar (.png)",
-                lambda: overlay_file(file, scores),
+                lambda: overlay_file(file, view, scores),
                 f"{stem}.png",
                 "image/png",
                 icon=":material/image:",

@@ -47,7 +47,10 @@ export default function (component) {
       const part = document.createElement('span'); part.textContent = words; text.appendChild(part);
     }
     button.append(picture, bar, text);
-    button.onclick = () => setTriggerValue('pick', patch.index);
+    button.onclick = () => {
+      setTriggerValue('pick', patch.index);
+      document.querySelector(data.show)?.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+    };
     return button;
   }));
 }
@@ -67,11 +70,12 @@ class Thumb(TypedDict):
 _gallery = v2.component("survviz_gallery", css=CSS, js=JS)
 
 
-def gallery(patches: Sequence[Thumb], *, key: str, on_pick: Callable[[int], None]) -> None:
+def gallery(patches: Sequence[Thumb], *, key: str, show: str, on_pick: Callable[[int], None]) -> None:
     """Draw patches; `on_pick` gets the index of the one that was clicked, before the page runs again.
 
     Args:
         key: stable name of this gallery.
+        show: CSS selector of what a click scrolls to.
     """
 
     def picked() -> None:
@@ -79,4 +83,4 @@ def gallery(patches: Sequence[Thumb], *, key: str, on_pick: Callable[[int], None
         if index is not None:
             on_pick(int(index))
 
-    _gallery(key=key, data={"patches": list(patches)}, on_pick_change=picked)
+    _gallery(key=key, data={"patches": list(patches), "show": show}, on_pick_change=picked)

@@ -20,8 +20,8 @@ from survviz.types import PatchScores
 
 CHOICES: dict[str, Choice] = {"Highest": "top", "Lowest": "bottom", "Random": "random"}
 SHOWN = 12
-SPREAD_PATCHES = 4
-"""With *Spread*, no two patches of the gallery lie closer than so many patches."""
+SPREADS = (4, 2, 0)
+"""With *Spread*, no two patches of the gallery lie closer than so many patches; less where they would not fill it."""
 
 
 def image_url(slide: SlideView, x: int, y: int, size: int, px: int) -> str | None:
@@ -31,8 +31,8 @@ def image_url(slide: SlideView, x: int, y: int, size: int, px: int) -> str | Non
 
 
 def times_uniform(value: float) -> str:
-    """For example "8.4×"."""
-    return f"{value:.3g}×"
+    """For example "8.40×"."""
+    return f"{value:.2f}×" if value < 10 else f"{value:.0f}×"
 
 
 def select_patch(scores: PatchScores, index: int, *, zoom: bool) -> None:
@@ -80,7 +80,7 @@ def card(slide: SlideView, scores: PatchScores, index: int, tokens: Mapping[str,
     )
 
 
-def show_gallery(slide: SlideView, scores: PatchScores, mpp: float | None) -> None:
+def show_gallery(slide: SlideView, scores: PatchScores) -> None:
     """The highest, the lowest or random patches of a map; a click moves the viewer there."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control(
@@ -91,22 +91,26 @@ def show_gallery(slide: SlideView, scores: PatchScores, mpp: float | None) -> No
             value=True,
             key="gallery_spread",
             persist_state="session",
-            help=f"No two patches closer than {SPREAD_PATCHES} patches, so that neighbours do not fill the gallery.",
+            help="Shown patches keep a distance of up to 4 patches, so that neighbours do not fill the gallery.",
         )
-        side = scores.patch_size_level0
+        side, mpp = scores.patch_size_level0, slide["mpp"]
         extent = f"Each {side * mpp:.0f} × {side * mpp:.0f} µm. " if mpp else ""
         st.caption(f"{extent}× = times uniform attention. Click a patch to zoom to it.", width="content")
-    chosen = pick_patches(scores, CHOICES[which or "Highest"], SHOWN, min_distance=side * SPREAD_PATCHES * spread)
+    chosen = np.empty(0, dtype=np.int64)
+    for distance in SPREADS if spread else (0,):
+        chosen = pick_patches(scores, CHOICES[which or "Highest"], SHOWN, min_distance=side * distance)
+        if len(chosen) == SHOWN:
+            break
     rank, fold = ranks(scores.values), scores.fold_over_uniform
     colours = colour_table()[np.round(colour_positions(scores) * 255).astype(int)]
     thumbs = [
         Thumb(
             index=int(i),
             rank=int(rank[i]),
-            value=times_uniform(fold[i]),
+            value=times_uniform(float(fold[i])),
             colour=f"rgb({colours[i][0]}, {colours[i][1]}, {colours[i][2]})",
             url=image_url(slide, int(scores.coords[i][0]), int(scores.coords[i][1]), side, 192),
         )
         for i in chosen
     ]
-    gallery(thumbs, key="gallery", on_pick=lambda index: select_patch(scores, index, zoom=True))
+    gallery(thumbs, key="gallery", show=".st-key-slide", on_pick=lambda index: select_patch(scores, index, zoom=True))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from pages.components import notices
 from pages.components.draft import DraftSlide
 from survviz.errors import SurvvizError
+from survviz.server.slides import slide_cache
 from survviz.types import Notice
 from survviz.wsi.slide import SlideInfo, open_slide, read_slide_info
 
@@ -37,13 +41,21 @@ def tissue_summary(path: str, mpp: float | None, stamp: float, target_mpp: float
         return len(grid.coords), mask.share_tissue, list(slide_notices(slide, mask, target_mpp=target_mpp))
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def thumbnail(path: str, stamp: float) -> NDArray[np.uint8]:
+    """The whole slide, small."""
+    with slide_cache().borrow(path, None) as (slide, _):
+        return slide.thumbnail(360)
+
+
 def ask_mpp(slide: DraftSlide, info: SlideInfo, key: str) -> float | None:
     """The pixel size from a person: two usual values, or another."""
-    st.warning(
-        f"The file declares no pixel size, and survviz never guesses one. {info.size_hint} "
-        "Which one is it? Your answer is recorded as given by a person.",
-        icon=":material/straighten:",
-    )
+    if slide.mpp is None:
+        st.warning(
+            f"The file declares no pixel size, and survviz never guesses one. {info.size_hint} "
+            "Which one is it? Your answer is recorded as given by a person.",
+            icon=":material/straighten:",
+        )
     options = [*TYPICAL_MPP, 0.0]
     usual = slide.mpp if slide.mpp in TYPICAL_MPP else 0.0 if slide.mpp else None
     chosen = st.segmented_control(
@@ -62,23 +74,33 @@ def ask_mpp(slide: DraftSlide, info: SlideInfo, key: str) -> float | None:
 
 def card(slide: DraftSlide, *, target_mpp: float, key: str) -> bool:
     """Describe one slide and ask what is missing; returns whether it can be encoded."""
-    path = Path(slide.path)
-    stamp = path.stat().st_mtime
+    stamp = Path(slide.path).stat().st_mtime
+    picture, words = st.columns([1, 4], gap="medium")
     try:
         info = slide_info(slide.path, stamp)
-        mpp = info.declared_mpp
-        if mpp is None:
-            slide.mpp = mpp = ask_mpp(slide, info, key)
-        facts(info, mpp)
-        if mpp is None:
-            return False
-        patches, share, found = tissue_summary(slide.path, slide.mpp, stamp, target_mpp)
+        picture.image(thumbnail(slide.path, stamp), width="stretch", alt=f"Overview of {info.slide_id}")
+        with words:
+            return describe(slide, info, stamp, target_mpp, key)
     except SurvvizError as error:
-        st.error(str(error), icon=":material/error:")
+        words.error(str(error), icon=":material/error:")
         return False
+
+
+def describe(slide: DraftSlide, info: SlideInfo, stamp: float, target_mpp: float, key: str) -> bool:
+    """Facts, the question for the pixel size, tissue and notices; whether the slide can be encoded.
+
+    Raises:
+        SurvvizError: the slide cannot be used.
+    """
+    mpp = info.declared_mpp
+    if mpp is None:
+        slide.mpp = mpp = ask_mpp(slide, info, key)
+    facts(info, mpp)
+    if mpp is None:
+        return False
+    patches, share, found = tissue_summary(slide.path, slide.mpp, stamp, target_mpp)
     st.markdown(f"**{patches:,}** patches of tissue at {target_mpp:g} µm/px · tissue covers {share:.0%} of the image")
-    for notice in found:
-        (st.error if notice.level == "stop" else st.warning if notice.level == "warning" else st.info)(notice.text)
+    notices.show(found)
     return patches > 0
 
 

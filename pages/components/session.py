@@ -38,8 +38,10 @@ def checkpoint_name() -> str | None:
 
 
 def current_key() -> str | None:
-    """Key of the open case: what the session says, else what the address bar says."""
-    return st.session_state.get("case_key") or st.query_params.get("case")
+    """Key of the open case: what the session says; a new session starts with what the address bar says."""
+    if "case_key" not in st.session_state and "case" in st.query_params:
+        st.session_state["case_key"] = st.query_params["case"]
+    return st.session_state.get("case_key")
 
 
 def choose(key: str) -> None:
@@ -89,6 +91,12 @@ def _load(folder: str, stamp: float) -> Predictor:
     from survviz.pipeline.predictor import Predictor
 
     return Predictor.load(folder)
+
+
+def warm_up() -> None:
+    """Load the models while a person reads, so that the first map comes at once; says nothing where there are none."""
+    if checkpoint_name() is not None:
+        predictor()
 
 
 def checkpoint_stamp(folder: Path) -> float:

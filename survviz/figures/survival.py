@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -90,7 +91,7 @@ def survival_figure(
     return figure
 
 
-def risk_figure(prediction: Prediction, risks: NDArray[np.float64], cutoff: float, *, height: int = 260) -> go.Figure:
+def risk_figure(prediction: Prediction, risks: NDArray[np.float64], cutoff: float, *, height: int = 320) -> go.Figure:
     """Out-of-fold risks of the training cohort as a histogram by group, with this case marked.
 
     Args:
@@ -101,7 +102,8 @@ def risk_figure(prediction: Prediction, risks: NDArray[np.float64], cutoff: floa
 
     low, high = min(risks.min(), prediction.risk), max(risks.max(), prediction.risk)
     width = max((high - low) / 30, 1e-9)
-    bins = {"start": low, "end": high + width, "size": width}
+    start = cutoff - width * math.ceil((cutoff - low) / width + 1e-9)  # a bin ends at the cut-off, so none is mixed
+    bins = {"start": start, "end": high + width, "size": width}
     figure = go.Figure()
     for name, part in (("low", risks[risks <= cutoff]), ("high", risks[risks > cutoff])):
         figure.add_histogram(
@@ -109,7 +111,7 @@ def risk_figure(prediction: Prediction, risks: NDArray[np.float64], cutoff: floa
             xbins=bins,
             name=f"Training cohort, {name} risk (n = {len(part)})",
             marker_color=GROUP_COLOURS[name],
-            opacity=0.75,
+            opacity=0.85,
             hovertemplate="risk %{x}: %{y} patients<extra></extra>",
         )
     figure.add_vline(x=cutoff, line={"color": GREY, "dash": "dash", "width": 1.5})
@@ -133,6 +135,6 @@ def risk_figure(prediction: Prediction, risks: NDArray[np.float64], cutoff: floa
         barmode="stack",
         bargap=0.04,
         margin=MARGIN | {"t": 52},
-        legend={"orientation": "h", "y": -0.3, "x": 0},
+        legend={"orientation": "h", "y": -0.42, "x": 0, "traceorder": "normal"},
     )
     return figure

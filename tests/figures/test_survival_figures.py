@@ -48,6 +48,16 @@ def test_histogram_holds_every_patient_once_and_the_case_lies_inside(prediction:
     assert "percentile 73" in figure.layout.annotations[-1].text
 
 
+def test_no_bar_mixes_the_groups(prediction: Prediction) -> None:
+    risks = np.random.default_rng(0).normal(-2, 0.7, 200)
+    figure = risk_figure(prediction, risks, cutoff=float(np.median(risks)))
+    bins = figure.data[0].xbins
+    edges = np.arange(bins.start, bins.end + bins.size, bins.size)
+    low, high = (np.histogram(trace.x, edges)[0] for trace in figure.data)
+    assert ((low == 0) | (high == 0)).all()
+    assert low.sum() + high.sum() == 200
+
+
 def test_equal_risks_still_draw(prediction: Prediction) -> None:
     assert risk_figure(prediction, np.full(3, prediction.risk), cutoff=prediction.risk).data[0].xbins.size > 0
 

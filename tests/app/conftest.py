@@ -1,0 +1,38 @@
+"""The app as Streamlit's own test harness runs it, and the bundled demo that the pages open."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "pages" / "navigation.py"
+
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    """`open_page("risk_survival.py", case="sample:X")` runs one page of the app with query parameters."""
+
+    def run(page: str = "home.py", **query: str) -> AppTest:
+        app = AppTest.from_file(str(SCRIPT), default_timeout=120)
+        app.switch_page(page)
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return run
+
+
+@pytest.fixture
+def demo() -> str:
+    """Key of the bundled demo case."""
+    from pages.components.cases import demo_key
+
+    return demo_key()
