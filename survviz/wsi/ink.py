@@ -71,7 +71,7 @@ def connected(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.in
 def cool_ink(density: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(core, edge) of green and blue ink: both absorb red far more than green, haematoxylin does not."""
     red, green, blue = np.moveaxis(density, -1, 0)
-    core = (red > 0.35) & (red > 1.45 * green)
+    core = (red > 0.35) & (red > 1.32 * green)
     return core, (red > 0.08) & (red > 1.2 * green) & (red > np.minimum(green, blue) + 0.03)
 
 

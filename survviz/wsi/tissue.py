@@ -22,6 +22,7 @@ WEAK_DENSITY = (0.045, 0.12)
 CLOSING_UM = 40.0
 HOLE_UM2 = 40_000.0
 SPECK_UM2 = 20_000.0
+SPECK_SHARE = 0.0015
 FLAT_TEXTURE = 0.05
 FLAT_SHARE = 0.8
 SPARSE_SHARE = 0.03
@@ -164,7 +165,7 @@ def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
     closed = np.asarray(ndimage.minimum_filter(ndimage.maximum_filter(padded, size), size))
     closed = closed[radius:-radius, radius:-radius] > 0
     filled = closed | mask | small_parts(~closed, HOLE_UM2 / mpp**2)
-    filled &= ~small_parts(filled, min(SPECK_UM2 / mpp**2, 0.01 * mask.size))
+    filled &= ~small_parts(filled, min(SPECK_UM2 / mpp**2, SPECK_SHARE * mask.size))
     labels, sizes = connected(filled)
     sparse = np.bincount(labels.ravel(), weights=mask.ravel()) < SPARSE_SHARE * sizes
     sparse[0] = False
