@@ -132,11 +132,9 @@ class PatchStatistics:
             )
         return ((bag.features - self.mean) / self.sd).astype(np.float32)
 
-    def share_unlike(self, bag: Bag) -> float:
-        """Share of the bag's patches that lie further out than 99 % of training patches; 0 for an empty bag."""
-        if not len(bag):
-            return 0.0
-        return float((self._distance(self.standardise(bag)) > self.limit).mean())
+    def outlyingness(self, bag: Bag) -> NDArray[np.float64]:
+        """(N,) distance of each patch, in units of `limit`: 99 % of the training patches lie below 1."""
+        return self._distance(self.standardise(bag)) / self.limit
 
     def _distance(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
         along = z @ self.components.T

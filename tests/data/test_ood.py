@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from survviz.data.cohort import Cohort
 from survviz.data.ood import OodReference
 from survviz.data.patch_statistics import PatchStatistics
 from survviz.types import Bag, Case
+from survviz.units import Mpp
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,10 @@ def test_a_case_like_the_training_cases_gives_no_warning(reference: OodReference
         assert not levels(reference, cohort.case(case))
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(0, []), (5, [("stop", "ood.patches")])])
-def test_a_shifted_slide_is_stopped(
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(0, []), (5, [("warning", "ood.patches")]), (12, [("stop", "ood.patches")])]
+)
+def test_a_shifted_slide_is_warned_about_and_a_far_one_stopped(
     reference: OodReference, make_bag: Callable[..., Bag], shift: float, expected: list[tuple[str, str]]
 ) -> None:
     assert levels(reference, Case("new", bags=(make_bag("s", 99, 200, shift),))) == expected
@@ -48,7 +52,7 @@ def test_a_feature_that_never_changed_in_training_counts_when_it_changes(
 ) -> None:
     bag = make_bag("s", 99)
     features = bag.features.copy()
-    features[:, 3] += 0.5
+    features[:, 3] += 2
     assert levels(reference, Case("new", bags=(replace(bag, features=features),))) == [("stop", "ood.patches")]
 
 
@@ -105,7 +109,7 @@ def test_distance_is_mahalanobis_where_the_model_is_true(make_bag: Callable[...,
     bag = Bag("s", features, np.zeros((n, 2), dtype=np.int64), 256, make_bag("x", 0).mpp, "e")
     parts = [replace(bag, slide_id=f"s{i}", features=features[i::60], coords=bag.coords[i::60]) for i in range(60)]
     statistics = PatchStatistics.fit(parts, len(parts))
-    assert statistics.share_unlike(bag) == pytest.approx(0.01, abs=0.005)
+    assert (statistics.outlyingness(bag) > 1).mean() == pytest.approx(0.01, abs=0.005)
     flat = np.linalg.inv(np.cov(features, rowvar=False))
     against = rng.normal(size=(400, dim)) * 2
     exact = np.sqrt(np.einsum("ij,jk,ik->i", against, flat, against))
@@ -125,3 +129,26 @@ def test_an_offset_does_not_cost_precision(make_bag: Callable[..., Bag]) -> None
     bag = make_bag("s", 1, 500)
     far = replace(bag, features=bag.features.astype(np.float64) + 1e6)
     assert PatchStatistics.fit([far], 1).sd == pytest.approx(PatchStatistics.fit([bag], 1).sd, rel=1e-4)
+
+
+@pytest.mark.real
+def test_fluorescence_is_stopped_and_tissue_of_other_patients_is_not(shared_data: Path) -> None:
+    from PIL import Image
+
+    from survviz.wsi.encoders import create_encoder
+    from survviz.wsi.extract import extract
+    from survviz.wsi.slide import open_slide
+
+    encoder = create_encoder()
+
+    def regions(start: int, step: int) -> Bag:
+        paths = sorted((shared_data / "gbmlgg" / "roi").glob("*.jpg"))[start::step]
+        patches = np.stack([np.asarray(Image.open(path).convert("RGB").resize((256, 256))) for path in paths])
+        coords = np.zeros((len(paths), 2), dtype=np.int64)
+        return Bag(f"roi{start}", encoder.encode(patches), coords, 256, Mpp(0.5), encoder.name, encoder.revision)
+
+    with open_slide(shared_data / "slides" / "test3-DAPI-2-387.ndpi") as slide:
+        fluorescence = extract(slide, encoder)
+    reference = OodReference(patches=PatchStatistics.fit([regions(0, 10)], 1))
+    assert [notice.level for notice in reference.check_bag(fluorescence)][-1:] == ["stop"]
+    assert not any(notice.level == "stop" for notice in reference.check_bag(regions(5, 30)))
