@@ -131,7 +131,9 @@ def _defocus(
     spots = np.argwhere(layout.tissue > 8)
     row, column = spots[rng.integers(len(spots))] * CELL
     side = int(rng.uniform(500, 900))
-    top, left = (int(np.clip(v - side // 2, 0, size - side)) for v, size in zip((row, column), image.shape, strict=False))
+    top, left = (
+        int(np.clip(v - side // 2, 0, size - side)) for v, size in zip((row, column), image.shape, strict=False)
+    )
     window = (slice(top, top + side), slice(left, left + side))
     sharp = image[window].astype(np.float32)
     soft = np.asarray(Image.fromarray(image[window]).filter(ImageFilter.GaussianBlur(rng.uniform(3.5, 6))), np.float32)

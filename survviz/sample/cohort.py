@@ -61,11 +61,7 @@ def write_sample(
         (folder / part).mkdir(parents=True, exist_ok=True)
     write_tables(folder, drawn, seed, kept)
     write_hazard(folder, drawn)
-    jobs = [
-        Job(folder, plan, keep=case.case_id in kept, features=features)
-        for case in drawn
-        for plan in case.slides
-    ]
+    jobs = [Job(folder, plan, keep=case.case_id in kept, features=features) for case in drawn for plan in case.slides]
     if slides is not None and not features:
         jobs = [job for job in jobs if job.keep]
     write_regions(folder, run_jobs(jobs, workers, progress))
@@ -73,23 +69,23 @@ def write_sample(
     return folder
 
 
-def _check(
-    folder: Path, cases: int, seed: int, slides: int | None, workers: int, size: tuple[int, int] | None
-) -> None:
+def _check(folder: Path, cases: int, seed: int, slides: int | None, workers: int, size: tuple[int, int] | None) -> None:
     if cases < 1 or seed < 0 or workers < 1 or (slides is not None and slides < 0):
         raise InputError(
             f"{cases} cases, seed {seed}, {slides} slides and {workers} workers were given; expected at least one "
             "case and one worker, and no negative number."
         )
     if size is not None and (min(size) < SMALLEST_PX or size[0] % 16 or size[1] % 16):
-        raise InputError(f"Slides of {size[0]} x {size[1]} px were asked for; expected multiples of 16 from {SMALLEST_PX}.")
+        raise InputError(
+            f"Slides of {size[0]} x {size[1]} px were asked for; expected multiples of 16 from {SMALLEST_PX}."
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} already holds files. Give a new or an empty folder for the sample cohort.")
 
 
 def choose_holdout(cases: Sequence[SampleCase], count: int) -> tuple[str, ...]:
     """Complete cases with one slide: the showpiece, then others spread evenly from low to high risk."""
-    count = min(count, max(1, len(cases) // 8))
+    count = min(count, max(1, len(cases) // 3))
     whole = [c for c in cases[1:] if len(c.slides) == 1 and c.has_rna and c.has_mirna and all(c.clinical.values())]
     whole.sort(key=lambda case: case.log_hazard)
     if count == 0 or not whole:

@@ -10,16 +10,16 @@ STAGE_MEAN = 1.32
 """Mean of the stage coded 0 to 3."""
 
 COEFFICIENTS: dict[str, float] = {
-    "pleomorphism": 0.60,
+    "pleomorphism": 0.70,
     "tumour_area": 0.10,
     "hypoxia": 0.45,
-    "proliferation": 0.35,
+    "proliferation": 0.40,
     "angiogenesis": 0.30,
-    "age": 0.55,
-    "stage": 0.60,
-    "pleomorphism_x_hypoxia": 0.55,
+    "age": 0.60,
+    "stage": 0.65,
+    "pleomorphism_x_hypoxia": 0.70,
     "tumour_area_x_hypoxia": 0.25,
-    "lymphocytes_if_inflamed": -0.80,
+    "lymphocytes_if_inflamed": -0.95,
 }
 FORMULA = (
     "log_hazard = sum(coefficient * term); S(t) = exp(-(t / scale)^shape * exp(log_hazard)). "

@@ -87,7 +87,9 @@ def _tissue(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
     angle = rng.uniform(0, np.pi)
     u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     power = rng.uniform(2.0, 3.4)
-    body = 0.84 - (np.abs(u / rng.uniform(0.95, 1.1)) ** power + np.abs(v / rng.uniform(0.82, 1.0)) ** power) ** (1 / power)
+    body = 0.84 - (np.abs(u / rng.uniform(0.95, 1.1)) ** power + np.abs(v / rng.uniform(0.82, 1.0)) ** power) ** (
+        1 / power
+    )
     body += 0.11 * fractal_noise(rng, shape, min(shape) / 2.6, octaves=3, gain=0.55)
     body += 0.030 * fractal_noise(rng, shape, 26, octaves=4, gain=0.62)
     tear = np.abs(fractal_noise(rng, shape, min(shape) / 1.8, octaves=4, gain=0.5))

@@ -74,7 +74,12 @@ class Population:
 
     def normal(self, od: Field) -> None:
         """Lamina propria: a mixed infiltrate."""
-        for kind, spacing, keep in (("fibroblast", 30, 0.5), ("plump", 34, 0.4), ("lymphocyte", 24, 0.42), ("plasma", 26, 0.42)):
+        for kind, spacing, keep in (
+            ("fibroblast", 30, 0.5),
+            ("plump", 34, 0.4),
+            ("lymphocyte", 24, 0.42),
+            ("plasma", 26, 0.42),
+        ):
             points = self.spots("normal", spacing, keep)
             self.put(od, kind, points, self.any_angle(points))
 
@@ -126,6 +131,11 @@ class Population:
 
     def necrosis(self, od: Field) -> None:
         """Ghosts of cells, shrunken nuclei near the living rim, nuclear dust."""
-        for kind, spacing, keep in (("ghost", 26, 0.55), ("pyknotic", 36, 0.33), ("debris", 20, 0.42), ("lymphocyte", 60, 0.2)):
+        for kind, spacing, keep in (
+            ("ghost", 26, 0.55),
+            ("pyknotic", 36, 0.33),
+            ("debris", 20, 0.42),
+            ("lymphocyte", 60, 0.2),
+        ):
             points = self.spots("necrosis", spacing, keep)
             self.put(od, kind, points, self.any_angle(points))

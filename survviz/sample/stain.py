@@ -66,7 +66,11 @@ def expose(
 def _blur(od: Field, top: int, left: int) -> Field:
     """The block under the microscope's point spread."""
     padded = od[max(top - 1, 0) : top + BLOCK + 1, max(left - 1, 0) : left + BLOCK + 1]
-    margins = [(int(top == 0), int(top + BLOCK >= od.shape[0])), (int(left == 0), int(left + BLOCK >= od.shape[1])), (0, 0)]
+    margins = [
+        (int(top == 0), int(top + BLOCK >= od.shape[0])),
+        (int(left == 0), int(left + BLOCK >= od.shape[1])),
+        (0, 0),
+    ]
     padded = np.pad(padded, margins, mode="edge") if any(map(sum, margins)) else padded
     rows = 0.62 * padded[1:-1] + 0.19 * (padded[:-2] + padded[2:])
     return 0.62 * rows[:, 1:-1] + 0.19 * (rows[:, :-2] + rows[:, 2:])

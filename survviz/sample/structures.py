@@ -132,7 +132,12 @@ def draw_gland(od: Field, gland: Field, level: str, library: Library, rng: np.ra
     lumen = 1 - smoothstep(area.radius, hollow - soft, hollow + 2 * soft)
     noise = smooth_noise(rng, area.radius.shape, 3)
     rays = np.cos(area.angle * round(2 * np.pi * size / 13))
-    eosin = 0.44 + 0.05 * noise - 0.10 * smoothstep(rays, 0.8, 1.0) + 0.10 * smoothstep(-area.radius, -hollow - 0.1, -hollow)
+    eosin = (
+        0.44
+        + 0.05 * noise
+        - 0.10 * smoothstep(rays, 0.8, 1.0)
+        + 0.10 * smoothstep(-area.radius, -hollow - 0.1, -hollow)
+    )
     cell = np.stack([0.20 + 0.025 * noise, eosin], axis=-1)
     cell += lumen[..., None] * (np.array([0.07, 0.06], np.float32) + 0.02 * noise[..., None] - cell)
     window = od[area.window]

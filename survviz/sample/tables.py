@@ -96,7 +96,7 @@ def write_regions(folder: Path, shares: dict[str, dict[str, float]]) -> None:
     """What the masks mean, and how much of the tissue of each slide is what."""
     _write_json(
         folder / "truth" / "regions.json",
-        {"mpp": TRUTH_MPP, "origin": "top left of level 0", "legend": legend(), "share_of_tissue": shares},
+        {"mpp": TRUTH_MPP, "origin": "top left of level 0", "classes": legend(), "share_of_tissue": shares},
     )
 
 
