@@ -58,9 +58,9 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
     for _ in range(300):
         assert process.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
                 return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             pause.wait(0.1)
     raise AssertionError(log.read_text())
 
@@ -134,9 +134,9 @@ class Visit:
         viewer.wait_for(timeout=30_000)
         return viewer
 
-    def look(self) -> NDArray[np.float64]:
-        """Luminance of the stage, once two pictures in a row are the same."""
-        stage = self.page.locator(".stage")
+    def look(self, part: str = ".stage") -> NDArray[np.float64]:
+        """Luminance of a part of the page, once two pictures in a row are the same."""
+        stage = self.page.locator(part)
         before = b""
         for _ in range(40):
             now = stage.screenshot()
@@ -215,6 +215,17 @@ def test_patch_and_tissue_have_the_same_edges_on_a_dense_screen(browser: Browser
     visit.page.keyboard.press("+")
     compare(visit)
     visit.context.close()
+
+
+def test_overview_shows_map_and_slide_in_the_same_place(visit: Visit) -> None:
+    opaque(visit)
+    found = []
+    picture = visit.look(".overview")
+    seed = (picture.shape[1] // 2 + 4, picture.shape[0] // 2 + 4)
+    found.append(edges(visit.look(".overview") > 150, seed))
+    visit.page.keyboard.press("h")
+    found.append(edges(visit.look(".overview") < 124, seed))
+    assert np.abs(np.subtract(*found)).max() <= 1, found
 
 
 def test_deepest_zoom_keeps_the_corner_in_place(visit: Visit) -> None:
@@ -297,6 +308,22 @@ def test_view_survives_a_visit_to_another_page(visit: Visit) -> None:
     visit.page.get_by_text("A table").wait_for()
     visit.page.get_by_role("link", name="Viewer").click()
     visit.viewer()
+    assert np.abs(visit.look() - before).mean() < 1
+
+
+def test_each_slide_keeps_its_own_view(visit: Visit) -> None:
+    visit.viewer().focus()
+    for _ in range(5):
+        visit.page.keyboard.press("+")
+        visit.page.wait_for_timeout(50)
+    before = visit.look()
+    visit.page.get_by_text("Without the slide file").click()
+    visit.page.get_by_text("showing the patch grid").wait_for()
+    picture = visit.look()
+    left, _, right, _ = edges(picture > 190, (picture.shape[1] // 2 + 8, picture.shape[0] // 2 + 8))
+    assert right - left < 80, "the other slide is seen whole"
+    visit.page.get_by_text("Without the slide file").click()
+    visit.page.get_by_text("runs 3").wait_for()
     assert np.abs(visit.look() - before).mean() < 1
 
 

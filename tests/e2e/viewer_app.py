@@ -35,7 +35,8 @@ def viewer_page() -> None:
     distance = np.square((grid - [3000, 3000]) / 1500).sum(axis=1)
     blob = 0.05 + 8 * np.exp(-distance) + 0.2 * np.sin(np.arange(len(grid))) ** 2
     hot = (grid == HOT).all(axis=1).astype(float)
-    if path := os.environ.get("VIEWER_SLIDE"):
+    path = os.environ.get("VIEWER_SLIDE")
+    if path and not st.toggle("Without the slide file"):
         slide = register_slide(owner, Path(path))
     else:
         slide = slide_without_file(Bag("features", np.zeros((len(grid), 1)), grid, PATCH, Mpp(0.5), "none"))

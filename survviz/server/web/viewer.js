@@ -131,7 +131,9 @@ class SlideViewer {
   openSlide(slide) {
     this.closeSlide();
     this.slide = slide;
-    this.goneTo = null;
+    this.shownKey = this.viewKey();
+    this.refresh();
+    this.goneTo = this.pendingGoto = this.pointed = null;
     for (const node of [this.buttons, this.scalePanel]) node.hidden = !slide;
     if (!slide) return this.say("No slide is loaded. Choose a case first.", true);
     const { OpenSeadragon } = this;
@@ -155,7 +157,7 @@ class SlideViewer {
       imageLoaderLimit: 8,
       tileRetryMax: 1,
       tileRetryDelay: 500,
-      imageSmoothingEnabled: true,
+      preserveImageSizeOnResize: true, // a line more of notes must not zoom
       crossOriginPolicy: false,
     });
     this.loadedTiles = 0;
@@ -188,6 +190,7 @@ class SlideViewer {
     this.osd.navigator.canvas.append(this.minimap.heat);
     this.osd.navigator.element.classList.add("overview");
     this.osd.navigator.addHandler("update-viewport", () => this.drawMinimap());
+    this.applyOpacity();
     this.restore();
     if (this.pendingGoto) this.goto(this.pendingGoto);
     this.draw();
@@ -213,15 +216,19 @@ class SlideViewer {
   remember() {
     if (!this.osd?.isOpen() || this.sized !== true) return;
     const { viewport } = this.osd;
-    remembered.set(this.viewKey(), { bounds: viewport.getBoundsNoRotate(), rotation: viewport.getRotation() });
+    const { goneTo, selected } = this;
+    const scale = viewport.getZoom() / viewport.getContainerSize().x;
+    remembered.set(this.shownKey, { centre: viewport.getCenter(), scale, rotation: viewport.getRotation(), goneTo, selected });
   }
 
   restore() {
-    const view = remembered.get(this.viewKey());
+    const view = remembered.get(this.shownKey);
     this.sized = this.stage.clientWidth > 10;
     if (!view) return;
+    Object.assign(this, { goneTo: view.goneTo, selected: view.selected });
     this.osd.viewport.setRotation(view.rotation, true);
-    this.osd.viewport.fitBounds(view.bounds, true);
+    this.osd.viewport.zoomTo(view.scale * this.osd.viewport.getContainerSize().x, null, true);
+    this.osd.viewport.panTo(view.centre, true);
   }
 
   // In a hidden tab the stage has no size; the view is set when it first gets one.
