@@ -41,7 +41,7 @@ if recent:
     st.markdown("##### Loaded in this browser")
     with st.container(horizontal=True):
         for key in recent:
-            if st.button(key.partition(":")[2], icon=":material/folder_open:", key=f"recent-{key}"):
+            if st.button(cases.name_of(key), icon=":material/folder_open:", key=f"recent-{key}"):
                 session.choose(key)
                 st.switch_page("slide_attention.py")
 

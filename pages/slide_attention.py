@@ -49,6 +49,8 @@ if event is not None and event.kind == "patch" and event.index is not None:
     patches.select_patch(scores, event.index, zoom=False)
 
 with rail:
+    found = session.notices_of(case)
+    notices.show(notice for notice in found if notice.level == "stop")
     attention.token_words(case, choice)
     attention.read_outs(maps[choice.token], scores)
     index = patches.selected_patch(slide_id, len(scores.values))
@@ -63,8 +65,8 @@ with rail:
             }
             patches.card(slide, scores, index, others)
     exports.show(scores, maps, slide, case.slides.get(slide_id))
+    notices.show(notice for notice in found if notice.level != "stop")
 
 with view:
     st.caption(scores.semantics)
 patches.show_gallery(slide, scores)
-notices.show(session.notices_of(case))

@@ -124,6 +124,12 @@ def demo_key() -> str:
     return f"{SAMPLE}:{sample_cases()[0]}"
 
 
+def name_of(key: str) -> str:
+    """The case id, as people know it."""
+    kind, _, name = key.partition(":")
+    return name.rpartition("-")[0] or name if kind == LOADED else name
+
+
 def _recipes(owner: str) -> Path:
     return workspace("cases", upload_folder(owner).name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import session
+from pages.components import cases, session
 from survviz.figures.overlay import RESEARCH_USE
 
 __all__ = ["RESEARCH_USE", "show"]
@@ -17,8 +17,11 @@ def show(title: str) -> None:
         st.query_params["case"] = key
     with st.container(key="page-header", horizontal=True, vertical_alignment="center", gap="small"):
         st.title(title, anchor=False, width="content")
-        case = key.partition(":")[2] if key else "no case open"
-        st.badge(f"Case {case}" if key else "No case open", icon=":material/person:", color="blue" if key else "gray")
+        st.badge(
+            f"Case {cases.name_of(key)}" if key else "No case open",
+            icon=":material/person:",
+            color="blue" if key else "gray",
+        )
         st.badge(f"Model {model}" if model else "No model", icon=":material/network_node:", color="gray")
         with st.container(key="research-use", width="stretch"):
             st.markdown(RESEARCH_USE, text_alignment="right")

@@ -112,7 +112,7 @@ def molecular(draft: Draft) -> None:
 def clinical(draft: Draft) -> None:
     """The clinical record: a form with the model's own fields, or a row of a table."""
     known = sum(value is not None for value in (draft.clinical or {}).values())
-    heading("Clinical record", f"{known} fields" if known else None, "missing: left out")
+    heading("Clinical record", f"{known} field{'s' * (known != 1)}" if known else None, "missing: left out")
     way = st.segmented_control("How", ["Form", "Row of a table"], default="Form", key="clinical_way", required=True)
     try:
         if way == "Form":

@@ -32,18 +32,19 @@ def templates() -> ClinicalTemplates:
 
 
 def field_input(field: ClinicalField, value: ClinicalValue) -> ClinicalValue:
-    """One widget; empty means not recorded."""
+    """One widget; empty means not recorded. It starts with the draft's value, and stays clearable."""
     key, label = f"clinical_{field.token}", field.token
+    if key not in st.session_state and value is not None:
+        st.session_state[key] = float(value) if field.kind == "number" else str(value)
     if field.kind == "number":
         low, high = field.range or (None, None)
-        number = float(value) if isinstance(value, (int, float)) else None
-        return st.number_input(label, low, high, number, step=1.0, format="%g", key=key, placeholder="not recorded")
+        return st.number_input(label, low, high, None, step=1.0, format="%g", key=key, placeholder="not recorded")
     options = {"stage": STAGES, "grade": GRADES}.get(field.kind, tuple(field.values))
     if not options:
-        return st.text_input(label, str(value or ""), key=key, placeholder="not recorded").strip() or None
-    options = options if value is None or value in options else (str(value), *options)
-    index = options.index(str(value)) if value is not None else None
-    return st.selectbox(label, options, index, key=key, placeholder="not recorded", accept_new_options=True)
+        return st.text_input(label, key=key, placeholder="not recorded").strip() or None
+    if value is not None and value not in options:
+        options = (str(value), *options)
+    return st.selectbox(label, options, None, key=key, placeholder="not recorded", accept_new_options=True)
 
 
 def form(draft: Draft) -> None:
