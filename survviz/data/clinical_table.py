@@ -47,6 +47,7 @@ def read_clinical(folder: Path, section: ClinicalSection, templates: ClinicalTem
     coding = _coding(section, path)
     problems: dict[int, list[str]] = {}
     repeated = {case for case, count in Counter(table[section.id].str.strip()).items() if count > 1}
+    numbers = list(table.index)
     times, events, values = [], [], []
     for index, row in enumerate(table.to_dict("records")):
         bad: list[str] = []
@@ -60,7 +61,7 @@ def read_clinical(folder: Path, section: ClinicalSection, templates: ClinicalTem
         values.append(_values(row, columns, templates, section, bad))
         if bad:
             problems[index] = [f"{case}: {bad[0]}", *bad[1:]] if case else bad
-    notices = _report(path, problems, len(table), section)
+    notices = _report(path, {numbers[index] + 2: bad for index, bad in problems.items()}, len(table), section)
     keep = [index for index in range(len(table)) if index not in problems]
     ids = pd.Index(table[section.id].str.strip().iloc[keep].tolist(), name="case_id", dtype=object)
     used = {section.id, section.time, section.event, *(column for column, _ in columns.values())}
@@ -199,9 +200,9 @@ def _report(path: Path, problems: Mapping[int, list[str]], n_rows: int, section:
     if not problems:
         return ()
     if section.bad_rows == "leave out" and len(problems) < n_rows:
-        text = f"{path.name}: {len(problems)} of {n_rows} rows were left out (for example row {min(problems) + 2}: "
+        text = f"{path.name}: {len(problems)} of {n_rows} rows were left out (for example row {min(problems)}: "
         return (Notice("warning", "cohort.rows", text + f"{problems[min(problems)][0]})."),)
-    lines = [f"  row {index + 2}: {'; '.join(bad)}" for index, bad in sorted(problems.items())]
+    lines = [f"  row {row}: {'; '.join(bad)}" for row, bad in sorted(problems.items())]
     shown = lines[:SHOWN_ROWS] + ([f"  and {len(lines) - SHOWN_ROWS} more rows"] if len(lines) > SHOWN_ROWS else [])
     raise InputError(
         f"{path.name} has {len(problems)} of {n_rows} rows that cannot be used (row 1 is the header):\n"

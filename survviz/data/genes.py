@@ -150,15 +150,17 @@ def match_genes(wanted: Iterable[str], available: Iterable[str]) -> GeneMatch:
             f"{len(repeated)} gene names appear more than once in the table: {shorten(repeated)}. "
             "Expected one column per gene: keep one of them, or average them, first."
         )
+    wanted = tuple(dict.fromkeys(wanted))
     by_current: dict[str, list[str]] = {}
-    for name in columns:
-        by_current.setdefault(current_symbol(name).upper(), []).append(name)
+    if not exact.issuperset(wanted):
+        for name in columns:
+            by_current.setdefault(current_symbol(name).upper(), []).append(name)
     found: dict[str, str] = {}
     renamed: dict[str, str] = {}
     ambiguous: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
-    for gene in dict.fromkeys(wanted):
-        candidates = by_current.get(current_symbol(gene).upper(), [])
+    for gene in wanted:
+        candidates = [] if gene in exact else by_current.get(current_symbol(gene).upper(), [])
         if gene in exact:
             found[gene] = gene
         elif candidates:

@@ -114,12 +114,13 @@ class OodReference:
         for item, value in zip(known.fields, known.values(row).values(), strict=True):
             if value is None:
                 continue
+            said = item.say(value)
             if item.token in self.ranges:
                 low, high = self.ranges[item.token]
                 if not low <= float(value) <= high:
                     text = f"{item.token} is {float(value):g}; the training cases had {low:g} to {high:g}"
                     notices.append(Notice("warning", "ood.clinical", text + ". The model has to extrapolate."))
-            elif item.say(value) not in self.categories[item.token]:
+            elif said not in self.categories[item.token]:
                 text = f"{item.token} is {value!r}, which no training case had"
                 notices.append(Notice("warning", "ood.clinical", text + "; the model has not learned what it means."))
         return notices

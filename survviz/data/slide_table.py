@@ -70,7 +70,7 @@ def _slide_rows(folder: Path, name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
-    for number, row in enumerate(table.to_dict("records"), start=2):
+    for number, row in zip(table.index + 2, table.to_dict("records"), strict=True):
         slide, path, mpp = row["slide_id"].strip(), row.get("path", "").strip(), row.get("mpp", "")
         if is_missing(slide) or is_missing(row["case_id"]):
             problems.append(f"row {number}: case_id or slide_id is empty")

@@ -57,7 +57,7 @@ def stratified_kfold(
 
     Args:
         event: bool per case: in the order of `case_ids`, or a series indexed by case.
-        inner_val: share of what is not tested that chooses the epoch; 0 = no validation part.
+        inner_val: share of what is not tested that chooses the epoch, with at least one event; 0 = no validation part.
         holdout: cases that must appear in no part.
 
     Raises:
@@ -111,7 +111,8 @@ def _one(
     val: list[int] = []
     for flag in (True, False):
         members = rng.permutation(rest[observed[rest] == flag])
-        val += members[: round(share * len(members))].tolist()
+        n = max(round(share * len(members)), 1 if share > 0 and len(members) > 1 else 0)
+        val += members[:n].tolist()
     chosen = np.zeros(len(names), dtype=bool)
     chosen[val] = True
     parts = (~test & ~chosen, chosen, test)

@@ -53,11 +53,15 @@ def is_missing(value: object) -> bool:
     return isinstance(value, str) and value.strip().lower() in MISSING_WORDS
 
 
-def read_table(path: str | Path, *, as_text: bool = False) -> pd.DataFrame:
+def read_table(path: str | Path, *, as_text: bool = False, text_first: bool = False) -> pd.DataFrame:
     """Read a table with one header row; the kind is told by the file's ending, the separator by its header.
+
+    Blank lines are left out and leave a gap in the index, so that row `i` of the index is row `i + 2` of the file. A
+    header one name short of its rows (as R writes it) gets an empty first name.
 
     Args:
         as_text: keep every cell as it is written (identifiers such as `007` survive); empty cells become "".
+        text_first: do so for the first column only.
 
     Raises:
         InputError: the file is missing, damaged, empty or of an unknown kind, or two columns share a name.
@@ -71,22 +75,26 @@ def read_table(path: str | Path, *, as_text: bool = False) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"The table {path} does not exist.")
     try:
-        table = _read(path, kind, as_text)
+        table = _read(path, kind, as_text, text_first)
     except (OSError, EOFError, KeyError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile) as error:
         reason = str(error).strip() or type(error).__name__
         raise InputError(f"{path.name} cannot be read as {kind[1:]}: {reason}") from error
+    blank = table.eq("").all(axis=1) if as_text else table.isna().all(axis=1)
+    table = table.loc[~blank]
     if table.empty:
         raise InputError(f"{path.name} holds no rows. Expected a header line and one line per row.")
     table.columns = [str(name).strip() for name in table.columns]
     return table
 
 
-def _read(path: Path, kind: str, as_text: bool) -> pd.DataFrame:
+def _read(path: Path, kind: str, as_text: bool, text_first: bool) -> pd.DataFrame:
     if kind == ".parquet":
         table = pd.read_parquet(path)
         table = table if table.index.name is None else table.reset_index()
         return table.astype(object).where(table.notna(), "").astype(str) if as_text else table
     options: dict = {"dtype": str, "keep_default_na": False} if as_text else {}
+    if text_first and not as_text:
+        options = {"converters": {0: str}}
     if kind == ".xlsx":
         head = pd.read_excel(path, header=None, nrows=1, dtype=str)
         _refuse_repeats(path, [name for name in head.to_numpy().ravel() if isinstance(name, str)])
@@ -95,7 +103,13 @@ def _read(path: Path, kind: str, as_text: bool) -> pd.DataFrame:
         header = file.readline().decode("utf-8-sig").rstrip("\r\n")
     separator = max(",\t;", key=header.count)
     _refuse_repeats(path, next(csv.reader([header], delimiter=separator), []))
-    return pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False, index_col=False, **options)
+    table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False, skip_blank_lines=False, **options)
+    if isinstance(table.index, pd.MultiIndex):
+        raise ValueError(f"its rows have {table.index.nlevels} more cells than its header has names")
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index(names="")
+        table[""] = table[""].astype(str)
+    return table
 
 
 def _refuse_repeats(path: Path, names: Sequence[str]) -> None:
@@ -130,7 +144,7 @@ def read_matrix(
     """
     path = Path(path)
     notices = [] if notices is None else notices
-    table = read_table(path)
+    table = read_table(path, text_first=True)
     for name in table.columns:
         machines = table[name].dropna().unique() if name.lower() == "machine" else ()
         if len(machines) > 1:
@@ -156,7 +170,7 @@ def read_matrix(
         notices.append(
             Notice("warning", "table.dates", text + " These genes (SEPTIN, MARCHF, DELEC) cannot be recognised.")
         )
-    values = _one_row_per_case(path, values, notices)
+    values = _one_row_per_case(path, values, notices, frozenset(case_ids or ()))
     values.index.name = "case_id"
     return values
 
@@ -221,10 +235,12 @@ def _one_row_per_gene(path: Path, values: pd.DataFrame, notices: list[Notice]) -
     return values
 
 
-def _one_row_per_case(path: Path, values: pd.DataFrame, notices: list[Notice]) -> pd.DataFrame:
+def _one_row_per_case(
+    path: Path, values: pd.DataFrame, notices: list[Notice], case_ids: frozenset[str]
+) -> pd.DataFrame:
     """Index cut to the case; normal samples dropped, the first primary tumour kept."""
     names = list(values.index)
-    barcodes = [tcga_case(name) for name in names]
+    barcodes = [name if name in case_ids else tcga_case(name) for name in names]
     if not all(barcodes):
         barcodes = names
     normal = [is_normal_sample(name) for name in names]

@@ -102,6 +102,8 @@ def test_every_case_is_tested_once_and_events_are_spread(n: int, share: float, n
     assert max(sizes) - min(sizes) <= 1
     for split in splits:
         assert len(split.train) + len(split.val) + len(split.test) == n
+        if n_events >= 3 * n_folds:
+            assert any(int(case[1:]) < n_events for case in split.val), "validation has an event"
 
 
 def test_validation_has_the_asked_share_of_events() -> None:

@@ -75,6 +75,29 @@ def test_binary_rubbish_and_missing_files_are_input_errors(tmp_path: Path) -> No
         read_table(tmp_path / "cut.csv.gz")
 
 
+def test_row_names_without_a_header_become_the_first_column(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "x,y\n007,1,2\nB,3,4\n"))
+    assert list(table.columns) == ["", "x", "y"]
+    with pytest.raises(InputError, match="2 more cells"):
+        read_table(write(tmp_path / "u.csv", "x,y\nA,1,2,3\nB,3,4,5\n"))
+
+
+def test_blank_lines_keep_the_numbers_of_the_rows_after_them(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "t.csv", "id,x\nA,1\n\nB,2\n\n"), as_text=True)
+    assert (table.index + 2).tolist() == [2, 4]
+    assert table["id"].tolist() == ["A", "B"]
+
+
+def test_case_ids_of_a_matrix_keep_their_leading_zeros(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "case_id,TP53\n001,1\n002,2\n")
+    assert read_matrix(path).index.tolist() == ["001", "002"]
+
+
+def test_a_known_case_id_is_not_shortened(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "case_id,TP53\nTCGA-AA-0001-01,1\nTCGA-AA-0002-01A,2\n")
+    assert read_matrix(path, case_ids={"TCGA-AA-0001-01"}).index.tolist() == ["TCGA-AA-0001-01", "TCGA-AA-0002"]
+
+
 def test_missing_words_are_recognised() -> None:
     for word in ("", " NA ", "[Not Available]", "not reported", "Unknown", None, float("nan"), "--"):
         assert is_missing(word), word
