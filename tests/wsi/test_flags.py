@@ -16,7 +16,7 @@ from survviz.wsi.tissue import optical_density, tissue_mask
 
 
 def notices(path: Path, mpp: float | None = None) -> dict[str, Notice]:
-    with open_slide(path, mpp) as slide:
+    with open_slide(path, mpp, probe=False) as slide:
         return {notice.code: notice for notice in slide_notices(slide, tissue_mask(slide))}
 
 
@@ -58,7 +58,7 @@ def test_a_slide_of_glass_with_a_crumb_says_so(write_pyramid, tissue_like) -> No
 def test_a_flat_slide_is_named_only_where_its_overview_is_dear(formula_slide, write_pyramid, tissue_like) -> None:
     big, _ = formula_slide(12_000, 12_000)
     small, _ = formula_slide(5000, 5000)
-    with open_slide(write_pyramid(tissue_like(1500, 1500))) as slide:
+    with open_slide(write_pyramid(tissue_like(1500, 1500)), probe=False) as slide:
         mask = tissue_mask(slide)
     assert "slide.flat" in [notice.code for notice in slide_notices(big, mask)]
     assert "slide.flat" not in [notice.code for notice in slide_notices(small, mask)]
@@ -95,7 +95,7 @@ def test_real_slides_of_other_stains_stop(shared_data, name, mpp, words) -> None
 
 @pytest.mark.real
 def test_a_real_slide_out_of_focus_is_flagged(shared_data, write_pyramid) -> None:
-    with open_slide(shared_data / "slides" / "CMU-1-Small-Region.svs") as slide:
+    with open_slide(shared_data / "slides" / "CMU-1-Small-Region.svs", probe=False) as slide:
         image = slide.read_region(0, 0, 0, *slide.dimensions)
     blurred = ndimage.gaussian_filter(image, (2.5, 2.5, 0))
     assert "slide.blurred" in notices(write_pyramid(blurred, compression="jpeg"))
@@ -113,7 +113,7 @@ def test_gliomas_are_he_and_sharp(shared_data) -> None:
 
 @pytest.mark.real
 def test_stain_words_are_given_for_every_slide_with_tissue(shared_data) -> None:
-    with open_slide(shared_data / "slides" / "CMU-1-Small-Region.svs") as slide:
+    with open_slide(shared_data / "slides" / "CMU-1-Small-Region.svs", probe=False) as slide:
         stain = stain_of(slide, tissue_mask(slide))
     assert stain.words == "H&E"
     assert stain.pink > 0.5

@@ -22,7 +22,7 @@ def image() -> np.ndarray:
 
 
 def test_tiled_tiff_is_read_exactly_at_every_level(write_pyramid, image) -> None:
-    with open_slide(write_pyramid(image)) as slide:
+    with open_slide(write_pyramid(image), probe=False) as slide:
         assert (slide.vendor, slide.dimensions, slide.slide_id) == ("generic-tiff", (971, 713), "slide")
         assert (slide.mpp, slide.mpp_source) == (pytest.approx(0.5, rel=1e-6), "file")
         assert [level.downsample for level in slide.levels] == [1.0, 2.0, 4.0]
@@ -33,7 +33,7 @@ def test_tiled_tiff_is_read_exactly_at_every_level(write_pyramid, image) -> None
 
 def test_jpeg_2000_in_plain_tiff_is_read(write_pyramid, image) -> None:
     path = write_pyramid(image, compression="jpeg2000")
-    with open_slide(path) as slide:
+    with open_slide(path, probe=False) as slide:
         assert slide.vendor == "generic-tiff"
         assert slide.info.properties["compression"] == "JPEG2000"
         assert slide.mpp == pytest.approx(0.5, rel=1e-6)
@@ -42,19 +42,19 @@ def test_jpeg_2000_in_plain_tiff_is_read(write_pyramid, image) -> None:
 
 @pytest.mark.parametrize("compression", ["zlib", "jpeg2000"])
 def test_outside_the_slide_is_white(write_pyramid, image, compression) -> None:
-    with open_slide(write_pyramid(image, compression=compression)) as slide:
+    with open_slide(write_pyramid(image, compression=compression), probe=False) as slide:
         region = slide.read_region(-10, -20, 0, 1000, 800)
     assert region.shape == (800, 1000, 3)
     np.testing.assert_array_equal(region[20:733, 10:981], image)
     region[20:733, 10:981] = 255
     assert (region == 255).all()
-    with open_slide(write_pyramid(image)) as slide:
+    with open_slide(write_pyramid(image), probe=False) as slide:
         assert (slide.read_region(5000, 5000, 0, 10, 10) == 255).all()
 
 
 def test_sixteen_bit_rgb_is_scaled_not_wrapped(write_pyramid, image) -> None:
     path = write_pyramid(image.astype(np.uint16) * 257, compression="jpeg2000")
-    with open_slide(path) as slide:
+    with open_slide(path, probe=False) as slide:
         np.testing.assert_array_equal(slide.read_region(0, 0, 0, 971, 713), image)
 
 
@@ -62,7 +62,7 @@ def test_planar_rgb_is_read(write_pyramid, image) -> None:
     path = write_pyramid(
         np.ascontiguousarray(np.moveaxis(image, -1, 0)), levels=1, planarconfig="separate", compression="jpeg2000"
     )
-    with open_slide(path) as slide:
+    with open_slide(path, probe=False) as slide:
         assert slide.info.is_rgb
         np.testing.assert_array_equal(slide.read_region(3, 5, 0, 400, 300), image[5:305, 3:403])
 
@@ -126,7 +126,7 @@ def test_ome_pyramid_in_sub_files_is_found(tmp_path, image) -> None:
     with tifffile.TiffWriter(path, ome=True) as file:
         file.write(image, subifds=1, metadata={"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}, **options)
         file.write(image[::2, ::2], subfiletype=1, **options)
-    with open_slide(path) as slide:
+    with open_slide(path, probe=False) as slide:
         assert [level.downsample for level in slide.levels] == [1.0, 2.0]
         assert slide.mpp == 0.25
         np.testing.assert_array_equal(slide.read_region(0, 0, 1, 100, 100), image[:200:2, :200:2])
@@ -140,7 +140,7 @@ def test_channels_are_shown_in_the_colours_the_file_names(tmp_path) -> None:
     colours = [int.from_bytes(bytes(rgba), "big", signed=True) for rgba in ([255, 0, 0, 255], [0, 0, 255, 255])]
     metadata = {"axes": "CYX", "Channel": {"Color": colours}, "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
     tifffile.imwrite(path, channels, tile=(256, 256), metadata=metadata, ome=True, photometric="minisblack")
-    with open_slide(path) as slide:
+    with open_slide(path, probe=False) as slide:
         assert (slide.info.is_rgb, slide.info.channels) == (False, 2)
         shown = slide.read_region(0, 0, 0, 400, 300)
     assert shown[75, 75].tolist() == [255, 0, 0]
@@ -154,7 +154,10 @@ def patch_at(slide: Slide, corner: tuple[int, int]) -> np.ndarray:
 
 def test_threads_read_the_same_as_one(write_pyramid, image) -> None:
     for compression in ("zlib", "jpeg2000"):
-        with open_slide(write_pyramid(image, compression=compression)) as slide, ThreadPoolExecutor(8) as pool:
+        with (
+            open_slide(write_pyramid(image, compression=compression), probe=False) as slide,
+            ThreadPoolExecutor(8) as pool,
+        ):
             corners = [(x, y) for x in range(0, 900, 90) for y in range(0, 700, 70)]
             regions = list(pool.map(partial(patch_at, slide), corners * 3))
             for (x, y), region in zip(corners * 3, regions, strict=True):
@@ -178,7 +181,7 @@ def test_content_hash_follows_the_bytes_not_the_name(write_pyramid, image, tmp_p
 
 
 def test_thumbnail_shows_the_whole_slide(write_pyramid, image) -> None:
-    with open_slide(write_pyramid(image)) as slide:
+    with open_slide(write_pyramid(image), probe=False) as slide:
         thumbnail = slide.thumbnail(243)
         assert thumbnail.shape == (178, 243, 3)
         np.testing.assert_allclose(thumbnail.mean((0, 1)), image.mean((0, 1)), atol=1.0)
@@ -186,7 +189,7 @@ def test_thumbnail_shows_the_whole_slide(write_pyramid, image) -> None:
 
 
 def test_best_level_is_never_coarser_than_asked(write_pyramid, image) -> None:
-    with open_slide(write_pyramid(image)) as slide:
+    with open_slide(write_pyramid(image), probe=False) as slide:
         assert [slide.best_level(d) for d in (0.5, 1, 1.9, 2, 3.9, 4, 100)] == [0, 0, 0, 1, 1, 2, 2]
 
 

@@ -89,7 +89,7 @@ def test_a_slide_without_tissue_is_an_error_in_words(write_pyramid) -> None:
 
 
 def test_mask_knows_its_scale(write_pyramid, tissue_like) -> None:
-    with open_slide(write_pyramid(tissue_like(3000, 2000))) as slide:
+    with open_slide(write_pyramid(tissue_like(3000, 2000)), probe=False) as slide:
         mask = tissue_mask(slide, max_side=600)
         assert max(mask.mask.shape) <= 600
         assert mask.downsample == pytest.approx((3000 / mask.mask.shape[1], 2000 / mask.mask.shape[0]))
@@ -144,7 +144,7 @@ def test_pen_and_glass_images(shared_data, name, mpp, tissue, pen) -> None:
     ],
 )
 def test_real_slides_have_as_much_tissue_as_one_sees(shared_data, name, mpp, low, high) -> None:
-    with open_slide(shared_data / "slides" / name, mpp) as slide:
+    with open_slide(shared_data / "slides" / name, mpp, probe=False) as slide:
         mask = tissue_mask(slide)
     assert low <= mask.share_tissue <= high
     assert mask.share_pen < 0.01
