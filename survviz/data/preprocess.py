@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from survviz.data.bins import TimeBins
 from survviz.data.clinical import ClinicalTemplates, load_templates
@@ -17,39 +16,15 @@ from survviz.data.cohort import Cohort
 from survviz.data.genes import shorten
 from survviz.data.genomic import Genomic, fit_genomic
 from survviz.data.ood import OodReference, fit_patches
+from survviz.data.preprocess_config import PreprocessConfig
 from survviz.data.text import TextEncoder, create_text_encoder
 from survviz.errors import InputError
-from survviz.types import MODALITIES, Case, Inputs, Modality, Notice
+from survviz.types import Case, Inputs, Modality, Notice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-class PreprocessConfig(BaseModel):
-    """How cases become numbers.
-
-    Attributes:
-        text_encoder: name in the registry; `text_weights` is its model folder (not stored in a checkpoint).
-        clinical_tokens: fields to use, in order; default the templates' default fields that the cohort has.
-        templates: a file of sentence templates instead of ours.
-        genomic: "programmes" (expression through named gene sets), "tokens" (precomputed), or "auto": tokens if the
-            cohort has them, else programmes.
-        programmes: a GMT file instead of our curated sets.
-        min_genes: a programme with fewer genes in the training table is left out.
-        modalities: what to use, where the cohort has it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text_encoder: str = "hashed-ngrams"
-    text_weights: Path | None = None
-    clinical_tokens: tuple[str, ...] | None = None
-    templates: Path | None = None
-    genomic: Literal["auto", "programmes", "tokens"] = "auto"
-    programmes: Path | None = None
-    min_genes: int = Field(5, ge=1)
-    n_bins: int = Field(4, ge=1)
-    modalities: tuple[Modality, ...] = MODALITIES
+__all__ = ["Preprocess", "PreprocessConfig", "Sample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +140,8 @@ class Preprocess:
         if self.ood.patches and bags:
             patches = np.concatenate([self.ood.patches.standardise(bag) for bag in bags])
             present.add("pathology")
-        if "clinical" in self.modalities and case.clinical is not None:
-            clinical = self._embed(self.templates.sentences(case.clinical))
+        if "clinical" in self.modalities and self._known_fields(case):
+            clinical = self._embed(self.templates.sentences(case.clinical or {}))
             present.add("clinical")
         if "genomic" in self.modalities:
             rna, genomic = self._genomic(case)
@@ -175,8 +150,23 @@ class Preprocess:
         return Sample(case.case_id, patches, clinical, genomic, rna, frozenset(present))
 
     def notices(self, case: Case) -> tuple[Notice, ...]:
-        """What to know before trusting a score of this case: gene coverage, and what is unlike the training cases."""
-        return self.ood.check(case, self.templates)
+        """What to know before trusting a score of this case: what is missing, and what is unlike the training cases."""
+        notices = self.ood.check(case, self.templates)
+        if "clinical" not in self.modalities or case.clinical is None:
+            return notices
+        absent = [token for token in self.templates.tokens if token not in self._known_fields(case)]
+        if not absent:
+            return notices
+        if len(absent) == len(self.templates.tokens):
+            text = (
+                f"None of the clinical fields that the model reads has a value: {', '.join(absent)}. It scores without."
+            )
+            return (*notices, Notice("warning", "clinical.missing", text))
+        text = f"Not recorded: {', '.join(absent)}. The model reads a sentence that says so."
+        return (*notices, Notice("info", "clinical.missing", text))
+
+    def _known_fields(self, case: Case) -> set[str]:
+        return {token for token, value in self.templates.values(case.clinical or {}).items() if value is not None}
 
     def collate(self, samples: Sequence[Sample]) -> Inputs:
         """A padded batch of one or more cases; at least one (masked) patch row."""

@@ -94,6 +94,14 @@ def test_a_missing_modality_is_absent_and_zero(fitted: Preprocess, cohort: Cohor
     assert fitted.transform(cohort.case("C000")).present == {"clinical"}
 
 
+def test_clinical_fields_without_a_value_are_said(fitted: Preprocess) -> None:
+    partly, none = Case("new", clinical={"age": 60.0}), Case("new", clinical={"Age": None, "shoe_size": 43.0})
+    assert fitted.transform(partly).present == {"clinical"}
+    assert [(notice.level, notice.code) for notice in fitted.notices(partly)] == [("info", "clinical.missing")]
+    assert fitted.transform(none).present == frozenset()
+    assert [(notice.level, notice.code) for notice in fitted.notices(none)] == [("warning", "clinical.missing")]
+
+
 def test_padding_is_masked_and_real_patches_are_kept(fitted: Preprocess, cohort: Cohort) -> None:
     samples = [fitted.transform(cohort.case(case)) for case in ("C001", "C003")]
     batch = fitted.collate(samples)
