@@ -50,7 +50,7 @@ def _stroke(layout: Layout, rng: np.random.Generator) -> Field:
     shape = layout.tissue.shape
     edge = np.argwhere(np.abs(layout.tissue) < 1.0)
     row, column = edge[rng.integers(len(edge))]
-    slope_y, slope_x = np.gradient(layout.tissue)
+    slope_y, slope_x = np.stack(np.gradient(layout.tissue))
     heading = np.arctan2(slope_x[row, column], -slope_y[row, column]) + rng.normal(0, 0.25)
     scale = 4
     canvas = Image.new("L", (shape[1] * scale, shape[0] * scale))

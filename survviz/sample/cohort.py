@@ -107,12 +107,10 @@ class Job:
 def run_jobs(jobs: Sequence[Job], workers: int, progress: Progress | None) -> dict[str, dict[str, float]]:
     """Run the jobs; slide id -> share of each class in its tissue, in the order of the jobs."""
     shares: dict[str, dict[str, float]] = {}
-    done = 0
     if progress:
         progress(0, len(jobs))
-    for slide_id, share in _results(jobs, workers):
+    for done, (slide_id, share) in enumerate(_results(jobs, workers), start=1):
         shares[slide_id] = share
-        done += 1
         if progress:
             progress(done, len(jobs))
     return {job.plan.slide_id: shares[job.plan.slide_id] for job in jobs}

@@ -84,13 +84,13 @@ def _fat(rng: np.random.Generator, masks: Masks) -> Field:
     spacing = rng.uniform(46, 58)
     centres = scatter(rng, shape[1], shape[0], spacing, 0.16)
     reach = round(spacing * 0.95)
-    reachable = ndimage.maximum_filter(masks.cover["fat"][::8, ::8], 15)
+    reachable = np.asarray(ndimage.maximum_filter(masks.cover["fat"][::8, ::8], 15))
     row = np.clip(centres[:, 1].astype(int) // 8, 0, reachable.shape[0] - 1)
     column = np.clip(centres[:, 0].astype(int) // 8, 0, reachable.shape[1] - 1)
     centres = centres[reachable[row, column] > 0]
     sizes = np.exp(rng.normal(0, 0.16, len(centres))).astype(np.float32)
     field = territories(centres, sizes, shape, reach)
-    thick = 0.7 + 0.35 * np.clip(smooth_noise(rng, shape, 30), -1.5, 2)
+    thick = 0.75 + 0.35 * np.clip(smooth_noise(rng, shape, 30), -0.8, 2)
     wall = 1 - smoothstep(ndimage.uniform_filter(_warp(rng, field.gap), 3) - thick, 0.0, 1.5)
     corner = smoothstep(field.first, 0.60 * spacing, 0.66 * spacing)
     return np.maximum(wall, corner * 0.8)
@@ -128,7 +128,7 @@ class Composer:
                     od[top : top + BLOCK, left : left + BLOCK] = self._block(rows, columns, top, left)
 
     def _block(self, rows: slice, columns: slice, top: int, left: int) -> Field:
-        masks, ground = self.masks, self.ground
+        masks = self.masks
         cover = {name: field[rows, columns] for name, field in masks.cover.items()}
         here = (rows, columns, top, left)
         od = self._stroma(*here)
@@ -147,7 +147,7 @@ class Composer:
         od *= double(tone)[..., None]
         return od
 
-    def _texture(self, name: str, u: Field, v: Field) -> Field:
+    def _texture(self, name: str, u: np.ndarray, v: np.ndarray) -> Field:
         shift_u, shift_v = self.ground.shift[name]
         column = (u.astype(np.int32) + shift_u) & (SIDE - 1)
         row = (v.astype(np.int32) + shift_v) & (SIDE - 1)

@@ -57,7 +57,7 @@ def make_layout(plan: SlidePlan, rng: np.random.Generator) -> Layout:
     angle = rng.uniform(0, 2 * np.pi)
     ramp = 1.3 * (np.cos(angle) * x + np.sin(angle) * y)
     normal = _area(rng, -ramp, inside, 0.30 * plan.normal, scale=45, noise=0.45, octaves=4)
-    fat = _area(rng, np.cos(angle + 2.2) * x + np.sin(angle + 2.2) * y, inside, 0.30 * plan.fat, scale=38, noise=0.5)
+    fat = _area(rng, np.cos(angle + 2.2) * x + np.sin(angle + 2.2) * y, inside, 0.30 * plan.fat, scale=38, noise=0.3)
     free = inside & (normal < 0) & (fat < 0)
     tumour = _nests(rng, 0.35 * ramp, free, plan.tumour_share * inside.sum())
     tumour = np.minimum(tumour, np.minimum(-normal, -fat) - 3)
@@ -76,8 +76,8 @@ def _axes(shape: tuple[int, int]) -> tuple[Field, Field]:
 
 def _signed(mask: np.ndarray) -> Field:
     """Distance in cells to the border of a mask, positive inside."""
-    inside = ndimage.distance_transform_edt(mask)
-    outside = ndimage.distance_transform_edt(~mask)
+    inside = np.asarray(ndimage.distance_transform_edt(mask))
+    outside = np.asarray(ndimage.distance_transform_edt(~mask))
     return (np.where(mask, inside - 0.5, 0.5 - outside)).astype(np.float32)
 
 
@@ -103,7 +103,8 @@ def _tissue(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 
 def _drop_crumbs(mask: np.ndarray, cells: int) -> np.ndarray:
-    labels, _ = ndimage.label(mask)
+    labels = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=labels)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return (sizes >= cells)[labels]
@@ -153,7 +154,7 @@ def _aggregates(rng: np.random.Generator, tissue: Field, tumour: Field, other: F
     if not len(spots):
         return field
     y, x = np.mgrid[: tissue.shape[0], : tissue.shape[1]].astype(np.float32)
-    for _ in range(3 + round(8 * amount)):
+    for _ in range(round((3 + 8 * amount) * max(1.0, tissue.size / 1.6e5))):
         row, column = spots[rng.integers(len(spots))]
         radius = rng.uniform(9, 17) * (0.8 + 0.45 * amount)
         stretch, angle = rng.uniform(0.6, 1.0), rng.uniform(0, np.pi)
@@ -168,7 +169,7 @@ def _vessels(rng: np.random.Generator, tissue: Field, blocked: Field, amount: fl
     """Arteries with a muscular wall, and thin veins and capillaries."""
     room = np.minimum(tissue, -blocked)
     found: list[Vessel] = []
-    for _ in range(round(6 + 26 * amount)):
+    for _ in range(round((6 + 26 * amount) * max(1.0, tissue.size / 1.6e5))):
         large = rng.random() < 0.3
         radius = rng.uniform(50, 125) if large else rng.uniform(14, 42)
         spots = np.argwhere(room * CELL > radius * 0.95 + 10)

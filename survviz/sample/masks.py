@@ -78,7 +78,7 @@ def _flow(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[float, Fiel
     """A smooth deformation of the plane; fibres are the level sets of its second coordinate."""
     turn = float(rng.uniform(0, np.pi))
     shifts = [
-        150 * smooth_noise(rng, shape, 130) + 34 * smooth_noise(rng, shape, 40) + 5 * smooth_noise(rng, shape, 11)
+        120 * smooth_noise(rng, shape, 130) + 24 * smooth_noise(rng, shape, 40) + 5 * smooth_noise(rng, shape, 11)
         for _ in range(2)
     ]
     slope_y, slope_x = np.gradient(shifts[1] / CELL)

@@ -24,11 +24,70 @@ OLD_SYMBOLS = {"RIGI": "DDX58", "ERO1A": "ERO1L"}
 """Written under the older symbol, as in most published tables."""
 
 BACKGROUND = tuple(
-    (
-        "ACTB TUBB RPL13A RPS18 RPLP0 HPRT1 TBP YWHAZ SDHA UBC PPIA GUSB HMBS EEF1A1 EIF4A2 POLR2A NONO SRSF4 MAPK1 AKT1 "
-        "CTNNB1 KRT5 KRT8 KRT18 KRT19 EPCAM MUC1 CEACAM5 SOX2 TP63 NKX2-1 SFTPC NAPSA HNF1B CDX2 VIL1 PAX8 WT1 SYP CHGA "
-        "ALB APOA1 TTR FGB HP AFP INS GCG AMY2A LYZ S100A8 S100A9 CD68 CD163 CSF1R ITGAM MPO TPSAB1 HBB HBA1 ADIPOQ LEP"
-    ).split()
+    [
+        "ACTB",
+        "TUBB",
+        "RPL13A",
+        "RPS18",
+        "RPLP0",
+        "HPRT1",
+        "TBP",
+        "YWHAZ",
+        "SDHA",
+        "UBC",
+        "PPIA",
+        "GUSB",
+        "HMBS",
+        "EEF1A1",
+        "EIF4A2",
+        "POLR2A",
+        "NONO",
+        "SRSF4",
+        "MAPK1",
+        "AKT1",
+        "CTNNB1",
+        "KRT5",
+        "KRT8",
+        "KRT18",
+        "KRT19",
+        "EPCAM",
+        "MUC1",
+        "CEACAM5",
+        "SOX2",
+        "TP63",
+        "NKX2-1",
+        "SFTPC",
+        "NAPSA",
+        "HNF1B",
+        "CDX2",
+        "VIL1",
+        "PAX8",
+        "WT1",
+        "SYP",
+        "CHGA",
+        "ALB",
+        "APOA1",
+        "TTR",
+        "FGB",
+        "HP",
+        "AFP",
+        "INS",
+        "GCG",
+        "AMY2A",
+        "LYZ",
+        "S100A8",
+        "S100A9",
+        "CD68",
+        "CD163",
+        "CSF1R",
+        "ITGAM",
+        "MPO",
+        "TPSAB1",
+        "HBB",
+        "HBA1",
+        "ADIPOQ",
+        "LEP",
+    ]
 )
 
 MIRNA_PROGRAMMES: dict[str, tuple[str, float]] = {
@@ -48,11 +107,36 @@ MIRNA_PROGRAMMES: dict[str, tuple[str, float]] = {
 }
 MIRNA_BACKGROUND = tuple(
     f"hsa-{name}"
-    for name in (
-        "miR-21-5p miR-200a-3p miR-200b-3p miR-200c-3p miR-141-3p miR-205-5p miR-203a-3p miR-143-3p miR-145-5p miR-10a-5p "
-        "miR-10b-5p miR-22-3p miR-30a-5p miR-30d-5p miR-99a-5p miR-100-5p miR-125b-5p miR-148a-3p miR-182-5p miR-183-5p "
-        "miR-192-5p miR-194-5p miR-221-3p miR-222-3p miR-375-3p miR-451a miR-486-5p let-7a-5p"
-    ).split()
+    for name in [
+        "miR-21-5p",
+        "miR-200a-3p",
+        "miR-200b-3p",
+        "miR-200c-3p",
+        "miR-141-3p",
+        "miR-205-5p",
+        "miR-203a-3p",
+        "miR-143-3p",
+        "miR-145-5p",
+        "miR-10a-5p",
+        "miR-10b-5p",
+        "miR-22-3p",
+        "miR-30a-5p",
+        "miR-30d-5p",
+        "miR-99a-5p",
+        "miR-100-5p",
+        "miR-125b-5p",
+        "miR-148a-3p",
+        "miR-182-5p",
+        "miR-183-5p",
+        "miR-192-5p",
+        "miR-194-5p",
+        "miR-221-3p",
+        "miR-222-3p",
+        "miR-375-3p",
+        "miR-451a",
+        "miR-486-5p",
+        "let-7a-5p",
+    ]
 )
 
 

@@ -12,7 +12,7 @@ from survviz.sample.masks import HALF, Masks
 from survviz.sample.noise import Field
 from survviz.sample.nuclei import GLAND_LEVELS, TUMOUR_LEVELS
 from survviz.sample.plan import SlidePlan
-from survviz.sample.structures import paste, Placed
+from survviz.sample.structures import Placed, paste
 
 
 class Population:
@@ -121,7 +121,7 @@ class Population:
     def _palisade(self, points: Field) -> Field:
         """Upright on the border of a nest, along a slow flow inside."""
         depth = self.masks.depth[::4, ::4]
-        slope_y, slope_x = np.gradient(depth)
+        slope_y, slope_x = np.stack(np.gradient(depth))
         row = np.clip(points[:, 1].astype(int) // CELL, 0, depth.shape[0] - 1)
         column = np.clip(points[:, 0].astype(int) // CELL, 0, depth.shape[1] - 1)
         upright = np.arctan2(slope_y[row, column], slope_x[row, column])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from survviz.sample.artefacts import apply_artefacts, ink_layers
+from survviz.sample.artefacts import apply_artefacts, disturb, ink_layers
 from survviz.sample.bodies import library
 from survviz.sample.ground import Composer, make_ground
-from survviz.sample.layout import CELL, Layout, make_layout
+from survviz.sample.layout import Layout, make_layout
 from survviz.sample.masks import HALF, Masks, make_masks
 from survviz.sample.noise import Field
 from survviz.sample.plan import MPP, SlidePlan
@@ -77,8 +77,6 @@ def _finish(
     image = expose(plan, od, stain, inks, noise)
     for ink in inks:
         touched |= ink.mask(labels.shape)
-    from survviz.sample.artefacts import disturb
-
     touched |= disturb(plan, layout, image, labels.shape, rng)
     step = TRUTH_PX // HALF
     truth = np.where(touched & (labels > 0), Region.ARTEFACT, labels)[step // 2 :: step, step // 2 :: step]
@@ -118,6 +116,3 @@ def _label_vessel(labels: NDArray[np.uint8], x: float, y: float, radius: float) 
     window = labels[top : row + reach, left : column + reach]
     dy, dx = np.ogrid[top - row : top - row + window.shape[0], left - column : left - column + window.shape[1]]
     window[(dy * dy + dx * dx < (radius / HALF) ** 2) & (window > 0)] = Region.VESSEL
-
-
-__all__ = ["CELL", "Rendered", "render"]

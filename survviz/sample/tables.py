@@ -60,7 +60,7 @@ def write_tables(folder: Path, cases: Sequence[SampleCase], seed: int, kept: fro
         for case in cases
         for plan in case.slides
     ]
-    _write_table(folder / "slides.csv", pd.DataFrame(slides, columns=["case_id", "slide_id", "path", "mpp"]))
+    _write_table(folder / "slides.csv", pd.DataFrame(slides, columns=pd.Index(["case_id", "slide_id", "path", "mpp"])))
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

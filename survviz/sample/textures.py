@@ -15,7 +15,8 @@ TEXTURE_SEED = 31
 def _wave(rng: np.random.Generator, field: Field, amplitude: float) -> Field:
     """Shift rows up and down along x, periodically, so that straight fibres become wavy."""
     x = np.arange(SIDE) / SIDE * 2 * np.pi
-    shift = sum(rng.uniform(0.5, 1) / k**0.7 * np.sin(k * x + rng.uniform(0, 6.3)) for k in (2, 3, 5, 8, 13))
+    waves = [rng.uniform(0.5, 1) / k**0.7 * np.sin(k * x + rng.uniform(0, 6.3)) for k in (2, 3, 5, 8, 13)]
+    shift = np.sum(waves, axis=0)
     bend = tileable_noise(rng, SIDE, 90, 110) * 0.8 + tileable_noise(rng, SIDE, 34, 30) * 0.42
     rows = np.arange(SIDE)[:, None] + np.round(amplitude * (shift[None, :] + bend)).astype(int)
     return field[rows % SIDE, np.arange(SIDE)[None, :]]
@@ -46,8 +47,8 @@ def _cytoplasm(rng: np.random.Generator) -> Field:
     """Granular cytoplasm."""
     grain, fine = tileable_noise(rng, SIDE, 4.5, 4.5), tileable_noise(rng, SIDE, 2.0, 2.0)
     cloud = tileable_noise(rng, SIDE, 22, 22)
-    eosin = np.clip(0.44 + 0.035 * grain + 0.03 * fine + 0.06 * cloud, 0.05, 1.2)
-    haematoxylin = np.clip(0.19 + 0.025 * grain + 0.025 * fine + 0.03 * cloud, 0.02, 1)
+    eosin = np.clip(0.41 + 0.035 * grain + 0.03 * fine + 0.06 * cloud, 0.05, 1.2)
+    haematoxylin = np.clip(0.25 + 0.025 * grain + 0.025 * fine + 0.03 * cloud, 0.02, 1)
     return np.stack([haematoxylin, eosin], axis=-1)
 
 
