@@ -25,6 +25,8 @@ def ink_mask(density: NDArray[np.float32], mpp: float) -> NDArray[np.bool_]:
     """
     ink = np.zeros(density.shape[:2], bool)
     for core, edge in (cool_ink(density), red_ink(density), black_ink(density)):
+        if not core.any():
+            continue
         seeds = ndimage.binary_opening(core, iterations=1 if mpp > 2 else 2)
         ink |= np.asarray(ndimage.binary_propagation(seeds, mask=edge | core))
     ink &= ~small_parts(ink, min(STROKE_UM2 / mpp**2, 0.01 * ink.size))

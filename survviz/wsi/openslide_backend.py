@@ -62,16 +62,21 @@ class OpenSlideBackend:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._handle = self._open()
-        self._own_downsamples = tuple(self._handle.level_downsamples)
-        self.info = _describe(path, self._handle)
+        handle = self._open()
+        self._handle: openslide.OpenSlide | None = handle
+        self._own_downsamples = tuple(handle.level_downsamples)
+        self._quickhash = handle.properties.get("openslide.quickhash-1", "")
+        self.info = _describe(path, handle)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """See `Backend.read`."""
+        handle = self._handle  # held until the read ends, whoever closes the slide meanwhile
+        if handle is None:
+            raise SlideError(f"{self._path.name} was closed while it was read. Open it again.")
         downsample = self._own_downsamples[level]
         corner = (round(x * downsample), round(y * downsample))
         try:
-            image = self._handle.read_region(corner, level, (width, height))
+            image = handle.read_region(corner, level, (width, height))
         except openslide.OpenSlideError as error:
             self._replace_handle()
             raise SlideError(
@@ -91,11 +96,12 @@ class OpenSlideBackend:
 
     def identity(self) -> str:
         """See `Backend.identity`: covers the companion files of MRXS and DICOM."""
-        return self._handle.properties.get("openslide.quickhash-1", "")
+        return self._quickhash
 
     def close(self) -> None:
         """See `Backend.close`."""
-        self._handle.close()
+        with self._lock:
+            self._handle = None  # freed when the last read in progress ends
 
     def _open(self) -> openslide.OpenSlide:
         try:
@@ -110,7 +116,8 @@ class OpenSlideBackend:
     def _replace_handle(self) -> None:
         """OpenSlide refuses every call after an error, so one bad tile would blank the whole slide."""
         with self._lock:
-            self._handle = self._open()
+            if self._handle is not None:
+                self._handle = self._open()
 
 
 def _number(text: str | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import struct
 import threading
+import weakref
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -148,6 +149,7 @@ class SegmentReader:
         self._file = path.open("rb")
         self._lock = threading.Lock()
         self._owner = next(_owners)
+        self._release = weakref.finalize(self, self._file.close)
 
     def read(self, page: StoredPage, index: int) -> Pixels | None:
         """Segment `index` of a page, (height, width, samples); None if the file leaves it empty.
@@ -173,16 +175,20 @@ class SegmentReader:
         if segment is None:
             return None
         pixels = np.asarray(segment[0])
+        pixels.flags.writeable = False  # it is shared
         shared_segments().put(key, pixels)
         return pixels
 
     def close(self) -> None:
         """Free the file and its decoded segments."""
+        with self._lock:
+            self._release()
         shared_segments().forget(self._owner)
-        self._file.close()
 
     def _bytes(self, offset: int, count: int) -> bytes:
         with self._lock:
+            if self._file.closed:
+                raise SlideError(f"{self._name} was closed while it was read. Open it again.")
             self._file.seek(offset)
             data = self._file.read(count)
         if len(data) < count:

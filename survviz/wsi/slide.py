@@ -45,7 +45,9 @@ class _Source:
 
 
 class Slide:
-    """An open slide. Thread-safe; use as a context manager or call `close`.
+    """An open slide. Thread-safe; use as a context manager, call `close`, or drop the last reference.
+
+    A read that is under way when another thread calls `close` ends properly; later ones raise `SlideError`.
 
     Attributes:
         info: description of the file.
@@ -108,13 +110,13 @@ class Slide:
         return fitting[-1] if fitting else 0
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """(height, width, 3) at corner (x, y), both in pixels of that level; white outside the slide."""
+        """(height, width, 3) at corner (x, y), both in pixels of that level; white outside. Not to be written to."""
         return self._read_source(_Source(level, False), x, y, width, height)
 
     def read_region(self, x: int, y: int, level: int, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3) pixels of a level; (x, y) in level-0 pixels; white outside the slide."""
         downsample = self.levels[level].downsample
-        return self.read_level(level, round(x / downsample), round(y / downsample), width, height)
+        return np.array(self.read_level(level, round(x / downsample), round(y / downsample), width, height))
 
     def read_area(
         self,

@@ -64,16 +64,20 @@ class TiffBackend:
 
     def _rgb(self, level: int, area: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         left, top, right, bottom = area
-        out = np.full((bottom - top, right - left, 3), 255, np.uint8)
         page = self._layout.planes[level][0]
+        out = None
         for sample, x, y, pixels in self._segments(page, area):
             target, source = _overlap(area, x, y, pixels)
-            if page.planar:
-                if sample < 3:
-                    out[target][..., sample] = to_uint8(pixels[source][..., 0])
-            else:
-                out[target] = to_uint8(pixels[source][..., :3])
-        return out
+            part = to_uint8(pixels[source][..., :3])
+            if part.shape == (bottom - top, right - left, 3):
+                return part
+            if out is None:
+                out = np.full((bottom - top, right - left, 3), 255, np.uint8)
+            if page.planar and sample < 3:
+                out[target][..., sample] = part[..., 0]
+            elif not page.planar:
+                out[target] = part
+        return np.full((bottom - top, right - left, 3), 255, np.uint8) if out is None else out
 
     def _composite(self, level: int, area: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         left, top, right, bottom = area

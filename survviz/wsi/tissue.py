@@ -12,8 +12,8 @@ from survviz.errors import NoTissueError
 from survviz.wsi.ink import connected, highest, ink_mask, lowest, small_parts, texture
 from survviz.wsi.slide import Slide
 
-MASK_MPP = 8.0
-"""Resolution at which tissue is sought; finer shows nuclei instead of tissue."""
+MASK_MPP = 16.0
+"""Resolution at which tissue is sought; finer shows nuclei instead of tissue, and costs more."""
 
 MIN_SIDE = 512
 GLASS = (245.0, 245.0, 245.0)
@@ -113,7 +113,8 @@ def is_dark_background(rgb: NDArray[np.uint8]) -> bool:
 def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(h, w, 3) natural-log density relative to the image's own glass, lightly smoothed, at least 0."""
     glass = glass_colour(rgb)
-    density = -np.log((rgb.astype(np.float32) + 1) / (np.asarray(glass, np.float32) + 1))
+    steps = np.log(np.arange(1, 257, dtype=np.float32))
+    density = np.stack([np.log(np.float32(g + 1)) - steps[rgb[..., c]] for c, g in enumerate(glass)], axis=-1)
     return np.maximum(ndimage.gaussian_filter(density, (0.8, 0.8, 0)), 0)
 
 

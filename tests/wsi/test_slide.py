@@ -253,3 +253,27 @@ def test_palette_and_single_giant_strip_are_refused_in_words(tmp_path) -> None:
     )
     with pytest.raises(SlideError, match=r"blocks of 258 MB.*vips tiffsave"):
         read_slide_info(tmp_path / "g.tif")
+
+
+@pytest.mark.parametrize("compression", ["zlib", "jpeg2000"])
+def test_a_closed_slide_says_so(write_pyramid, image, compression) -> None:
+    slide = open_slide(write_pyramid(image, compression=compression), probe=False)
+    slide.close()
+    with pytest.raises(SlideError, match="was closed"):
+        slide.read_region(0, 0, 0, 64, 64)
+
+
+def test_a_slide_may_be_closed_while_others_read_it(write_pyramid, image) -> None:
+    slide = open_slide(write_pyramid(image), probe=False)
+
+    def read_until_closed(_: int) -> str:
+        try:
+            while True:
+                patch_at(slide, (100, 100))
+        except SlideError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        messages = pool.map(read_until_closed, range(4))
+        slide.close()
+        assert all("was closed" in message for message in messages)
