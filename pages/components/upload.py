@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import streamlit as st
+from streamlit.components import v2
 
 from pages.components.assets import boot, web_root, web_version
 
-_upload = st.components.v2.component("survviz_upload", js=boot("upload.js"))
+_upload = v2.component("survviz_upload", js=boot("upload.js"))
 
 
 def file_upload(*, label: str, accept: Sequence[str], hint: str = "", key: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-import streamlit as st
+from streamlit.components import v2
 
 from pages.components.assets import boot, web_root, web_version
 from survviz.server import MapView, SlideView
@@ -41,7 +41,7 @@ class ViewerEvent:
     y: int | None = None
 
 
-_viewer = st.components.v2.component("survviz_viewer", js=boot("viewer.js"))
+_viewer = v2.component("survviz_viewer", js=boot("viewer.js"))
 
 
 def slide_viewer(

@@ -87,5 +87,5 @@ export function scaleBar(umPerPixel, widest) {
   const most = umPerPixel * widest;
   const power = 10 ** Math.floor(Math.log10(most));
   const length = [5, 2, 1].find((step) => step * power <= most) * power;
-  return { px: length / umPerPixel, text: length >= 1000 ? `${length / 1000} mm` : `${length} µm` };
+  return { length, px: length / umPerPixel, text: length >= 1000 ? `${length / 1000} mm` : `${length} µm` };
 }
