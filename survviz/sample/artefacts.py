@@ -50,7 +50,7 @@ def _stroke(layout: Layout, rng: np.random.Generator) -> Field:
     shape = layout.tissue.shape
     edge = np.argwhere(np.abs(layout.tissue) < 1.0)
     row, column = edge[rng.integers(len(edge))]
-    slope_y, slope_x = np.stack(np.gradient(layout.tissue))
+    slope_y, slope_x = (np.asarray(np.gradient(layout.tissue, axis=axis)) for axis in (0, 1))
     heading = np.arctan2(slope_x[row, column], -slope_y[row, column]) + rng.normal(0, 0.25)
     scale = 4
     canvas = Image.new("L", (shape[1] * scale, shape[0] * scale))
@@ -160,7 +160,8 @@ def _shade(image: NDArray[np.uint8], rng: np.random.Generator, name: str) -> Non
         light *= 1 - 0.02 * (np.arange(width) % strip < 3)
     table = light.astype(np.float32)[None, :, None]
     for top in range(0, height, 256):
-        image[top : top + 256] = np.clip(image[top : top + 256] * table, 0, 255)
+        strip = image[top : top + 256]
+        strip[:] = np.clip(strip * table + rng.random((*strip.shape[:2], 1), np.float32), 0, 255)
 
 
 def _dust(image: NDArray[np.uint8], rng: np.random.Generator) -> None:

@@ -90,7 +90,7 @@ def _fat(rng: np.random.Generator, masks: Masks) -> Field:
     centres = centres[reachable[row, column] > 0]
     sizes = np.exp(rng.normal(0, 0.16, len(centres))).astype(np.float32)
     field = territories(centres, sizes, shape, reach)
-    thick = 0.75 + 0.35 * np.clip(smooth_noise(rng, shape, 30), -0.8, 2)
+    thick = 1.0 + 0.4 * np.clip(smooth_noise(rng, shape, 30), -0.8, 2)
     wall = 1 - smoothstep(ndimage.uniform_filter(_warp(rng, field.gap), 3) - thick, 0.0, 1.5)
     corner = smoothstep(field.first, 0.60 * spacing, 0.66 * spacing)
     return np.maximum(wall, corner * 0.8)

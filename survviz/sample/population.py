@@ -121,7 +121,7 @@ class Population:
     def _palisade(self, points: Field) -> Field:
         """Upright on the border of a nest, along a slow flow inside."""
         depth = self.masks.depth[::4, ::4]
-        slope_y, slope_x = np.stack(np.gradient(depth))
+        slope_y, slope_x = (np.asarray(np.gradient(depth, axis=axis)) for axis in (0, 1))
         row = np.clip(points[:, 1].astype(int) // CELL, 0, depth.shape[0] - 1)
         column = np.clip(points[:, 0].astype(int) // CELL, 0, depth.shape[1] - 1)
         upright = np.arctan2(slope_y[row, column], slope_x[row, column])
