@@ -2,23 +2,13 @@
 
 import { recall, remember } from "./memory.js";
 import { imageToCanvas, paintBoxes, paintLayer } from "./overlay.js";
+import { openViewer } from "./openseadragon.js";
 import { button, element } from "./panel.js";
 import { integer, scaleBar, times, weight } from "./scales.js";
 
 const YELLOW = "#ffd400";
 const WHITE = "#ffffff";
 const WIDEST_BAR = 150;
-
-let library;
-export function loadOpenSeadragon() {
-  library ??= new Promise((resolve, reject) => {
-    const script = element("script", { src: new URL("openseadragon.min.js", import.meta.url).href });
-    script.onload = () => resolve(window.OpenSeadragon);
-    script.onerror = () => reject(new Error("OpenSeadragon could not be loaded. Reload the page."));
-    document.head.append(script);
-  });
-  return library;
-}
 
 // `clicked(index, map)` is called for a click on a patch; `fullScreen()` by its button.
 export class Stage {
@@ -71,29 +61,7 @@ export class Stage {
     this.say(slide.token ? "Loading the slide…" : "");
     this.loaded = 0;
     this.explained = false;
-    const fit = Math.min(170, Math.max(110, this.element.clientWidth * 0.22)) / Math.max(slide.width, slide.height);
-    this.osd = new this.OpenSeadragon.Viewer({
-      element: this.host,
-      drawer: "canvas", // much faster than WebGL where there is no GPU
-      tileSources: tileSource(slide, `${root}/tiles/${slide.token}`),
-      showNavigationControl: false,
-      showNavigator: true,
-      navigatorPosition: "TOP_RIGHT",
-      navigatorWidth: `${Math.max(40, Math.round(slide.width * fit))}px`,
-      navigatorHeight: `${Math.max(40, Math.round(slide.height * fit))}px`,
-      navigatorAutoFade: false,
-      navigatorBackground: "transparent",
-      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
-      preserveImageSizeOnResize: true, // a line more of notes must not zoom
-      animationTime: 0.4,
-      maxZoomPixelRatio: 4,
-      minZoomImageRatio: 0.5,
-      visibilityRatio: 0.3,
-      imageLoaderLimit: 8,
-      tileRetryMax: 1,
-      tileRetryDelay: 500,
-      crossOriginPolicy: false,
-    });
+    this.osd = openViewer(this.OpenSeadragon, this.host, slide, `${root}/tiles/${slide.token}`);
     this.osd.addHandler("open", () => this.opened());
     this.osd.addHandler("tile-loaded", () => this.loaded++ || this.say(""));
     this.osd.addHandler("tile-load-failed", (event) => this.tileFailed(event.tile));
@@ -335,12 +303,4 @@ export class Stage {
       element("span", { class: "where" }, `x ${integer(layout.corners[2 * index])}, y ${integer(layout.corners[2 * index + 1])}`),
     );
   }
-}
-
-// Deep-zoom tiles; a slide without a file is an empty canvas of its size.
-function tileSource({ width, height, tile_size: tileSize, token }, base) {
-  const top = Math.ceil(Math.log2(Math.max(width, height)));
-  const common = { width, height, tileSize, tileOverlap: 0, getTileUrl: (level, x, y) => `${base}/${level}/${x}_${y}.jpg` };
-  if (!token) return { ...common, minLevel: 0, maxLevel: 0, tileExists: () => false };
-  return { ...common, minLevel: Math.min(8, top) }; // level 8 fits one tile
 }

@@ -4,10 +4,11 @@
 import { COLORMAPS } from "./colormaps.js";
 import { MapStore } from "./maps.js";
 import { recall, remember } from "./memory.js";
+import { loadOpenSeadragon } from "./openseadragon.js";
 import { colourise, gridImage } from "./overlay.js";
 import { controls, element, labelled, legend } from "./panel.js";
 import { clamp, integer, SCALES } from "./scales.js";
-import { loadOpenSeadragon, Stage } from "./stage.js";
+import { Stage } from "./stage.js";
 
 const DEFAULTS = { visible: true, opacity: 0.45, threshold: 0, scale: "fold", range: 4, colormap: "viridis", smooth: false };
 const PREFETCH = 32;

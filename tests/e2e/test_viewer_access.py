@@ -1,0 +1,89 @@
+"""Who may see what, what leaves the browser, how fast small answers are, and what is said when a file is lost."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
+
+
+def test_small_answers_do_not_wait_for_a_delayed_acknowledgement(url: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    seconds = []
+    for _ in range(15):
+        start = time.perf_counter()
+        connection.request("GET", "/sv/nothing")
+        connection.getresponse().read()
+        seconds.append(time.perf_counter() - start)
+    connection.close()
+    assert min(seconds[1:]) < 0.035, "with Nagle's algorithm every answer but the first takes over 40 ms"
+
+
+def test_page_asks_nobody_else_and_does_not_complain(visit: Visit, url: str) -> None:
+    visit.viewer()
+    visit.look()
+    hosts = {urlsplit(asked).netloc for asked in visit.requests if not asked.startswith(("data:", "blob:"))}
+    assert hosts == {urlsplit(url).netloc}
+    assert visit.errors == []
+    assert visit.page.evaluate("document.cookie").find("survviz_") == -1, "scripts must not see the identity"
+
+
+def test_tiles_and_maps_answer_to_their_owner_only(
+    browser: Browser, url: str, visit: Visit, open_page: Callable[..., Visit]
+) -> None:
+    visit.viewer()
+    visit.look()
+    asked = [next(u for u in visit.requests if part in u) for part in ("/sv/tiles/", "/sv/maps/", "/sv/layouts/")]
+    stranger = open_page(url)
+    stranger.viewer()
+    bare = browser.new_context()
+    forged = browser.new_context()
+    cookie = next(c for c in visit.context.cookies() if c["name"].startswith("survviz_"))
+    forged.add_cookies([{"name": cookie["name"], "value": cookie["value"][:-1] + "x", "url": url}])
+    for address in asked:
+        assert visit.context.request.get(address).status == 200
+        for other in (stranger.context, bare, forged):
+            assert other.request.get(address).status == 404
+    for context in (bare, forged):
+        context.close()
+
+
+def test_upload_arrives_whole(visit: Visit, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes(b"case,age\n" * 4_000_000)
+    visit.page.get_by_role("link", name="Upload").click()
+    visit.page.get_by_text("A table").wait_for()
+    visit.page.locator("input[type=file]").set_input_files(table)
+    visit.page.get_by_text(f"arrived table.csv {table.stat().st_size}").wait_for()
+    assert sum("/sv/upload/" in asked for asked in visit.requests) == 3
+
+
+def test_lost_slide_file_is_said_in_words(
+    browser: Browser, serve: Callable[..., str], slide_with_square: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "lost.tif"
+    slide_with_square(path)
+    context = browser.new_context()
+    page = context.new_page()
+
+    def lose(route: Route) -> None:
+        path.unlink(missing_ok=True)
+        route.continue_()
+
+    page.route("**/sv/tiles/**", lose)
+    page.goto(serve(path))
+    message = page.locator(".message.problem")
+    expect(message).to_contain_text("Slide file is not available.", timeout=20_000)
+    expect(message).to_contain_text("lost.tif")
+    context.close()

@@ -1,0 +1,111 @@
+"""The map lies on the tissue to the pixel: measured on screenshots, at every zoom, rotated, and in the overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
+
+
+def compare(visit: Visit, corner: tuple[int, int] = (1, 1)) -> tuple[int, ...]:
+    """Edges of the slide's black square, after checking that the hot patch has the same ones within a pixel.
+
+    Args:
+        corner: where the square lies as seen from the centre of the stage.
+    """
+    page = visit.page
+    picture = visit.look()
+    seed = (picture.shape[1] // 2 + 8 * corner[0], picture.shape[0] // 2 + 8 * corner[1])
+    page.keyboard.press("h")
+    on_slide = visit.edges(visit.look() < 124, seed)
+    page.keyboard.press("h")
+    on_map = visit.edges(visit.look() > 150, seed)
+    assert np.abs(np.subtract(on_slide, on_map)).max() <= 1, (on_slide, on_map)
+    return on_slide
+
+
+def opaque(visit: Visit) -> None:
+    """Opacity 1: the hot patch is yellow, all others dark violet."""
+    visit.viewer().focus()
+    for _ in range(11):
+        visit.page.keyboard.press("]")
+    visit.page.mouse.move(2, 2)
+
+
+def test_patch_and_tissue_have_the_same_edges_at_three_zooms_and_rotated(visit: Visit) -> None:
+    opaque(visit)
+    seen = []
+    for presses in (0, 2, 1):
+        for _ in range(presses):
+            visit.page.keyboard.press("+")
+            visit.page.wait_for_timeout(50)
+        left, top, right, bottom = compare(visit)
+        seen.append(right - left)
+        assert abs((right - left) - (bottom - top)) <= 1, "the square is seen whole at all three zooms"
+    assert seen[1] > 2 * seen[0]
+    assert seen[2] > 1.4 * seen[1]
+    visit.page.keyboard.press("0")
+    visit.page.keyboard.press("r")
+    compare(visit, corner=(-1, 1))
+
+
+def test_patch_and_tissue_have_the_same_edges_on_a_dense_screen(open_page: Callable[..., Visit], url: str) -> None:
+    visit = open_page(url, device_scale_factor=2)
+    opaque(visit)
+    visit.page.keyboard.press("+")
+    compare(visit)
+
+
+def test_overview_shows_map_and_slide_in_the_same_place(visit: Visit) -> None:
+    opaque(visit)
+    found = []
+    picture = visit.look(".overview")
+    seed = (picture.shape[1] // 2 + 4, picture.shape[0] // 2 + 4)
+    found.append(visit.edges(visit.look(".overview") > 150, seed))
+    visit.page.keyboard.press("h")
+    found.append(visit.edges(visit.look(".overview") < 124, seed))
+    assert np.abs(np.subtract(*found)).max() <= 1, found
+
+
+def test_deepest_zoom_keeps_the_corner_in_place(visit: Visit) -> None:
+    opaque(visit)
+    for _ in range(14):
+        visit.page.keyboard.press("+")
+        visit.page.wait_for_timeout(50)
+    height, width = visit.look().shape
+    left, top, _, _ = compare(visit)
+    assert abs(left - width / 2) <= 2
+    assert abs(top - height / 2) <= 2
+
+
+IRREGULAR = """async (web) => {
+  const { Layout, colourise, paintLayer } = await import(`${web}/overlay.js`);
+  const layout = new Layout(Int32Array.from([0, 0, 10, 0, 25, 3, 28, 20]), 10);  // two origins and an overlap
+  const colours = colourise([1, 0, 1, NaN], new Uint8ClampedArray(768).fill(255, 765), 0.5);
+  const canvas = Object.assign(document.createElement("canvas"), { width: 80, height: 80 });
+  const map = { a: 2, b: 0, scale: 2, place: (x, y) => [2 * x, 2 * y], invert: (x, y) => [x / 2, y / 2] };
+  paintLayer(canvas, map, { layout, colours }, false);
+  const pixels = canvas.getContext("2d").getImageData(0, 0, 80, 80).data;
+  const painted = [];
+  for (let y = 0; y < 40; y++) for (let x = 0; x < 40; x++) if (pixels[4 * (160 * y + 2 * x) + 3]) painted.push([x, y]);
+  const hits = [[0, 0], [9, 9], [10, 5], [24, 5], [25, 3], [34, 12], [35, 3], [28, 20], [39, 39]];
+  return { regular: layout.regular, painted, hits: hits.map(([x, y]) => layout.at(x, y)) };
+}"""
+
+
+def test_patches_off_any_common_grid_are_drawn_and_found_where_they_are(visit: Visit) -> None:
+    visit.viewer()
+    web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
+    found = visit.page.evaluate(IRREGULAR, web)
+    assert found["regular"] is False
+    first = {(x, y) for x in range(10) for y in range(10)}
+    third = {(x, y) for x in range(25, 35) for y in range(3, 13)}
+    assert {tuple(place) for place in found["painted"]} == first | third, "low and missing values stay transparent"
+    assert found["hits"] == [0, 0, 1, -1, 2, 2, -1, 3, -1]

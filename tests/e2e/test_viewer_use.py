@@ -1,0 +1,138 @@
+"""The viewer in use: controls, clicks, maps, pages, and the numbers that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from scipy.stats import entropy, rankdata
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
+
+
+def test_controls_repaint_without_a_rerun(visit: Visit) -> None:
+    viewer = visit.viewer()
+    page = visit.page
+    before, runs, asked = visit.look(), visit.runs(), len(visit.requests)
+    pictures = [before]
+    viewer.get_by_label("Colours").select_option("cividis")
+    pictures.append(visit.look())
+    viewer.get_by_label("Opacity of the map").fill("0.9")
+    pictures.append(visit.look())
+    viewer.get_by_label("Hide patches below").fill("0.5")
+    pictures.append(visit.look())
+    viewer.get_by_label("Scale").select_option("raw")
+    viewer.get_by_label("Smooth").check()
+    pictures.append(visit.look())
+    for one, other in pairwise(pictures):
+        assert np.abs(one - other).max() > 8
+    assert visit.runs() == runs
+    assert [url for url in visit.requests[asked:] if "/sv/" in url] == []
+    expect(viewer.locator(".legend")).to_contain_text("Attention weight")
+    viewer.focus()
+    page.keyboard.down(" ")
+    under = visit.look()
+    page.keyboard.up(" ")
+    assert np.abs(under - visit.look()).max() > 8
+
+
+def test_click_names_the_patch(visit: Visit) -> None:
+    box = visit.page.locator(".stage").bounding_box()
+    visit.viewer()
+    visit.look()
+    x, y = box["x"] + box["width"] / 2 + 10, box["y"] + box["height"] / 2 + 10
+    visit.page.mouse.move(x, y)
+    expect(visit.page.locator(".readout")).to_contain_text("192× uniform · weight 1.0 · rank 1 of 192")
+    visit.page.mouse.click(x, y)
+    visit.page.get_by_text("event patch clinical:pathology:hot 104 4096 3072").wait_for()
+
+
+def test_map_chosen_inside_is_shown_at_once_and_reported(visit: Visit) -> None:
+    viewer = visit.viewer()
+    visit.look()
+    viewer.get_by_label("Map", exact=True).select_option("clinical:pathology:even")
+    expect(viewer).to_have_attribute("data-map", "clinical:pathology:even")
+    expect(viewer.locator(".notes")).to_contain_text("almost flat")
+    visit.page.get_by_text("event map clinical:pathology:even").wait_for()
+    expect(viewer).to_have_attribute("data-map", "clinical:pathology:even")
+
+
+def test_view_survives_a_visit_to_another_page(visit: Visit) -> None:
+    visit.viewer().focus()
+    for _ in range(5):
+        visit.page.keyboard.press("+")
+        visit.page.wait_for_timeout(50)
+    before = visit.look()
+    visit.page.get_by_role("link", name="Upload").click()
+    visit.page.get_by_text("A table").wait_for()
+    visit.page.get_by_role("link", name="Viewer").click()
+    visit.viewer()
+    assert np.abs(visit.look() - before).mean() < 1
+
+
+def test_each_slide_keeps_its_own_view(visit: Visit) -> None:
+    visit.viewer().focus()
+    for _ in range(5):
+        visit.page.keyboard.press("+")
+        visit.page.wait_for_timeout(50)
+    before = visit.look()
+    visit.page.get_by_text("Without the slide file").click()
+    visit.page.get_by_text("showing the patch grid").wait_for()
+    picture = visit.look()
+    left, _, right, _ = visit.edges(picture > 190, (picture.shape[1] // 2 + 8, picture.shape[0] // 2 + 8))
+    assert right - left < 80, "the other slide is seen whole"
+    visit.page.get_by_text("Without the slide file").click()
+    visit.page.get_by_text("runs 3").wait_for()
+    assert np.abs(visit.look() - before).mean() < 1
+
+
+def test_goto_brings_the_square_to_the_centre(visit: Visit) -> None:
+    viewer = visit.viewer()
+    visit.page.get_by_text("Go to the square").click()
+    visit.page.get_by_text("runs 2").wait_for()
+    viewer.focus()
+    visit.page.keyboard.press("h")
+    picture = visit.look()
+    height, width = picture.shape
+    left, top, right, bottom = visit.edges(picture < 124, (width // 2, height // 2))
+    assert abs((left + right) / 2 - width / 2) <= 2
+    assert abs((top + bottom) / 2 - height / 2) <= 2
+    assert abs((bottom - top) - height / 5) <= 8, "the square with two of its widths on either side"
+
+
+def test_ranks_and_concentration_are_those_of_their_definitions(visit: Visit) -> None:
+    visit.viewer()
+    web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
+    values = [0.5, 2.0, 0.5, 1.0, 4.0, 0.0, 0.5]
+    summary = visit.page.evaluate(
+        """async ([web, values]) => {
+          const { summarise } = await import(`${web}/scales.js`);
+          const { rank, effective, topShare, n } = summarise(Float32Array.from([...values, NaN]), 20);
+          return { rank: [...rank].slice(0, -1), missing: Number.isNaN(rank.at(-1)), effective, topShare, n };
+        }""",
+        [web, values],
+    )
+    np.testing.assert_allclose(summary["rank"], (rankdata(values) - 1) / 6, rtol=1e-6)
+    assert summary["missing"]
+    assert summary["n"] == 7
+    assert summary["effective"] == pytest.approx(np.exp(entropy(values)))
+    assert summary["topShare"] == pytest.approx(4 / 8.5)
+
+
+def test_patch_grid_is_drawn_without_a_slide_and_below_a_base_path(
+    open_page: Callable[..., Visit], serve: Callable[..., str]
+) -> None:
+    visit = open_page(serve(None, base="lab/survviz"))
+    viewer = visit.viewer()
+    expect(viewer.locator(".notes")).to_contain_text("Slide file not available: showing the patch grid.")
+    picture = visit.look()
+    height, width = picture.shape
+    assert picture[height // 2 + 8, width // 2 + 8] > picture[height // 2 - 8, width // 2 - 8] + 30
+    assert not any("/sv/tiles/" in asked for asked in visit.requests)
