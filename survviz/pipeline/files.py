@@ -15,7 +15,7 @@ from survviz.data.tables import is_missing, read_matrix, read_table
 from survviz.errors import InputError
 from survviz.types import Bag, Case, ClinicalValue, Notice, Progress
 from survviz.wsi.extract import extract_cached
-from survviz.wsi.features import read_features
+from survviz.wsi.feature_child import read_features_safely
 
 if TYPE_CHECKING:
     from survviz.wsi.encoders import Encoder
@@ -45,7 +45,7 @@ def case_from_files(
         rna: a table of expression, genes in rows or in columns.
         genomic_tokens: `.npy` of shape (T, D), for example scFoundation's (4, 768).
         encoder: for `slides`; the embedded descriptor unless given.
-        mpp: um per pixel at level 0, for slides that declare none.
+        mpp: um per pixel at level 0, for slides that declare none (and for STAMP's feature files, which count in um).
 
     Returns:
         The case, and what was noticed on the way.
@@ -78,7 +78,7 @@ def _bags(
     progress: Progress | None,
     notices: list[Notice],
 ) -> tuple[Bag, ...]:
-    bags = [read_features(path) for path in features]
+    bags = [read_features_safely(path, slide_mpp=mpp) for path in features]
     if slides and encoder is None:
         from survviz.wsi.encoders import create_encoder
 
