@@ -52,6 +52,8 @@ def open_backend(path: Path) -> Backend:
         return direct_backend(path, backend) or backend
     if TiffBackend.accepts(path):
         return TiffBackend(path)
+    if path.suffix.lower() == ".mrxs" and not path.with_suffix("").is_dir():
+        raise SlideError(f"{path.name} needs its folder {path.stem} beside it, which holds the image. Copy both.")
     raise SlideError(
         f"{path.name} is not a slide that can be read: it is damaged, or of an unknown format. "
         "Expected SVS, NDPI, MRXS, SCN, BIF, DICOM, OME-TIFF, QPTIFF or tiled TIFF. "

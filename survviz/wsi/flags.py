@@ -17,6 +17,8 @@ from survviz.wsi.tissue import TissueMask, optical_density
 COARSE_RATIO = 1.1
 LITTLE_TISSUE = 0.01
 MUCH_PEN = 0.05
+HE = "H&E"
+FAINT = "a stain too faint to tell"
 BROWN_SHARE = 0.08
 PINK_SHARE = 0.05
 SHARP = 0.006
@@ -71,26 +73,26 @@ def stain_of_density(density: NDArray[np.float32]) -> Stain:
     """Judge the stain from (N, 3) optical densities of tissue."""
     stained = density[density.max(axis=-1) > 0.15]
     if len(stained) == 0:
-        return Stain(0, 0, "too faint to tell")
+        return Stain(0, 0, FAINT)
     red, green, blue = stained.T
     brown = float(np.mean((blue > 1.1 * green) & (green > 1.1 * red)))
     pink = float(np.mean((green > 1.35 * red) & (green > 1.15 * blue)))
     if brown > BROWN_SHARE:
-        return Stain(brown, pink, "brown (DAB), as in immunohistochemistry")
+        return Stain(brown, pink, "brown (DAB) immunohistochemistry")
     if pink < PINK_SHARE:
-        return Stain(brown, pink, "without eosin, as in immunohistochemistry or a special stain")
-    return Stain(brown, pink, "H&E")
+        return Stain(brown, pink, "a stain without eosin, such as immunohistochemistry")
+    return Stain(brown, pink, HE)
 
 
 def _stain_notice(slide: Slide, mask: TissueMask) -> Notice | None:
     stain = stain_of(slide, mask)
-    if stain.words == "H&E":
+    if stain.words == HE:
         return None
     return Notice(
-        "stop",
+        "warning" if stain.words == FAINT else "stop",
         "slide.stain",
-        f"{slide.slide_id} does not look like H&E: it looks {stain.words}. Models here are trained on H&E; "
-        "a score of this slide means nothing.",
+        f"{slide.slide_id} does not look like H&E but like {stain.words}. The encoders and models here were made for "
+        "H&E; a score of this slide would mean nothing.",
     )
 
 

@@ -239,6 +239,12 @@ def test_file_that_is_no_slide_is_refused(tmp_path) -> None:
             open_slide(tmp_path / name)
 
 
+def test_mrxs_without_its_folder_says_what_is_missing(tmp_path) -> None:
+    (tmp_path / "case.mrxs").write_bytes(b"")
+    with pytest.raises(SlideError, match=r"case\.mrxs needs its folder case beside it"):
+        open_slide(tmp_path / "case.mrxs")
+
+
 def test_palette_and_single_giant_strip_are_refused_in_words(tmp_path) -> None:
     index = np.zeros((64, 64), np.uint8)
     tifffile.imwrite(tmp_path / "p.tif", index, photometric="palette", colormap=np.zeros((3, 256), np.uint16))
