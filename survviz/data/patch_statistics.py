@@ -15,6 +15,7 @@ from survviz.errors import InputError
 from survviz.types import Bag
 
 SD_FLOOR = 1e-4
+CLIP = 10.0
 SAMPLE = 8192
 MAX_COMPONENTS = 16
 QUANTILE = 0.99
@@ -25,7 +26,7 @@ class PatchStatistics:
     """What the training patches look like, as a Gaussian with a few free directions (probabilistic PCA).
 
     Attributes:
-        mean, sd: (D,); sd is at least 1e-4 times the typical sd, so that a constant feature does not explode.
+        mean, sd: (D,); sd is 0 for a feature that did not change in training.
         components: (k, D) orthonormal directions of standardised space; variances: (k,) along them.
         noise: variance in every other direction.
         limit: 0.99 quantile of the training patches' distance.
@@ -81,10 +82,9 @@ class PatchStatistics:
             )
         mean = shift + total / count
         sd = np.sqrt(np.maximum(square / count - (total / count) ** 2, 0))
-        floor = SD_FLOOR * (np.median(sd[sd > 0]) if (sd > 0).any() else 1 / SD_FLOOR)
-        sd = np.array(compact(np.maximum(sd, floor)))
+        sd = np.array(compact(np.where(sd > SD_FLOOR * _typical(sd), sd, 0)))
         mean = np.array(compact(mean))
-        z = (np.concatenate(sample).astype(np.float64) - mean) / sd
+        z = (np.concatenate(sample).astype(np.float64) - mean) / _divisor(sd)
         components, variances, noise = _principal(z)
         draft = cls(
             first.encoder,
@@ -115,11 +115,20 @@ class PatchStatistics:
         )
 
     def standardise(self, bag: Bag) -> NDArray[np.float32]:
-        """(N, D) features with the training mean taken off, in training sd.
+        """(N, D) features with the training mean taken off, in training sd, within ±10.
+
+        A feature that did not change in training is 0: no weight has learned what it means.
 
         Raises:
             InputError: the bag was made by another encoder, or its width differs.
         """
+        return np.where(self.sd > 0, np.clip(self._z(bag), -CLIP, CLIP), np.float32(0))
+
+    def outlyingness(self, bag: Bag) -> NDArray[np.float64]:
+        """(N,) distance of each patch, in units of `limit`: 99 % of the training patches lie below 1."""
+        return self._distance(self._z(bag).astype(np.float64)) / self.limit
+
+    def _z(self, bag: Bag) -> NDArray[np.float32]:
         if bag.encoder and self.encoder and bag.encoder != self.encoder:
             raise InputError(
                 f"Slide {bag.slide_id} was encoded by {bag.encoder!r}, but this model was trained on {self.encoder!r} "
@@ -130,11 +139,8 @@ class PatchStatistics:
                 f"Slide {bag.slide_id} has features of shape {bag.features.shape}; this model takes {self.dim} numbers "
                 f"per patch ({self.encoder}). Extract it again with that encoder."
             )
-        return ((bag.features - self.mean) / self.sd).astype(np.float32)
-
-    def outlyingness(self, bag: Bag) -> NDArray[np.float64]:
-        """(N,) distance of each patch, in units of `limit`: 99 % of the training patches lie below 1."""
-        return self._distance(self.standardise(bag)) / self.limit
+        centred = bag.features.astype(np.float32) - self.mean.astype(np.float32)
+        return centred / _divisor(self.sd).astype(np.float32)
 
     def _distance(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
         along = z @ self.components.T
@@ -156,6 +162,15 @@ class PatchStatistics:
             len(arrays["variances"]), len(arrays["mean"])
         )
         return cls(**{**value, **arrays, "components": components})
+
+
+def _typical(sd: NDArray[np.float64]) -> float:
+    return float(np.median(sd[sd > 0])) if (sd > 0).any() else 1.0
+
+
+def _divisor(sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sd; for a feature that never changed a tiny one, so that any change counts as unusual."""
+    return np.where(sd > 0, sd, SD_FLOOR * _typical(sd))
 
 
 def _same_kind(first: Bag, bag: Bag) -> None:

@@ -113,7 +113,7 @@ def test_distance_is_mahalanobis_where_the_model_is_true(make_bag: Callable[...,
     flat = np.linalg.inv(np.cov(features, rowvar=False))
     against = rng.normal(size=(400, dim)) * 2
     exact = np.sqrt(np.einsum("ij,jk,ik->i", against, flat, against))
-    ours = statistics._distance((against - statistics.mean) / statistics.sd) * np.sqrt(dim)
+    ours = statistics.outlyingness(replace(bag, features=against)) * statistics.limit * np.sqrt(dim)
     assert np.corrcoef(exact, ours)[0, 1] > 0.995
 
 
@@ -152,3 +152,23 @@ def test_fluorescence_is_stopped_and_tissue_of_other_patients_is_not(shared_data
     reference = OodReference(patches=PatchStatistics.fit([regions(0, 10)], 1))
     assert [notice.level for notice in reference.check_bag(fluorescence)][-1:] == ["stop"]
     assert not any(notice.level == "stop" for notice in reference.check_bag(regions(5, 30)))
+
+
+def test_patches_for_the_model_are_clipped_and_unchanging_features_are_zero(
+    reference: OodReference, make_bag: Callable[..., Bag]
+) -> None:
+    bag = make_bag("s", 99)
+    features = bag.features.copy()
+    features[:, 3] = 7
+    features[0, 0] = 1e6
+    assert reference.patches is not None
+    patches = reference.patches.standardise(replace(bag, features=features))
+    assert (patches.dtype, patches[0, 0], np.abs(patches).max()) == (np.float32, 10, 10)
+    assert not patches[:, 3].any()
+
+
+def test_half_precision_features_give_the_same_numbers(reference: OodReference, make_bag: Callable[..., Bag]) -> None:
+    bag = make_bag("s", 99)
+    half = replace(bag, features=bag.features.astype(np.float16))
+    assert reference.patches is not None
+    np.testing.assert_allclose(reference.patches.standardise(half), reference.patches.standardise(bag), atol=5e-3)
