@@ -11,6 +11,7 @@ from typing import Any
 
 from survviz.server import store
 from survviz.server.slides import slide_cache
+from survviz.server.uploads import forget_unfinished
 
 SWITCH_INTERVAL = 0.001
 
@@ -38,6 +39,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)  # a busy script would otherwise hold tiles up for 5 ms a turn
     store.forget_old()
+    forget_unfinished()
     yield {}
     sys.setswitchinterval(before)
     slide_cache().close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,10 +18,12 @@ from starlette.responses import JSONResponse
 from survviz.errors import InputError
 from survviz.server.auth import owner_of_cookies
 from survviz.server.folders import upload_folder
+from survviz.workspace import workspace
 
 SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
 DEFAULT_SIZE_GB = 20.0
 KEEP_FREE = 1 << 30
+KEEP_PARTS_DAYS = 2
 UPLOAD_FORM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 SUFFIXES = [
     ".svs",
@@ -34,7 +37,6 @@ SUFFIXES = [
     ".svslide",
     ".vms",
     ".vmu",
-    ".zip",
     ".h5",
     ".pt",
     ".csv",
@@ -87,6 +89,15 @@ def list_uploads(owner: str) -> list[Path]:
 def delete_upload(owner: str, name: str) -> None:
     """Remove a finished upload."""
     uploaded_file(owner, name).unlink()
+
+
+def forget_unfinished(days: float = KEEP_PARTS_DAYS) -> int:
+    """Remove parts of uploads that nobody has gone on with; returns how many."""
+    oldest = time.time() - days * 86400
+    stale = [part for part in workspace("uploads").glob("*/.*.part") if part.stat().st_mtime < oldest]
+    for part in stale:
+        part.unlink(missing_ok=True)
+    return len(stale)
 
 
 def same_origin(request: Request) -> bool:

@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -73,6 +75,13 @@ def test_extract_job_encodes_a_slide_and_names_its_features(tmp_path: Path) -> N
     assert status.fraction == 1.0
     assert [found.id for found in jobs.list_jobs("me")] == [job]
     assert jobs.list_jobs("somebody else") == []
+
+
+def test_job_goes_on_when_the_process_that_started_it_has_ended(tmp_path: Path) -> None:
+    code = "import sys; from survviz import jobs; print(jobs.submit('extract', {'slide': sys.argv[1]}))"
+    path = tissue_slide(tmp_path / "s.tif")
+    started = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert wait(started.stdout.strip()).state == "done"
 
 
 def test_expected_error_is_kept_in_words(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from survviz.errors import InputError
 from survviz.server import delete_upload, list_uploads, uploaded_file
 from survviz.server.auth import new_owner
 from survviz.server.folders import upload_folder
-from survviz.server.uploads import clean_name
+from survviz.server.uploads import clean_name, forget_unfinished
 
 ClientOf = Callable[[str | None], TestClient]
 OWN_PAGE = {"origin": "http://testserver"}
@@ -41,6 +41,13 @@ def test_interrupted_upload_goes_on_where_it_stopped(owner: str, client_of: Clie
     assert again.json()["received"] == 3
     assert put(client, b"def", size=6, offset=again.json()["received"]).status_code == 200
     assert uploaded_file(owner, "table.csv").read_bytes() == b"abcdef"
+
+
+def test_unfinished_upload_is_forgotten_after_a_while(owner: str, client_of: ClientOf) -> None:
+    put(client_of(owner), b"abc", size=6)
+    assert forget_unfinished() == 0
+    assert forget_unfinished(days=-1) == 1
+    assert list(upload_folder(owner).iterdir()) == []
 
 
 def test_second_file_of_a_name_does_not_replace_the_first(owner: str, client_of: ClientOf) -> None:

@@ -33,6 +33,12 @@ export class MapStore {
 
 async function binary(url) {
   const answer = await fetch(url);
-  if (!answer.ok) throw new Error((await answer.json()).error);
+  if (!answer.ok) throw new Error(await reason(answer));
   return answer.arrayBuffer();
+}
+
+// Why a request was refused, in words.
+export async function reason(answer) {
+  const { error } = await answer.json().catch(() => ({}));
+  return error ?? `The server answered ${answer.status}. Reload the page.`;
 }

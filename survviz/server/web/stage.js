@@ -1,5 +1,6 @@
 // The slide in OpenSeadragon, with the map's canvas, boxes, overview, scale bar and read-out on top of it.
 
+import { reason } from "./maps.js";
 import { recall, remember } from "./memory.js";
 import { imageToCanvas, paintBoxes, paintLayer } from "./overlay.js";
 import { openViewer } from "./openseadragon.js";
@@ -88,8 +89,8 @@ export class Stage {
     if (this.loaded || this.explained) return;
     this.explained = true;
     const answer = await fetch(tile.getUrl());
-    const { error } = answer.ok ? {} : await answer.json();
-    this.say(`Slide file is not available. ${error ?? "Some tiles could not be loaded."}`, true);
+    const why = answer.ok ? "Some tiles could not be loaded." : await reason(answer);
+    this.say(`Slide file is not available. ${why}`, true);
   }
 
   close() {

@@ -1,6 +1,7 @@
 // Sends a file to the server in parts of 16 MiB, which can be taken up again where they stopped. Never through the
 // script's memory: a slide may have several GB.
 
+import { reason } from "./maps.js";
 import { element } from "./panel.js";
 
 const PART = 16 * 1024 * 1024;
@@ -89,10 +90,9 @@ class Upload {
         await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** failures));
         continue;
       }
+      if (!answer.ok && (answer.status !== 409 || ++failures > TRIES)) throw new Error(await reason(answer));
+      if (answer.ok) failures = 0;
       const content = await answer.json();
-      if (answer.status !== 409 && !answer.ok) throw new Error(content.error);
-      failures = answer.ok ? 0 : failures + 1;
-      if (failures > TRIES) throw new Error(content.error);
       offset = content.received;
       this.progress.value = file.size ? offset / file.size : 1;
       const speed = offset / Math.max((performance.now() - began) / 1000, 0.001);
