@@ -14,8 +14,10 @@ st.markdown(
 )
 
 with st.container(key="home-cards"):
-    demo, own = st.columns(2, gap="medium")
+    demo, own = st.columns([3, 2], gap="medium")
 with demo.container(border=True, height="stretch"):
+    left, picture = st.columns([3, 2], gap="medium")
+with left:
     st.subheader(":material/play_circle: Explore the demo case", anchor=False)
     st.markdown(
         "A synthetic tumour with known truth: slide, gene expression and clinical record are bundled, nothing is "
@@ -36,14 +38,20 @@ with own.container(border=True, height="stretch"):
     if st.button("Load a case", icon=":material/arrow_forward:", key="load"):
         st.switch_page("load_case.py")
 
-recent = cases.loaded_cases(current_owner())[:5]
-if recent:
-    st.markdown("##### Loaded in this browser")
-    with st.container(horizontal=True):
-        for key in recent:
-            if st.button(cases.name_of(key), icon=":material/folder_open:", key=f"recent-{key}"):
-                session.choose(key)
-                st.switch_page("slide_attention.py")
+try:
+    picture.image(cases.demo_picture(), width="stretch", alt="Overview of the demo slide")
+except SurvvizError:
+    picture.caption("No sample slide is bundled with this installation.")
+
+recent = cases.loaded_cases(current_owner())[:6]
+for title, keys in (("Loaded in this browser", recent), ("More sample cases", cases.sample_keys()[1:7])):
+    if keys:
+        st.markdown(f"##### {title}")
+        with st.container(horizontal=True):
+            for key in keys:
+                if st.button(cases.name_of(key), icon=":material/folder_open:", key=f"open-{key}"):
+                    session.choose(key)
+                    st.switch_page("slide_attention.py")
 
 st.space("small")
 with st.container(key="status", horizontal=True, gap="medium"):

@@ -70,3 +70,4 @@ with rail:
 with view:
     st.caption(scores.semantics)
 patches.show_gallery(slide, scores)
+attention.prepare_rest(case)

@@ -46,10 +46,17 @@ def is_ready(case: OpenCase) -> bool:
 
 
 def prepare(case: OpenCase) -> None:
-    """Load the models and compute every map of the case."""
+    """Load the models and compute the maps that are asked for first."""
+    queries = available(case)
+    asked = st.session_state.get("direction") or st.query_params.get("direction")
+    session.maps_of(case, asked if asked in queries else queries[0])
+    st.session_state.setdefault("warm", set()).add(_warm_key(case))
+
+
+def prepare_rest(case: OpenCase) -> None:
+    """Compute the other directions' maps; called last, so that changing direction costs nothing."""
     for query in available(case):
         session.maps_of(case, query)
-    st.session_state.setdefault("warm", set()).add(_warm_key(case))
 
 
 def available(case: OpenCase) -> list[str]:

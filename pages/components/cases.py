@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from survviz.errors import InputError
 from survviz.server import upload_folder
 from survviz.server.folders import SAMPLE_DATA
+from survviz.server.slides import slide_cache
 from survviz.types import Case, ClinicalValue, Notice
 from survviz.workspace import workspace
 
@@ -109,7 +112,7 @@ def sample_cases() -> tuple[str, ...]:
     """Sample cases whose slides are bundled, those that no model trained on first."""
     cohort = sample_cohort()
     complete = cohort.slides.groupby("case_id")["path"].apply(lambda paths: all(map(is_file, paths)))
-    names = [name for name, there in complete.items() if there and name in set(cohort.case_ids)]
+    names = [str(name) for name, there in complete.items() if there and name in set(cohort.case_ids)]
     return tuple(sorted(names, key=lambda name: (name not in cohort.holdout, name)))
 
 
@@ -122,6 +125,26 @@ def demo_key() -> str:
     if not sample_cases():
         raise InputError(f"No sample case with its slide was found in {SAMPLE_DATA}. Make one with `survviz sample`.")
     return f"{SAMPLE}:{sample_cases()[0]}"
+
+
+def sample_keys() -> list[str]:
+    """Keys of the sample cases whose slides are bundled, the demo case first; empty where there is no sample."""
+    try:
+        return [f"{SAMPLE}:{name}" for name in sample_cases()]
+    except InputError:
+        return []
+
+
+@st.cache_data(show_spinner=False)
+def demo_picture() -> NDArray[np.uint8]:
+    """The demo slide, small.
+
+    Raises:
+        InputError: no sample slide is bundled.
+    """
+    files = list(open_case(demo_key(), "").slides.values())
+    with slide_cache().borrow(files[0].path, None) as (slide, _):
+        return slide.thumbnail(520)
 
 
 def name_of(key: str) -> str:

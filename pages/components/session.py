@@ -135,7 +135,7 @@ def _predict(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...], al
     return _predictor.predict(_case.case, allow_unlike=allow_unlike)
 
 
-@st.cache_resource(show_spinner="Reading the attention of the models …", max_entries=8)
+@st.cache_resource(show_spinner="Reading the attention of the models …", max_entries=12)
 def _maps(
     _predictor: Predictor, _case: OpenCase, key: tuple[object, ...], query: str
 ) -> dict[str, tuple[PatchScores, ...]]:
