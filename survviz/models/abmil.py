@@ -46,7 +46,7 @@ class Abmil(Model):
         self.project = nn.Sequential(nn.Linear(config.d_patch, config.d_embed), nn.ReLU(), nn.Dropout(drop))
         self.attend = GatedAttention(config.d_embed, config.d_attention, drop)
         self.hidden = nn.Sequential(nn.Linear(config.d_embed, config.d_embed), nn.ReLU(), nn.Dropout(drop))
-        self.head = nn.Linear(config.d_embed, config.n_bins)
+        self.output_layer = nn.Linear(config.d_embed, config.n_bins)
 
     def forward(self, inputs: Inputs, *, attention: bool = False) -> Output:
         """Discrete-hazard logits, the pooled embedding, and on request the raw score of each patch."""
@@ -58,4 +58,4 @@ class Abmil(Model):
         if attention:
             named = Attention(scores[:, None, None, :], "case", "pathology", "all patches of the patient")
             maps = {("case", "pathology"): named}
-        return Output(self.head(self.hidden(pooled)), "discrete-hazard", {"pathology": pooled}, maps)
+        return Output(self.output_layer(self.hidden(pooled)), "discrete-hazard", {"pathology": pooled}, maps)

@@ -30,6 +30,7 @@ class Model(nn.Module):
         modalities: what it reads; anything else in the input is ignored.
         token_names: token group -> names, in the order of the group's rows in attention.
         directions: (query, key) of each attention that it can return.
+        output_layer: the last linear layer, whose bias the trainer starts at the base rate.
     """
 
     name: ClassVar[str]
@@ -39,6 +40,7 @@ class Model(nn.Module):
     modalities: tuple[Modality, ...]
     token_names: Mapping[str, tuple[str, ...]]
     directions: tuple[tuple[str, str], ...]
+    output_layer: nn.Linear
 
     def forward(self, inputs: Inputs, *, attention: bool = False) -> Output:
         """Score a padded batch; attention matrices are kept only when asked for."""

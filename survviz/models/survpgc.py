@@ -6,7 +6,7 @@ Hou et al., SurvPGC, npj Digital Medicine 2025. Written from the equations; no c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -108,6 +108,11 @@ class SurvPGC(Model):
         self.norm = nn.LayerNorm(config.d_attention)
         n_embeddings = len(self.groups) * (2 if self.has_pathology else 1)
         self.head = head(n_embeddings * config.d_attention, config.n_bins, config.d_head)
+
+    @property
+    def output_layer(self) -> nn.Linear:  # type: ignore[override]
+        """The last layer of the head."""
+        return cast(nn.Linear, self.head[-1])
 
     def _projection(self, group: Group) -> nn.Module:
         config = self.config

@@ -25,7 +25,7 @@ from survviz.evaluation import UndefinedMetricError, concordance_index
 from survviz.models import Model, create_model, model_config
 from survviz.training.batches import Part
 from survviz.training.config import TrainConfig
-from survviz.training.fitting import EpochScore, Fitted, fit, score
+from survviz.training.fitting import EpochScore, Fitted, fit, score, start_at_base_rate
 from survviz.training.run_log import RunLog
 from survviz.types import MODALITIES, Case, Modality, Progress
 
@@ -140,7 +140,9 @@ class _FoldRun:
         seed = config.seed * 1000 + self.index
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = create_model(config.model, **settings).to(self.device)
+            model = create_model(config.model, **settings)
+            start_at_base_rate(model, parts[0])
+            model.to(self.device)
             random = torch.Generator().manual_seed(seed)
             fitted = fit(
                 model, parts[0], parts[1], preprocess.collate, config, random=random, on_epoch=self._after_epoch

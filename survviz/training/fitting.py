@@ -154,3 +154,13 @@ def score(model: Model, part: Part, collate: Collate) -> tuple[Tensor, NDArray[n
         outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate, EVALUATION_BATCH)]
     logits = torch.cat([output.logits for output in outputs]).cpu()
     return logits, torch.cat([output.risk for output in outputs]).double().cpu().numpy()
+
+
+def start_at_base_rate(model: Model, train: Part) -> None:
+    """Set the last bias to the hazards of the training part, so that no epoch is spent on the intercept."""
+    n_bins = model.output_layer.out_features
+    bins = train.bin.unsqueeze(1)  # (n, 1)
+    at_risk = (bins >= torch.arange(n_bins)).sum(dim=0)
+    events = ((bins == torch.arange(n_bins)) & train.event.unsqueeze(1)).sum(dim=0)
+    with torch.no_grad():
+        model.output_layer.bias.copy_(torch.logit((events + 0.5) / (at_risk + 1)))

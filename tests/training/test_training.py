@@ -17,9 +17,10 @@ from survviz.checkpoint import load_checkpoint
 from survviz.data.cohort import Cohort
 from survviz.data.preprocess import Sample
 from survviz.errors import CancelledError, InputError
+from survviz.models import create_model
 from survviz.training import TrainConfig, TrainReport, cross_validate
-from survviz.training.batches import draw_patches, drop_modalities
-from survviz.training.fitting import merit, warmup_cosine
+from survviz.training.batches import Part, draw_patches, drop_modalities
+from survviz.training.fitting import merit, start_at_base_rate, warmup_cosine
 from survviz.types import Inputs
 
 
@@ -153,6 +154,14 @@ def test_planted_signal_is_found(tmp_path: Path) -> None:
     report = cross_validate(cohort, config)
     assert report.c_index is not None
     assert report.c_index > 0.65
+
+
+def test_training_starts_at_the_hazards_of_the_training_part() -> None:
+    """Two cases die in bin 0; of the two that reach bin 1, one dies there and one is censored."""
+    model = create_model("abmil", d_patch=2, n_bins=2)
+    bins, event = torch.tensor([0, 0, 1, 1]), torch.tensor([True, True, True, False])
+    start_at_base_rate(model, Part(("A", "B", "C", "D"), (), bins, event, np.ones(4)))
+    np.testing.assert_allclose(model.output_layer.bias.detach().sigmoid(), [2.5 / 5, 1.5 / 3], rtol=1e-6)
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
