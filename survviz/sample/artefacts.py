@@ -130,7 +130,7 @@ def _defocus(
     """An area out of focus."""
     spots = np.argwhere(layout.tissue > 8)
     row, column = spots[rng.integers(len(spots))] * CELL
-    side = int(rng.uniform(500, 900))
+    side = min(int(rng.uniform(500, 900)), *image.shape[:2])
     top, left = (
         int(np.clip(v - side // 2, 0, size - side)) for v, size in zip((row, column), image.shape, strict=False)
     )
