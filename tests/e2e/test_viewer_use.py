@@ -93,6 +93,27 @@ def test_each_slide_keeps_its_own_view(visit: Visit) -> None:
     assert np.abs(visit.look() - before).mean() < 1
 
 
+def test_viewer_in_a_hidden_tab_opens_on_the_whole_slide_and_keeps_its_view(visit: Visit) -> None:
+    def square() -> tuple[int, int, int, int]:
+        picture = visit.look()
+        return visit.edges(picture < 124, (picture.shape[1] // 2 + 8, picture.shape[0] // 2 + 8))
+
+    visit.page.get_by_role("link", name="Tabs").click()
+    visit.page.get_by_text("nothing to see here").wait_for()
+    visit.page.get_by_role("tab", name="Second").click()
+    visit.page.locator(".message[hidden]").wait_for(state="attached")
+    whole = square()
+    assert 30 < whole[2] - whole[0] < 60
+    visit.page.locator(".viewer").focus()
+    visit.page.keyboard.press("+")
+    zoomed = square()
+    assert zoomed[2] - zoomed[0] > 1.3 * (whole[2] - whole[0])
+    visit.page.get_by_role("tab", name="First").click()
+    visit.page.get_by_text("nothing to see here").wait_for()
+    visit.page.get_by_role("tab", name="Second").click()
+    assert np.abs(np.subtract(square(), zoomed)).max() <= 1
+
+
 def test_goto_brings_the_square_to_the_centre(visit: Visit) -> None:
     viewer = visit.viewer()
     visit.page.get_by_text("Go to the square").click()

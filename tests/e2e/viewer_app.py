@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -37,7 +36,7 @@ def viewer_page() -> None:
     hot = (grid == HOT).all(axis=1).astype(float)
     path = os.environ.get("VIEWER_SLIDE")
     if path and not st.toggle("Without the slide file"):
-        slide = register_slide(owner, Path(path))
+        slide = register_slide(owner, path)
     else:
         slide = slide_without_file(Bag("features", np.zeros((len(grid), 1)), grid, PATCH, Mpp(0.5), "none"))
     maps = register_maps(
@@ -55,6 +54,15 @@ def viewer_page() -> None:
         st.text(f"event {event.kind} {event.map} {event.index} {event.x} {event.y}")
 
 
+def tabs_page() -> None:
+    """A viewer that is hidden when the page opens."""
+    path = os.environ.get("VIEWER_SLIDE")
+    first, second = st.tabs(["First", "Second"])
+    first.text("nothing to see here")
+    with second:
+        slide_viewer(slide=register_slide(current_owner(), path) if path else None, key="tabbed", height=600)
+
+
 def upload_page() -> None:
     """An upload field."""
     from pages.components.upload import file_upload
@@ -64,4 +72,5 @@ def upload_page() -> None:
 
 
 st.set_page_config(page_title="viewer", layout="wide")
-st.navigation([st.Page(viewer_page, title="Viewer", default=True), st.Page(upload_page, title="Upload")]).run()
+pages = [st.Page(tabs_page, title="Tabs"), st.Page(upload_page, title="Upload")]
+st.navigation([st.Page(viewer_page, title="Viewer", default=True), *pages]).run()

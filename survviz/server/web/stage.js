@@ -10,6 +10,7 @@ import { integer, scaleBar, times, weight } from "./scales.js";
 const YELLOW = "#ffd400";
 const WHITE = "#ffffff";
 const WIDEST_BAR = 150;
+const SMALLEST = 10;
 
 // `clicked(index, map)` is called for a click on a patch; `fullScreen()` by its button.
 export class Stage {
@@ -60,12 +61,19 @@ export class Stage {
     this.buttons.hidden = this.scale.hidden = !slide;
     if (!slide) return this.say("No slide is loaded. Choose a case first.", true);
     this.say(slide.token ? "Loading the slide…" : "");
+    this.start = () => this.openNow(slide, root);
+    this.resized();
+  }
+
+  openNow(slide, root) {
+    this.start = null;
     this.loaded = 0;
-    this.explained = false;
+    this.explained = this.squeezed = false;
     this.osd = openViewer(this.OpenSeadragon, this.host, slide, `${root}/tiles/${slide.token}`);
     this.osd.addHandler("open", () => this.opened());
     this.osd.addHandler("tile-loaded", () => this.loaded++ || this.say(""));
     this.osd.addHandler("tile-load-failed", (event) => this.tileFailed(event.tile));
+    this.osd.addHandler("after-resize", () => this.afterResize());
     this.osd.addHandler("update-viewport", () => this.draw());
     this.osd.addHandler("canvas-click", (event) => this.click(event));
     this.osd.addHandler("canvas-key", (event) => (event.preventDefaultAction = true)); // the viewer reads the keys
@@ -94,6 +102,7 @@ export class Stage {
   }
 
   close() {
+    this.start = null;
     if (!this.osd) return;
     this.keepView();
     this.osd.destroy();
@@ -123,7 +132,7 @@ export class Stage {
   }
 
   keepView() {
-    if (!this.osd.isOpen() || !this.sized) return;
+    if (!this.osd.isOpen() || this.width < SMALLEST) return;
     const { viewport } = this.osd;
     const view = { centre: viewport.getCenter(), scale: viewport.getZoom() / this.width, rotation: viewport.getRotation() };
     remember({ ...view, goneTo: this.goneTo, selected: this.selected }, this.key, this.viewName);
@@ -131,8 +140,7 @@ export class Stage {
 
   restoreView() {
     const view = recall(this.key, this.viewName);
-    this.sized = this.element.clientWidth > 10;
-    if (!view) return;
+    if (!view) return this.osd.viewport.goHome(true);
     this.goneTo = view.goneTo;
     this.selected = view.selected;
     this.osd.viewport.setRotation(view.rotation, true);
@@ -140,15 +148,18 @@ export class Stage {
     this.osd.viewport.panTo(view.centre, true);
   }
 
-  // In a hidden tab the stage has no size; the view is set when it first gets one.
+  // In a hidden tab the stage has no size: the slide is opened when it first gets one, and its view restored whenever
+  // it gets one again.
   resized() {
-    if (!this.osd?.isOpen() || this.element.clientWidth <= 10) return;
-    if (!this.sized) {
-      this.osd.viewport.resize(new this.OpenSeadragon.Point(this.host.clientWidth, this.host.clientHeight));
-      this.osd.viewport.goHome(true);
-      this.restoreView();
-    }
+    if (this.element.clientWidth < SMALLEST) return;
+    this.start?.();
     this.redraw();
+  }
+
+  afterResize() {
+    const squeezed = this.width < SMALLEST;
+    if (this.squeezed && !squeezed) this.restoreView();
+    this.squeezed = squeezed;
   }
 
   zoom(factor) {
