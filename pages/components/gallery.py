@@ -47,7 +47,13 @@ export default function (component) {
       const part = document.createElement('span'); part.textContent = words; text.appendChild(part);
     }
     button.append(picture, bar, text);
+    const { x, y, side: w } = patch;
+    const mark = (box) => window.dispatchEvent(
+      new CustomEvent('survviz:highlight', { detail: { viewer: data.viewer, box, zoom: false } }));
+    button.onpointerenter = button.onfocus = () => mark({ x, y, w, h: w });
+    button.onpointerleave = button.onblur = () => mark(null);
     button.onclick = () => {
+      mark(null);
       setTriggerValue('pick', patch.index);
       document.querySelector(data.show)?.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
     };
@@ -58,9 +64,12 @@ export default function (component) {
 
 
 class Thumb(TypedDict):
-    """One patch of a gallery; `url` is None when there is no slide file."""
+    """One patch of a gallery, `side` level-0 pixels wide at (x, y); `url` is None when there is no slide file."""
 
     index: int
+    x: int
+    y: int
+    side: int
     rank: int
     value: str
     colour: str
@@ -70,11 +79,12 @@ class Thumb(TypedDict):
 _gallery = v2.component("survviz_gallery", css=CSS, js=JS)
 
 
-def gallery(patches: Sequence[Thumb], *, key: str, show: str, on_pick: Callable[[int], None]) -> None:
+def gallery(patches: Sequence[Thumb], *, key: str, viewer: str, show: str, on_pick: Callable[[int], None]) -> None:
     """Draw patches; `on_pick` gets the index of the one that was clicked, before the page runs again.
 
     Args:
         key: stable name of this gallery.
+        viewer: key of the slide viewer that marks the patch under the pointer.
         show: CSS selector of what a click scrolls to.
     """
 
@@ -83,4 +93,4 @@ def gallery(patches: Sequence[Thumb], *, key: str, show: str, on_pick: Callable[
         if index is not None:
             on_pick(int(index))
 
-    _gallery(key=key, data={"patches": list(patches), "show": show}, on_pick_change=picked)
+    _gallery(key=key, data={"patches": list(patches), "viewer": viewer, "show": show}, on_pick_change=picked)

@@ -106,6 +106,9 @@ def show_gallery(slide: SlideView, scores: PatchScores) -> None:
     thumbs = [
         Thumb(
             index=int(i),
+            x=int(scores.coords[i][0]),
+            y=int(scores.coords[i][1]),
+            side=side,
             rank=int(rank[i]),
             value=times_uniform(float(fold[i])),
             colour=f"rgb({colours[i][0]}, {colours[i][1]}, {colours[i][2]})",
@@ -113,4 +116,8 @@ def show_gallery(slide: SlideView, scores: PatchScores) -> None:
         )
         for i in chosen
     ]
-    gallery(thumbs, key="gallery", show=".st-key-slide", on_pick=lambda index: select_patch(scores, index, zoom=True))
+
+    def pick(index: int) -> None:
+        select_patch(scores, index, zoom=True)
+
+    gallery(thumbs, key="gallery", viewer="slide", show=".st-key-slide", on_pick=pick)
