@@ -53,28 +53,19 @@ def read_clinical(folder: Path, section: ClinicalSection, templates: ClinicalTem
         bad: list[str] = []
         times.append(_time(row[section.time], section, bad))
         events.append(_event(row[section.event], coding, section, bad))
-        case = row[section.id].strip()
-        if is_missing(case):
-            bad.append(f"the case id ({section.id}) is empty; give each case its own")
-        elif case in repeated:
-            bad.append(f"case {case!r} appears more than once; keep one row per case")
+        case = _case(row[section.id], section, repeated, bad)
         values.append(_values(row, columns, templates, section, bad))
         if bad:
             problems[index] = [f"{case}: {bad[0]}", *bad[1:]] if case else bad
     notices = _report(path, {numbers[index] + 2: bad for index, bad in problems.items()}, len(table), section)
     keep = [index for index in range(len(table)) if index not in problems]
     ids = pd.Index(table[section.id].str.strip().iloc[keep].tolist(), name="case_id", dtype=object)
-    used = {section.id, section.time, section.event, *(column for column, _ in columns.values())}
+    used = {section.id, section.time, section.event, *(column for column, _ in columns.values()), *columns}
     data = {token: [values[index][token] for index in keep] for token in columns}
-    data |= {
-        name: [_value(cell) for cell in table[name].iloc[keep]]
-        for name in table.columns
-        if name not in used | set(data)
-    }
+    data |= {name: [_value(cell) for cell in table[name].iloc[keep]] for name in table.columns if name not in used}
+    series = {name: pd.Series(cells, index=ids, dtype=object) for name, cells in data.items()}
     return ClinicalTable(
-        clinical=pd.DataFrame(
-            {name: pd.Series(cells, index=ids, dtype=object) for name, cells in data.items()}, index=ids
-        ),
+        clinical=pd.DataFrame(series, index=ids),
         time=pd.Series([times[index] for index in keep], index=ids, name="time", dtype="float64"),
         event=pd.Series([events[index] for index in keep], index=ids, name="event", dtype=bool),
         fields=tuple(columns),
@@ -135,6 +126,15 @@ def _coding(section: ClinicalSection, path: Path) -> dict[str, bool]:
             f"Say which one it means in {path.name}."
         )
     return {value: True for value in observed} | {value: False for value in censored}
+
+
+def _case(cell: str, section: ClinicalSection, repeated: set[str], bad: list[str]) -> str:
+    case = cell.strip()
+    if is_missing(case):
+        bad.append(f"the case id ({section.id}) is empty; give each case its own")
+    elif case in repeated:
+        bad.append(f"case {case!r} appears more than once; keep one row per case")
+    return case
 
 
 def _time(cell: str, section: ClinicalSection, bad: list[str]) -> float:

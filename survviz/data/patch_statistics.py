@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,7 +63,6 @@ class PatchStatistics:
         first: Bag | None = None
         sample: list[NDArray[np.float32]] = []
         share = int(np.clip(SAMPLE // max(n_bags, 1), 8, 512))
-        seen = 0
         for bag in bags:
             if not len(bag):
                 continue
@@ -73,46 +72,44 @@ class PatchStatistics:
                 total, square = np.zeros_like(shift), np.zeros_like(shift)
             _same_kind(first, bag)
             centred = features - shift
-            count, seen = count + len(features), seen + 1
-            total, square = total + centred.sum(axis=0), square + (centred**2).sum(axis=0)
+            count, total, square = count + len(features), total + centred.sum(axis=0), square + (centred**2).sum(axis=0)
             sample.append(_some(bag, share))
         if first is None:
             raise InputError(
                 "The training cases have no encoded patches. Extract their slides, or leave pathology out."
             )
-        mean = shift + total / count
         sd = np.sqrt(np.maximum(square / count - (total / count) ** 2, 0))
+        return cls._with_limit(first, shift + total / count, sd, np.concatenate(sample), count, len(sample))
+
+    @classmethod
+    def _with_limit(
+        cls,
+        first: Bag,
+        mean: NDArray[np.float64],
+        sd: NDArray[np.float64],
+        sample: NDArray[np.float32],
+        n_patches: int,
+        n_slides: int,
+    ) -> Self:
+        """Numbers rounded as they are stored, then directions and limit of the sample."""
         sd = np.array(compact(np.where(sd > SD_FLOOR * _typical(sd), sd, 0)))
         mean = np.array(compact(mean))
-        z = (np.concatenate(sample).astype(np.float64) - mean) / _divisor(sd)
+        z = (sample.astype(np.float64) - mean) / _divisor(sd)
         components, variances, noise = _principal(z)
         draft = cls(
-            first.encoder,
-            first.encoder_revision,
-            float(first.mpp),
-            mean,
-            sd,
-            components,
-            variances,
-            noise,
-            np.inf,
-            count,
-            seen,
+            encoder=first.encoder,
+            encoder_revision=first.encoder_revision,
+            mpp=float(first.mpp),
+            mean=mean,
+            sd=sd,
+            components=components,
+            variances=variances,
+            noise=noise,
+            limit=np.inf,
+            n_patches=n_patches,
+            n_slides=n_slides,
         )
-        limit = float(f"{np.quantile(draft._distance(z), QUANTILE):.7g}")
-        return cls(
-            first.encoder,
-            first.encoder_revision,
-            float(first.mpp),
-            mean,
-            sd,
-            components,
-            variances,
-            noise,
-            limit,
-            count,
-            seen,
-        )
+        return replace(draft, limit=float(f"{np.quantile(draft._distance(z), QUANTILE):.7g}"))
 
     def standardise(self, bag: Bag) -> NDArray[np.float32]:
         """(N, D) features with the training mean taken off, in training sd, within ±10.

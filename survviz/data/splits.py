@@ -63,17 +63,10 @@ def stratified_kfold(
     Raises:
         InputError: too few events (or censored cases) to put one in every test fold, or bad arguments.
     """
-    ids = [case for case in case_ids if case not in set(holdout)]
-    if isinstance(event, pd.Series):
-        observed = event.reindex(ids).to_numpy()
-        if pd.isna(observed).any():
-            raise InputError(f"{pd.isna(observed).sum()} cases have no event value. Give one for every case.")
-        observed = observed.astype(bool)
-    else:
-        flags = np.asarray(event, dtype=bool)
-        if flags.shape != (len(case_ids),):
-            raise InputError(f"{len(case_ids)} cases and events of shape {flags.shape} were given; expected one each.")
-        observed = flags[[i for i, case in enumerate(case_ids) if case not in set(holdout)]]
+    observed_of = _events(case_ids, event)
+    left_out = set(holdout)
+    ids = sorted(case for case in case_ids if case not in left_out)
+    observed = np.array([observed_of[case] for case in ids], dtype=bool)
     if len(set(ids)) < len(ids):
         raise InputError(f"{len(ids) - len(set(ids))} case ids appear twice. Name each case once.")
     if n_folds < 2 or not 0 <= inner_val < 1:
@@ -83,12 +76,23 @@ def stratified_kfold(
             f"{observed.sum()} of {len(ids)} cases had the event; {n_folds} folds need at least one event each. "
             "Use fewer folds or more cases."
         )
-    rng = np.random.default_rng(seed)
+    fold = _deal(observed, n_folds, np.random.default_rng(seed))
     names = np.array(ids, dtype=object)
-    order = np.argsort(names.astype(str), kind="stable")
-    names, observed = names[order], observed[order]
-    fold = _deal(observed, n_folds, rng)
     return [_one(names, observed, fold == k, inner_val, np.random.default_rng([seed, k])) for k in range(n_folds)]
+
+
+def _events(case_ids: Sequence[str], event: pd.Series | ArrayLike) -> dict[str, bool]:
+    """Case -> event."""
+    if isinstance(event, pd.Series):
+        values = dict(zip(event.index, event.tolist(), strict=True))
+        missing = [case for case in case_ids if values.get(case) not in (True, False)]
+        if missing:
+            raise InputError(f"{len(missing)} cases have no event value: {shorten(missing)}. Give one for every case.")
+        return {case: bool(values[case]) for case in case_ids}
+    flags = np.asarray(event, dtype=bool)
+    if flags.shape != (len(case_ids),):
+        raise InputError(f"{len(case_ids)} cases and events of shape {flags.shape} were given; expected one each.")
+    return dict(zip(case_ids, flags.tolist(), strict=True))
 
 
 def _deal(observed: NDArray[np.bool_], n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -145,6 +145,23 @@ def read_matrix(
     path = Path(path)
     notices = [] if notices is None else notices
     table = read_table(path, text_first=True)
+    table, label = _without_annotations(path, table, notices)
+    table = table.set_index(label)
+    table.index = table.index.astype(str).str.strip()
+    if orientation == "auto":
+        orientation = _orientation(path, label, list(table.index), list(table.columns), set(case_ids or ()))
+    values = _numbers(path, table)
+    if orientation == "genes in rows":
+        values = _one_row_per_gene(path, values, notices).T
+    values.columns = [str(name) for name in values.columns]
+    _report_dates(path, list(values.columns), notices)
+    values = _one_row_per_case(path, values, notices, frozenset(case_ids or ()))
+    values.index.name = "case_id"
+    return values
+
+
+def _without_annotations(path: Path, table: pd.DataFrame, notices: list[Notice]) -> tuple[pd.DataFrame, str]:
+    """The table without columns that are no measurement, and the name of the column that holds the names."""
     for name in table.columns:
         machines = table[name].dropna().unique() if name.lower() == "machine" else ()
         if len(machines) > 1:
@@ -154,15 +171,11 @@ def read_matrix(
     other = CASE_HEADERS if label.lower() == "sample_barcode" else frozenset()
     drop = (ANNOTATIONS | other) - {label.lower()}
     table = table.drop(columns=[name for name in table.columns if name.lower() in drop])
-    table = table.set_index(label)
-    table.index = table.index.astype(str).str.strip()
-    if orientation == "auto":
-        orientation = _orientation(path, label, list(table.index), list(table.columns), set(case_ids or ()))
-    values = _numbers(path, table)
-    if orientation == "genes in rows":
-        values = _one_row_per_gene(path, values, notices).T
-    values.columns = [str(name) for name in values.columns]
-    dates = [name for name in values.columns if EXCEL_DATE.match(name)]
+    return table, label
+
+
+def _report_dates(path: Path, names: Sequence[str], notices: list[Notice]) -> None:
+    dates = [name for name in names if EXCEL_DATE.match(name)]
     if dates:
         text = (
             f"{path.name}: {len(dates)} gene names look like dates ({shorten(dates)}): a spreadsheet has changed them."
@@ -170,9 +183,6 @@ def read_matrix(
         notices.append(
             Notice("warning", "table.dates", text + " These genes (SEPTIN, MARCHF, DELEC) cannot be recognised.")
         )
-    values = _one_row_per_case(path, values, notices, frozenset(case_ids or ()))
-    values.index.name = "case_id"
-    return values
 
 
 def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
