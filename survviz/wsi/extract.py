@@ -22,6 +22,9 @@ from survviz.wsi.tissue import TissueMask, tissue_mask
 if TYPE_CHECKING:
     from survviz.wsi.encoders import Encoder
 
+REVISION = "1"
+"""To be raised whenever tissue, grid or reading change what comes out: cached features are then made again."""
+
 
 def extract(
     slide: Slide,
@@ -106,9 +109,9 @@ def extract_cached(
 
 def cache_name(slide: Slide, encoder: Encoder) -> str:
     """File name that changes with the slide's bytes, its pixel size, and anything that pins the encoder."""
-    parts = (slide.content_hash(), f"{slide.mpp:.6g}", encoder.name, encoder.revision, f"{encoder.mpp:.6g}")
-    key = hashlib.sha256("|".join((*parts, str(encoder.patch_px))).encode()).hexdigest()[:24]
-    return f"{key}.h5"
+    kind = (encoder.name, encoder.revision, f"{encoder.mpp:.6g}", str(encoder.patch_px))
+    parts = (REVISION, slide.content_hash(), f"{slide.mpp:.6g}", *kind)
+    return f"{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}.h5"
 
 
 def _read_cached(file: Path, slide: Slide) -> Bag | None:

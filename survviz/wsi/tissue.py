@@ -17,6 +17,8 @@ MASK_MPP = 16.0
 
 MIN_SIDE = 512
 GLASS = (245.0, 245.0, 245.0)
+GLASS_TINT = 30
+GLASS_NOISE = 2.0
 STRONG_DENSITY = (0.10, 0.30)
 WEAK_DENSITY = (0.045, 0.12)
 CLOSING_UM = 40.0
@@ -119,9 +121,11 @@ def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Colour of the empty slide: the bright, nearly grey pixels; a usual white if there are too few."""
+    """Colour of the empty slide: bright, smooth, hardly coloured; a usual white if there is too little of it."""
     low, high = lowest(rgb), highest(rgb)
-    empty = rgb[(low >= 205) & (high.astype(np.int16) - low <= 14)]
+    green = rgb[..., 1].astype(np.float32)
+    smooth = np.abs(green - ndimage.gaussian_filter(green, 1.5)) < GLASS_NOISE
+    empty = rgb[smooth & (low >= 190) & (high - low <= GLASS_TINT)]
     if len(empty) < 0.005 * low.size:
         return GLASS
     red, green, blue = np.median(empty, axis=0)

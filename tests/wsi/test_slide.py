@@ -12,6 +12,7 @@ import tifffile
 
 from survviz.errors import InputError, MissingMppError, SlideError
 from survviz.wsi.info import plausible_mpp, size_hint, whole_downsample
+from survviz.wsi.segments import SegmentCache
 from survviz.wsi.slide import Slide, open_slide, read_slide_info
 
 
@@ -283,3 +284,23 @@ def test_a_slide_may_be_closed_while_others_read_it(write_pyramid, image) -> Non
         messages = pool.map(read_until_closed, range(4))
         slide.close()
         assert all("was closed" in message for message in messages)
+
+
+def test_a_region_may_be_drawn_on_without_changing_the_slide(write_pyramid, image) -> None:
+    with open_slide(write_pyramid(image), probe=False) as slide:
+        first = slide.read_region(0, 0, 0, 256, 256)
+        first[:] = 0
+        np.testing.assert_array_equal(slide.read_region(0, 0, 0, 256, 256), image[:256, :256])
+
+
+def test_the_segment_cache_forgets_the_oldest_first_and_stays_within_its_size() -> None:
+    cache = SegmentCache(1000)
+    for index in range(20):
+        cache.put((1, index), np.zeros(100, np.uint8))
+        cache.get((1, 0))
+    assert [index for index in range(20) if cache.get((1, index)) is not None] == [0, *range(11, 20)]
+    cache.put((2, 0), np.zeros(5000, np.uint8))
+    assert cache.get((1, 0)) is None
+    assert cache.get((2, 0)) is not None
+    cache.forget(2)
+    assert cache.get((2, 0)) is None

@@ -96,11 +96,14 @@ def test_low_zooms_of_a_flat_slide_read_it_once(formula_slide) -> None:
 def test_real_slides_give_tiles_at_every_zoom(shared_data, name) -> None:
     with open_slide(shared_data / "slides" / name, probe=False) as slide:
         zoom = DeepZoom(slide)
-        top = stitched(zoom, zoom.levels - 1)
-        assert top.shape == (slide.dimensions[1], slide.dimensions[0], 3)
-        exact = slide.read_region(0, 0, 0, *slide.dimensions)
-        assert np.abs(top.astype(int) - exact).mean() < 9  # what JPEG at quality 80 changes
-        for level in range(zoom.levels - 1):
+        finest = zoom.levels - 1
+        columns, rows = zoom.level_tiles[finest]
+        for col, row in {(0, 0), (columns // 2, rows // 2), (columns - 1, rows - 1)}:
+            tile = Image.open(io.BytesIO(zoom.tile_jpeg(finest, col, row)))
+            exact = Image.fromarray(slide.read_region(col * 256, row * 256, 0, *tile.size))
+            grey = [np.asarray(image.convert("L")).astype(int) for image in (tile, exact)]
+            assert np.abs(grey[0] - grey[1]).mean() < 6  # what JPEG at quality 80 changes; colour it halves
+        for level in range(max(1, zoom.levels - 3)):
             assert stitched(zoom, level).shape[:2] == zoom.level_dimensions[level][::-1]
 
 
