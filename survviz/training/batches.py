@@ -64,10 +64,24 @@ def training_batches(
         yield Batch(inputs, part.bin[rows], part.event[rows])
 
 
-def evaluation_batches(part: Part, collate: Collate, batch_size: int) -> Iterator[Batch]:
-    """Every case in order, with all of its patches."""
-    for rows in torch.arange(len(part)).split(batch_size):
-        yield Batch(collate([part.samples[row] for row in rows.tolist()]), part.bin[rows], part.event[rows])
+def evaluation_batches(
+    part: Part, collate: Collate, *, max_cases: int = 16, max_patches: int = 65_536
+) -> Iterator[Batch]:
+    """Every case in order, with all of its patches; large bags come in smaller batches, so that memory stays flat."""
+    rows: list[int] = []
+    longest = 0
+    for row, sample in enumerate(part.samples):
+        longest = max(longest, len(sample.patches))
+        if rows and (len(rows) == max_cases or longest * (len(rows) + 1) > max_patches):
+            yield _batch(part, collate, rows)
+            rows, longest = [], len(sample.patches)
+        rows.append(row)
+    if rows:
+        yield _batch(part, collate, rows)
+
+
+def _batch(part: Part, collate: Collate, rows: list[int]) -> Batch:
+    return Batch(collate([part.samples[row] for row in rows]), part.bin[rows], part.event[rows])
 
 
 def draw_patches(sample: Sample, max_patches: int, random: torch.Generator) -> Sample:

@@ -19,8 +19,6 @@ from survviz.training.batches import Batch, Collate, Part, evaluation_batches, t
 from survviz.training.config import TrainConfig
 from survviz.types import Output
 
-EVALUATION_BATCH = 16
-
 
 @dataclass(frozen=True, slots=True)
 class EpochScore:
@@ -151,7 +149,7 @@ def score(model: Model, part: Part, collate: Collate) -> tuple[Tensor, NDArray[n
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
-        outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate, EVALUATION_BATCH)]
+        outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate)]
     logits = torch.cat([output.logits for output in outputs]).cpu()
     return logits, torch.cat([output.risk for output in outputs]).double().cpu().numpy()
 

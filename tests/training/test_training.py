@@ -19,7 +19,7 @@ from survviz.data.preprocess import Sample
 from survviz.errors import CancelledError, InputError
 from survviz.models import create_model
 from survviz.training import TrainConfig, TrainReport, cross_validate
-from survviz.training.batches import Part, draw_patches, drop_modalities
+from survviz.training.batches import Part, draw_patches, drop_modalities, evaluation_batches
 from survviz.training.fitting import merit, start_at_base_rate, warmup_cosine
 from survviz.types import Inputs
 
@@ -202,6 +202,20 @@ def test_patches_are_drawn_without_replacement_in_order() -> None:
     assert len(set(drawn.tolist())) == 20
     assert (np.diff(drawn) > 0).all()
     assert draw_patches(sample, 50, torch.Generator()) is sample
+
+
+def test_evaluation_batches_hold_every_case_in_order_and_bound_their_padded_size() -> None:
+    sizes = [5, 1, 60, 2, 2, 2, 70, 0]
+    samples = [Sample(str(i), np.zeros((n, 1), dtype=np.float32)) for i, n in enumerate(sizes)]
+    part = Part(tuple("ABCDEFGH"), samples, torch.arange(8), torch.ones(8, dtype=torch.bool), np.ones(8))
+    seen: list[list[int]] = []
+
+    def collate(chosen: list[Sample]) -> Inputs:
+        seen.append([int(sample.case_id) for sample in chosen])
+        return Inputs(torch.zeros(len(chosen), 1, 1), torch.ones(len(chosen), 1, dtype=torch.bool))
+
+    bins = [batch.bin.tolist() for batch in evaluation_batches(part, collate, max_cases=3, max_patches=64)]
+    assert seen == bins == [[0, 1], [2], [3, 4, 5], [6], [7]]
 
 
 @pytest.mark.parametrize(
