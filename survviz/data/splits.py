@@ -84,7 +84,7 @@ def stratified_kfold(
 def _events(case_ids: Sequence[str], event: pd.Series | ArrayLike) -> dict[str, bool]:
     """Case -> event."""
     if isinstance(event, pd.Series):
-        values = dict(zip(event.index, event.tolist(), strict=True))
+        values = {str(case): flag for case, flag in zip(event.index, event.tolist(), strict=True)}
         missing = [case for case in case_ids if values.get(case) not in (True, False)]
         if missing:
             raise InputError(f"{len(missing)} cases have no event value: {shorten(missing)}. Give one for every case.")
