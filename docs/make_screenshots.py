@@ -91,10 +91,10 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # pyright: ignore
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
-    tail = f"{theme}-{size}"
+    tail = theme if size == "wide" else size
     page.goto(url)
     page.get_by_text("Works offline").wait_for()
-    save(page, f"home-{tail}")
+    save(page, f"home_{tail}")
     page.get_by_role("button", name="Explore the demo case").click()
     page.locator(MAP).wait_for()
     case = page.url.partition("?")[2]
@@ -110,14 +110,14 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
             page.keyboard.press("-")
             page.wait_for_timeout(300)
         page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
-    save(page, f"slide-{tail}")
+    save(page, f"slide_attention_{tail}")
     page.goto(f"{url}/risk_survival?{case.partition('&')[0]}")
     page.get_by_text("What the model rests on").wait_for()
-    save(page, f"risk-{tail}")
+    save(page, f"risk_survival_{tail}")
     page.goto(f"{url}/load_case")
-    page.get_by_text("Clinical record").wait_for()
+    page.get_by_text("Clinical record", exact=True).wait_for()
     choose_sample_slide(page)
-    save(page, f"load-{tail}")
+    save(page, f"load_case_{tail}")
     context.close()
 
 

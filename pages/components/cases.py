@@ -111,8 +111,11 @@ def is_file(path: str) -> bool:
 def sample_cases() -> tuple[str, ...]:
     """Sample cases whose slides are bundled, those that no model trained on first."""
     cohort = sample_cohort()
-    complete = cohort.slides.groupby("case_id")["path"].apply(lambda paths: all(map(is_file, paths)))
-    names = [str(name) for name, there in complete.items() if there and name in set(cohort.case_ids)]
+    names = set(cohort.case_ids)
+    for case, path in zip(cohort.slides["case_id"], cohort.slides["path"], strict=True):
+        if not is_file(path):
+            names.discard(case)
+    names &= set(cohort.slides["case_id"])
     return tuple(sorted(names, key=lambda name: (name not in cohort.holdout, name)))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import draft as drafts
-from pages.components import record, session
+from pages.components import evidence, record, session
 from pages.components.draft import Draft, DraftSlide
 from pages.components.owner import current_owner
 from pages.components.upload import file_upload
@@ -75,9 +75,9 @@ def slides(draft: Draft) -> None:
         drafts.save(draft)
 
     st.button("Add", icon=":material/add:", disabled=path is None, on_click=add, key="add_slide")
-    for feature in draft.features:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/dataset: {Path(feature).name}", width="stretch")
+    for feature in list(draft.features):
+        evidence.features(feature)
+        with st.container(horizontal=True, horizontal_alignment="right"):
             if st.button("Remove", icon=":material/close:", type="tertiary", key=f"drop_{feature}"):
                 draft.features.remove(feature)
                 drafts.save(draft)
@@ -106,7 +106,10 @@ def molecular(draft: Draft) -> None:
         st.button("Use", icon=":material/add:", disabled=path is None, on_click=use, key="use_rna")
         if draft.rna:
             st.button("Remove", icon=":material/close:", type="tertiary", on_click=drop, key="drop_rna")
-    st.caption("Without it, the model runs on slide and clinical record, and says so.")
+    if draft.rna:
+        evidence.expression(draft)
+    else:
+        st.caption("Without it, the model runs on slide and clinical record, and says so.")
 
 
 def clinical(draft: Draft) -> None:

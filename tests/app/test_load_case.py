@@ -117,3 +117,43 @@ def test_files_outside_the_allowed_folders_are_not_offered(open_page: OpenPage, 
         "clinic / declared.tif",
         "clinic / silent.tif",
     }
+
+
+def test_an_expression_table_is_described_before_it_is_used(open_page: OpenPage, slide_folder: Path) -> None:
+    (slide_folder / "rna.csv").write_text("case_id,CA9,VEGFA,LDHA\nP1,1.5,2,3\nP2,2,1,0.5\n")
+    app = open_page("load_case.py")
+    app.selectbox(key="choose_rna").set_value("clinic / rna.csv").run()
+    button(app, "Use").click()  # type: ignore[attr-defined]
+    app.run()
+    assert not app.exception
+    assert "2 cases, 3 genes." in text(app)
+    assert "No row is named case-1" in text(app)
+
+
+def test_a_table_that_is_no_table_is_explained(open_page: OpenPage, slide_folder: Path) -> None:
+    (slide_folder / "rna.csv").write_text("hello\n")
+    app = open_page("load_case.py")
+    app.selectbox(key="choose_rna").set_value("clinic / rna.csv").run()
+    button(app, "Use").click()  # type: ignore[attr-defined]
+    app.run()
+    assert not app.exception
+    assert len(app.error) == 1
+
+
+def test_features_of_another_encoder_are_refused_in_words(open_page: OpenPage, slide_folder: Path, demo: str) -> None:
+    import h5py
+
+    with h5py.File(slide_folder / "uni.h5", "w") as file:
+        file["features"] = np.zeros((4, 1024), np.float32)
+        file["features"].attrs["encoder"] = "uni"
+        file["coords"] = np.array([[0, 0], [512, 0], [0, 512], [512, 512]])
+        for name, value in {"patch_size": 256, "patch_size_level0": 512, "target_magnification": 20}.items():
+            file["coords"].attrs[name] = value
+        file["coords"].attrs["level0_magnification"] = 40
+    app = open_page("load_case.py")
+    app.button_group(key="slide_kind").set_value("Patch features (h5)").run()
+    app.selectbox(key="choose_features").set_value("clinic / uni.h5").run()
+    button(app, "Add").click()  # type: ignore[attr-defined]
+    app.run()
+    assert not app.exception
+    assert "was trained on he-descriptor features" in app.error[0].value
