@@ -26,6 +26,7 @@ from scipy import ndimage
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 8192, 6144
 SQUARE_X, SQUARE_Y, SIDE = 4096, 3072, 512
+PATIENT_MS = 90_000
 
 
 def write_slide(path: Path) -> None:
@@ -117,6 +118,7 @@ class Visit:
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
         self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENT_MS)
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -127,7 +129,7 @@ class Visit:
     def viewer(self) -> Locator:
         """The viewer, once its map is on show."""
         viewer = self.page.locator(".viewer[data-map]")
-        viewer.wait_for(timeout=30_000)
+        viewer.wait_for()
         return viewer
 
     def look(self, part: str = ".stage") -> NDArray[np.float64]:

@@ -114,6 +114,25 @@ def test_viewer_in_a_hidden_tab_opens_on_the_whole_slide_and_keeps_its_view(visi
     assert np.abs(np.subtract(square(), zoomed)).max() <= 1
 
 
+def test_patch_pointed_at_in_a_gallery_is_marked_without_a_rerun(visit: Visit) -> None:
+    visit.viewer()
+    before, runs = visit.look(), visit.runs()
+    tell = """([viewer, box]) => window.dispatchEvent(
+        new CustomEvent("survviz:highlight", { detail: { viewer, box, zoom: false } }))"""
+    box = {"x": 2048, "y": 2048, "w": 512, "h": 512}
+    visit.page.evaluate(tell, ["another viewer", box])
+    assert np.abs(visit.look() - before).max() == 0
+    visit.page.evaluate(tell, ["viewer", box])
+    changed = np.argwhere(np.abs(visit.look() - before) > 30)
+    scale = before.shape[0] / 6144
+    centre = (changed.min(axis=0) + changed.max(axis=0)) / 2
+    expected = np.array([before.shape[0], before.shape[1]]) / 2 + scale * (np.array([2304, 2304]) - [3072, 4096])
+    assert np.abs(centre - expected).max() <= 3
+    visit.page.evaluate(tell, ["viewer", None])
+    assert np.abs(visit.look() - before).max() == 0
+    assert visit.runs() == runs
+
+
 def test_goto_brings_the_square_to_the_centre(visit: Visit) -> None:
     viewer = visit.viewer()
     visit.page.get_by_text("Go to the square").click()

@@ -3,7 +3,7 @@
 import { reason } from "./maps.js";
 import { recall, remember } from "./memory.js";
 import { imageToCanvas, paintBoxes, paintLayer } from "./overlay.js";
-import { openViewer } from "./openseadragon.js";
+import { openViewer } from "./deepzoom.js";
 import { button, element } from "./panel.js";
 import { integer, scaleBar, times, weight } from "./scales.js";
 

@@ -4,7 +4,7 @@
 import { COLORMAPS } from "./colormaps.js";
 import { MapStore } from "./maps.js";
 import { recall, remember } from "./memory.js";
-import { loadOpenSeadragon } from "./openseadragon.js";
+import { loadOpenSeadragon } from "./deepzoom.js";
 import { colourise, gridImage } from "./overlay.js";
 import { controls, element, labelled, legend } from "./panel.js";
 import { clamp, integer, SCALES } from "./scales.js";
