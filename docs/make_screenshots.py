@@ -18,8 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from survviz.figures.colours import colour_table
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screenshots"
@@ -71,14 +74,25 @@ def suppress_wait() -> Iterator[None]:
         return
 
 
+def palette_source(picture: Image.Image) -> Image.Image:
+    """The picture above a broad band of the map's colours, so that a palette made from it keeps the colour bar."""
+    band = np.repeat(colour_table("viridis")[None, ::4], picture.height // 8, axis=0)
+    strip = Image.fromarray(band).resize((picture.width, picture.height // 8), Image.Resampling.NEAREST)
+    source = Image.new("RGB", (picture.width, picture.height + strip.height))
+    source.paste(picture, (0, 0))
+    source.paste(strip, (0, picture.height))
+    return source
+
+
 def save(page: Page, name: str) -> None:
     """A screenshot of the window, with as many colours as fit the size limit."""
     page.mouse.move(2, 2)
     page.wait_for_timeout(1500)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    for colours in (256, 160, 96, 64):
+    for colours in (256, 192, 128, 96):
+        palette = palette_source(picture).quantize(colours, kmeans=2)
         out = io.BytesIO()
-        picture.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        picture.quantize(palette=palette, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         if out.tell() < LARGEST_BYTES:
             break
     (OUT / f"{name}.png").write_bytes(out.getvalue())
