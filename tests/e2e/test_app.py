@@ -74,6 +74,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, slides: Path) -> Iterator[str]
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         yield browser
