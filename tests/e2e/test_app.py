@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FIRST_MAP_S = 10.0
-PATIENT_MS = 60_000
+PATIENT_MS = 180_000
 MAP = ".viewer[data-map*=':']"
 """The viewer, once a map is on show."""
 
@@ -138,7 +138,7 @@ def test_token_and_direction_change_the_map_and_the_address(page: Page, url: str
     box.fill("Hypox")
     page.get_by_role("option", name="Hypoxia").click()
     expect(viewer).to_have_attribute("data-map", "genomic:pathology:Hypoxia")
-    page.get_by_text("SD from the training mean").wait_for()
+    page.get_by_text("In this case, on average").wait_for()
     assert address(page).items() >= {"direction": "genomic", "token": "Hypoxia"}.items()
 
 
@@ -224,3 +224,16 @@ def test_a_loaded_case_is_closed_to_other_browsers(page: Page, url: str, browser
     stranger.goto(f"{url}/risk_survival?case={key}")
     stranger.get_by_text("was not found for this browser").wait_for(timeout=PATIENT_MS)
     context.close()
+
+
+def test_an_uploaded_slide_is_chosen_and_outlives_a_reload(page: Page, url: str, tmp_path: Path) -> None:
+    write_slide(tmp_path / "mine.tif")
+    page.goto(f"{url}/load_case")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "mine.tif")
+    box = page.get_by_role("combobox", name="or choose one on this server").first
+    expect(box).to_have_value(re.compile("mine.tif"))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("declares no pixel size").wait_for()
+    page.reload()
+    page.get_by_text("mine.tif").first.wait_for()
+    page.get_by_text("declares no pixel size").wait_for()
