@@ -197,11 +197,16 @@ class Preprocess:
         return Inputs(patches, mask, tokens, vectors, present)
 
     def _embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
-        """(T, E); a sentence that was seen before is not encoded again."""
+        """(T, E), vectors of length sqrt(E), so that a number is about 1; a known sentence is not encoded again.
+
+        Encoders give vectors of unit length, whose numbers a linear layer's biases would swamp.
+        """
         vectors: dict[str, NDArray[np.float32]] = self._cache.setdefault("sentences", {})
         new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in vectors]
         if new:
-            vectors |= dict(zip(new, self._encoder().encode(new), strict=True))
+            encoder = self._encoder()
+            unit = np.float32(np.sqrt(encoder.dim))
+            vectors |= dict(zip(new, encoder.encode(new) * unit, strict=True))
         return np.stack([vectors[sentence] for sentence in sentences])
 
     def _encoder(self) -> TextEncoder:

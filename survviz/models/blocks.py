@@ -85,8 +85,16 @@ def standard_normal(*shape: int) -> Tensor:
     return values if values.is_meta else values.normal_()
 
 
+GENE_SHARE = 0.2
+"""Size of the gene-by-gene part of a programme network's first weights, beside the programme's mean."""
+
+
 class ProgrammeTokens(nn.Module):
     """One small self-normalising network per gene programme (B1 twice), all of them in two batched products.
+
+    Every unit starts as a multiple of the programme's mean expression plus a little of each gene's own (`GENE_SHARE`):
+    a programme is a set of genes that go together, and with few cases a network that starts from random projections
+    of the genes has to find that out first.
 
     Args:
         programmes: the gene columns of each programme, in token order.
@@ -108,8 +116,10 @@ class ProgrammeTokens(nn.Module):
             real[row, : len(genes)] = 1
         self.register_buffer("indices", indices, persistent=False)
         self.register_buffer("real", real, persistent=False)
-        scale = torch.tensor([max(1, len(genes)) ** -0.5 for genes in programmes]).view(-1, 1, 1)
-        self.weight_in = nn.Parameter(standard_normal(count, longest, hidden).mul_(scale).mul_(real.unsqueeze(-1)))
+        sizes = real.sum(dim=1).clamp(min=1).view(-1, 1, 1)
+        activity = standard_normal(count, 1, hidden) / sizes
+        own = standard_normal(count, longest, hidden) * (GENE_SHARE / sizes.sqrt())
+        self.weight_in = nn.Parameter((activity + own) * real.unsqueeze(-1))
         self.bias_in = nn.Parameter(torch.zeros(count, hidden))
         self.weight_out = nn.Parameter(standard_normal(count, hidden, out).mul_(hidden**-0.5))
         self.bias_out = nn.Parameter(torch.zeros(count, out))

@@ -45,7 +45,7 @@ class SurvPGCConfig(ModelConfig):
     d_head: int = Field(64, ge=1)
     n_bins: int = Field(4, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
-    programme_dropout: float = Field(0.25, ge=0, lt=1)
+    programme_dropout: float = Field(0.1, ge=0, lt=1)
     modalities: tuple[Modality, ...] = MODALITIES
 
     @model_validator(mode="after")

@@ -11,20 +11,22 @@ STAGE_MEAN = 1.32
 
 COEFFICIENTS: dict[str, float] = {
     "pleomorphism": 0.70,
-    "tumour_area": 0.10,
-    "hypoxia": 0.45,
-    "proliferation": 0.40,
-    "angiogenesis": 0.30,
-    "age": 0.60,
-    "stage": 0.65,
-    "pleomorphism_x_hypoxia": 0.70,
-    "tumour_area_x_hypoxia": 0.25,
-    "lymphocytes_if_inflamed": -0.95,
+    "tumour_area": 0.30,
+    "hypoxia": 1.00,
+    "proliferation": 1.00,
+    "angiogenesis": 0.80,
+    "age": 1.00,
+    "stage": 0.90,
+    "pleomorphism_if_hypoxic": 1.40,
+    "tumour_area_x_hypoxia": 0.40,
+    "lymphocytes_if_inflamed": -1.60,
 }
+"""Larger than in any real cancer, so that 200 cases are enough to learn from."""
+
 FORMULA = (
     "log_hazard = sum(coefficient * term); S(t) = exp(-(t / scale)^shape * exp(log_hazard)). "
     "pleomorphism, tumour_area, lymphocytes, hypoxia, proliferation, angiogenesis, t_cell_inflammation and age are "
-    "standard normal; stage is 0 to 3 minus 1.32. pleomorphism_x_hypoxia = pleomorphism * hypoxia; "
+    "standard normal; stage is 0 to 3 minus 1.32. pleomorphism_if_hypoxic = pleomorphism / (1 + exp(-2.5 * hypoxia)); "
     "tumour_area_x_hypoxia = tumour_area * hypoxia; "
     "lymphocytes_if_inflamed = lymphocytes / (1 + exp(-2.5 * t_cell_inflammation))."
 )
@@ -74,13 +76,17 @@ def draw_latent(rng: np.random.Generator) -> Latent:
 def terms(latent: Latent) -> dict[str, float]:
     """The terms of the log-hazard before their coefficients."""
     value = asdict(latent)
-    gate = 1 / (1 + np.exp(-2.5 * latent.t_cell_inflammation))
     return {name: float(value[name]) for name in (*PATHOLOGY, *GENOMIC, "age")} | {
         "stage": latent.stage - STAGE_MEAN,
-        "pleomorphism_x_hypoxia": latent.pleomorphism * latent.hypoxia,
+        "pleomorphism_if_hypoxic": latent.pleomorphism * _gate(latent.hypoxia),
         "tumour_area_x_hypoxia": latent.tumour_area * latent.hypoxia,
-        "lymphocytes_if_inflamed": float(latent.lymphocytes * gate),
+        "lymphocytes_if_inflamed": latent.lymphocytes * _gate(latent.t_cell_inflammation),
     }
+
+
+def _gate(value: float) -> float:
+    """Near 0 where a programme is low, near 1 where it is high."""
+    return float(1 / (1 + np.exp(-2.5 * value)))
 
 
 def log_hazard(value: dict[str, float]) -> float:
@@ -89,11 +95,15 @@ def log_hazard(value: dict[str, float]) -> float:
 
 
 def single_modality(latent: Latent) -> dict[str, float]:
-    """The best log-hazard that knows one modality only, the others being unknown (interactions at their mean)."""
+    """The best log-hazard that knows one modality only, the others being unknown (gates half open)."""
     value = terms(latent)
     parts = {"pathology": PATHOLOGY, "genomic": GENOMIC, "clinical": CLINICAL}
     known = {modality: sum(COEFFICIENTS[n] * value[n] for n in names) for modality, names in parts.items()}
-    known["pathology"] += COEFFICIENTS["lymphocytes_if_inflamed"] * 0.5 * latent.lymphocytes
+    for name, planted in (
+        ("lymphocytes_if_inflamed", latent.lymphocytes),
+        ("pleomorphism_if_hypoxic", latent.pleomorphism),
+    ):
+        known["pathology"] += COEFFICIENTS[name] * 0.5 * planted
     return known
 
 

@@ -30,15 +30,15 @@ def test_log_hazard_is_the_stated_sum(cases: list[SampleCase]) -> None:
         z = asdict(case.latent)
         by_hand = (
             0.70 * z["pleomorphism"]
-            + 0.10 * z["tumour_area"]
-            + 0.45 * z["hypoxia"]
-            + 0.40 * z["proliferation"]
-            + 0.30 * z["angiogenesis"]
-            + 0.60 * z["age"]
-            + 0.65 * (z["stage"] - 1.32)
-            + 0.70 * z["pleomorphism"] * z["hypoxia"]
-            + 0.25 * z["tumour_area"] * z["hypoxia"]
-            - 0.95 * z["lymphocytes"] / (1 + np.exp(-2.5 * z["t_cell_inflammation"]))
+            + 0.30 * z["tumour_area"]
+            + 1.00 * z["hypoxia"]
+            + 1.00 * z["proliferation"]
+            + 0.80 * z["angiogenesis"]
+            + 1.00 * z["age"]
+            + 0.90 * (z["stage"] - 1.32)
+            + 1.40 * z["pleomorphism"] / (1 + np.exp(-2.5 * z["hypoxia"]))
+            + 0.40 * z["tumour_area"] * z["hypoxia"]
+            - 1.60 * z["lymphocytes"] / (1 + np.exp(-2.5 * z["t_cell_inflammation"]))
         )
         assert case.log_hazard == pytest.approx(by_hand, abs=1e-12)
 
