@@ -39,7 +39,7 @@ class SurvPGCConfig(ModelConfig):
     genomic_tokens: tuple[str, ...] = ("source", "target", "max", "mean")
     programmes: dict[str, tuple[int, ...]] | None = None
     n_genes: int | None = None
-    d_programme: int = Field(64, ge=1)
+    d_programme: int = Field(16, ge=1)
     d_embed: int = Field(256, ge=1)
     d_attention: int = Field(128, ge=1)
     d_head: int = Field(64, ge=1)

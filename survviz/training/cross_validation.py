@@ -149,7 +149,7 @@ class _FoldRun:
             )
         model.load_state_dict(fitted.state)
         test_score, risks = self._test(model, parts[2], preprocess, fitted.epoch)
-        return _Fold(settings, preprocess, fitted, test_score, risks)
+        return _Fold(model.config.model_dump(mode="json"), preprocess, fitted, test_score, risks)
 
     def _fit_preprocess(self) -> Preprocess:
         fields = {"modalities": self.modalities, "n_bins": self.config.n_bins, **self.config.preprocess}

@@ -17,7 +17,7 @@ from survviz.checkpoint import load_checkpoint
 from survviz.data.cohort import Cohort
 from survviz.data.preprocess import Sample
 from survviz.errors import CancelledError, InputError
-from survviz.models import create_model
+from survviz.models import create_model, model_config
 from survviz.training import TrainConfig, TrainReport, cross_validate
 from survviz.training.batches import Part, draw_patches, drop_modalities, evaluation_batches
 from survviz.training.fitting import merit, start_at_base_rate, warmup_cosine
@@ -95,6 +95,14 @@ def test_time_bins_and_scalers_differ_between_folds(report: TrainReport) -> None
     checkpoint = load_checkpoint(report.folder)
     first, second = checkpoint.preprocess(0), checkpoint.preprocess(1)
     assert first.bins.edges != second.bins.edges
+
+
+def test_the_checkpoint_pins_every_setting_of_the_model(report: TrainReport) -> None:
+    """A default that changes later must not change an old checkpoint."""
+    assert report.folder is not None
+    config = load_checkpoint(report.folder).config
+    for fold in config.folds:
+        assert set(fold) == set(model_config(config.model).model_fields)
 
 
 def test_metrics_rest_on_out_of_fold_risks(report: TrainReport) -> None:
