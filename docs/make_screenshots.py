@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 400_000
 SIZES = {"wide": (1440, 920), "narrow": (430, 900)}
-WAIT_MS = 90_000
+WAIT_MS = 240_000
 MAP = ".viewer[data-map*=':']"
 """The viewer, once a map is on show."""
 
