@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
 THUMBNAIL_SIDE = 1600
 
-stdout = Console(highlight=False)
+stdout = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typer import Exit
 
 from survviz.cli.console import show_json
 
-stdout = Console(highlight=False)
+stdout = Console(highlight=False, soft_wrap=True)
 
 
 def run_doctor(folder: Path, *, as_json: bool) -> None:

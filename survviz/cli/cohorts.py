@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TARGETS = (("tumour", "lymphocytes"), ("tumour",), ("lymphocytes",))
 """What the sample cohort plants: prognostic information lies in tumour and in lymphocyte aggregates."""
 
-stdout = Console(highlight=False)
+stdout = Console(highlight=False, soft_wrap=True)
 
 
 def run_sample(out: Path, *, cases: int, seed: int, slides: int | None, workers: int, as_json: bool) -> None:

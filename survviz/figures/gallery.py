@@ -8,9 +8,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from survviz.errors import InputError
+from survviz.figures.fonts import label_font
 from survviz.types import PatchScores
 
 Choice: TypeAlias = Literal["top", "bottom", "random"]
@@ -58,7 +59,7 @@ def contact_sheet(images: Sequence[NDArray[np.uint8]], captions: Sequence[str], 
     gap, line = 8, 22
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (columns * (width + gap) + gap, rows * (height + line + gap) + gap), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(sheet), label_font(14)
     for position, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(position, columns)
         x, y = gap + column * (width + gap), gap + row * (height + line + gap)

@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from survviz.errors import InputError
 from survviz.figures.colours import colour_table
+from survviz.figures.fonts import label_font
 from survviz.figures.scaling import SCALE_LABELS, Scale, colour_bar_ticks, colour_positions
 from survviz.types import PatchScores
 
@@ -89,7 +90,7 @@ def with_legend(picture: Image.Image, scores: PatchScores, colours: str, scale: 
     width = max(picture.width, 460)
     image = Image.new("RGB", (width, picture.height + band), "white")
     image.paste(picture, (0, 0))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(image), label_font(14)
     top = picture.height + 8
     token = "all tokens" if scores.token == "all" else scores.token
     draw.text((margin, top), f"{scores.slide_id} · {scores.query} → {scores.key} · {token}", fill="black", font=font)
@@ -122,7 +123,7 @@ def draw_scale_bar(image: Image.Image, slide_height: int, um_per_pixel: float) -
     length_um = bar_length_um(image.width / 4 * um_per_pixel)
     pixels = length_um / um_per_pixel
     label = f"{length_um / 1000:g} mm" if length_um >= 1000 else f"{length_um:g} µm"
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(image), label_font(14)
     x1, y1 = image.width - 14, slide_height - 14
     draw.rectangle((x1 - pixels, y1 - 5, x1, y1), fill="white", outline="black")
     draw.text(

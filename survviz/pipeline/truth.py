@@ -78,10 +78,10 @@ class RegionMasks:
         return rows
 
     def inside(self, bags: Sequence[Bag], regions: Sequence[str]) -> NDArray[np.bool_] | None:
-        """(N,) patches of a case whose larger part lies in these regions; None if a slide has no mask."""
+        """(N,) patches of a case whose larger part lies in these regions; None without slides or without their masks."""
         columns = [sorted(self.classes.values()).index(self.classes[name]) for name in regions]
         shares = [self.shares(bag) for bag in bags]
-        if any(share is None for share in shares):
+        if not shares or any(share is None for share in shares):
             return None
         return np.concatenate([share[:, columns].sum(axis=1) >= MAJORITY for share in shares if share is not None])
 

@@ -49,6 +49,7 @@ def test_patch_is_inside_when_half_of_it_is(tmp_path: Path) -> None:
 def test_slide_without_a_mask_is_left_out(tmp_path: Path) -> None:
     masks = write_mask(tmp_path)
     assert masks.inside([replace(bag([(0, 0)]), slide_id="other")], ["tumour"]) is None
+    assert masks.inside([], ["tumour"]) is None
 
 
 def test_cohort_without_masks_is_refused(tmp_path: Path) -> None:
