@@ -1,7 +1,7 @@
 """Raw attention of a model -> one comparable number per patch.
 
 SurvPGC returns logits of (query token, patch); its own forward runs one softmax over [tokens || patches], so a token
-may also look at its fellow tokens. A map answers a narrower question, *which patches*, so the softmax here runs over the
+may look at its fellow tokens too. A map answers a narrower question, *which patches*, so the softmax here runs over the
 patches of all the patient's slides and each token's map sums to 1.
 """
 

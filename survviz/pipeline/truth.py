@@ -78,7 +78,7 @@ class RegionMasks:
         return rows
 
     def inside(self, bags: Sequence[Bag], regions: Sequence[str]) -> NDArray[np.bool_] | None:
-        """(N,) patches of a case whose larger part lies in these regions; None without slides or without their masks."""
+        """(N,) patches of a case whose larger part lies in these regions; None without slides or masks."""
         columns = [sorted(self.classes.values()).index(self.classes[name]) for name in regions]
         shares = [self.shares(bag) for bag in bags]
         if not shares or any(share is None for share in shares):
