@@ -24,7 +24,8 @@ def disable_nagle() -> int:
     """
     count = 0
     for found in gc.get_objects():
-        if isinstance(found, socket.socket) and found.type == socket.SOCK_STREAM and found.fileno() != -1:
+        # Not isinstance: it asks every object for its __class__, which lazy and deprecated ones answer with a warning.
+        if issubclass(type(found), socket.socket) and found.type == socket.SOCK_STREAM and found.fileno() != -1:
             is_inet = found.family in (socket.AF_INET, socket.AF_INET6)
             if is_inet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -16,6 +16,12 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest leaves the page as `__main__`, which every process spawned by a later test would then run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """`open_page("risk_survival.py", case="sample:X")` runs one page of the app with query parameters."""

@@ -41,7 +41,7 @@ def test_help_names_every_verb_and_the_research_use() -> None:
     run = survviz("--help")
     assert run.returncode == 0
     assert all(verb in run.stdout for verb in VERBS)
-    assert "Not for use in diagnostic" in run.stdout
+    assert "Not for use in diagnostic procedures" in " ".join(run.stdout.split())
 
 
 def test_help_does_not_import_torch() -> None:
