@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """Base of every model.
 
     Attributes:
@@ -42,9 +43,9 @@ class Model(nn.Module):
     directions: tuple[tuple[str, str], ...]
     output_layer: nn.Linear
 
+    @abstractmethod
     def forward(self, inputs: Inputs, *, attention: bool = False) -> Output:
         """Score a padded batch; attention matrices are kept only when asked for."""
-        raise NotImplementedError
 
 
 def present_mask(inputs: Inputs, modality: Modality) -> Bool[Tensor, " B"]:
