@@ -11,12 +11,12 @@ from rich.console import Console
 
 from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 from survviz.errors import InputError, OutOfDistributionError
+from survviz.figures.overlay import RESEARCH_USE
 from survviz.types import Case, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
     from survviz.pipeline import Predictor
 
-RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
 THUMBNAIL_SIDE = 1600
 
 stdout = Console(highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from survviz.errors import InputError
 from survviz.types import Bag, Notice, Progress
-from survviz.units import Mpp, to_mpp
+from survviz.units import to_mpp
 from survviz.workspace import workspace
 from survviz.wsi.features import read_features, write_features
 from survviz.wsi.flags import slide_notices
@@ -124,15 +125,4 @@ def _read_cached(file: Path, slide: Slide) -> Bag | None:
         return None
     if len(bag) == 0 or bag.slide_hash != slide.content_hash():
         return None
-    return Bag(
-        slide_id=slide.slide_id,
-        features=bag.features,
-        coords=bag.coords,
-        patch_size_level0=bag.patch_size_level0,
-        mpp=Mpp(bag.mpp),
-        encoder=bag.encoder,
-        encoder_revision=bag.encoder_revision,
-        slide_size=slide.dimensions,
-        slide_hash=bag.slide_hash,
-        mpp_source=slide.mpp_source,
-    )
+    return replace(bag, slide_id=slide.slide_id, slide_size=slide.dimensions, mpp_source=slide.mpp_source)
