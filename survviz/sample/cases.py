@@ -70,7 +70,7 @@ def draw_case(seed: int, number: int, size: tuple[int, int] | None = None) -> Sa
 
 
 def _clinical(rng: np.random.Generator, latent: Latent, squamous: bool, *, complete: bool) -> dict[str, str | int]:
-    grade = int(np.digitize(latent.pleomorphism + rng.normal(0, 0.6), (-0.7, 0.6))) + 1
+    grade = int(np.digitize(latent.pleomorphism + rng.normal(0, 1.5), (-1.1, 1.0))) + 1
     row: dict[str, str | int] = {
         "age": int(np.clip(round(64 + 10.5 * latent.age), 28, 92)),
         "sex": "female" if rng.random() < 0.47 else "male",
@@ -125,8 +125,9 @@ def _plan(
         seed=int(rng.integers(2**31)),
         pleomorphism=_unit(latent.pleomorphism),
         lymphocytes=_unit(latent.lymphocytes),
-        tumour_share=0.20 + 0.32 * _unit(latent.tumour_area),
+        tumour_share=0.18 + 0.27 * _unit(latent.tumour_area),
         gland_atypia=float(rng.uniform(0, 1)),
+        inflammation=float(rng.uniform(0, 1)),
         squamous=squamous,
         stain=batch,
         artefacts=artefacts,

@@ -10,18 +10,18 @@ STAGE_MEAN = 1.32
 """Mean of the stage coded 0 to 3."""
 
 COEFFICIENTS: dict[str, float] = {
-    "pleomorphism": 0.70,
-    "tumour_area": 0.30,
+    "pleomorphism": 1.00,
+    "tumour_area": 0.20,
     "hypoxia": 1.00,
     "proliferation": 1.00,
-    "angiogenesis": 0.80,
+    "angiogenesis": 0.40,
     "age": 1.00,
     "stage": 0.90,
-    "pleomorphism_if_hypoxic": 1.40,
-    "tumour_area_x_hypoxia": 0.40,
-    "lymphocytes_if_inflamed": -1.60,
+    "pleomorphism_if_hypoxic": 1.80,
+    "tumour_area_x_hypoxia": 0.30,
+    "lymphocytes_if_inflamed": -2.40,
 }
-"""Larger than in any real cancer, so that 200 cases are enough to learn from."""
+"""Larger than in any real cancer, so that 200 cases are enough to learn from; lymphocytes are those in the tumour."""
 
 FORMULA = (
     "log_hazard = sum(coefficient * term); S(t) = exp(-(t / scale)^shape * exp(log_hazard)). "

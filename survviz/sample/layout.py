@@ -56,13 +56,13 @@ def make_layout(plan: SlidePlan, rng: np.random.Generator) -> Layout:
     x, y = _axes(shape)
     angle = rng.uniform(0, 2 * np.pi)
     ramp = 1.3 * (np.cos(angle) * x + np.sin(angle) * y)
-    normal = _area(rng, -ramp, inside, 0.30 * plan.normal, scale=45, noise=0.45, octaves=4)
-    fat = _area(rng, np.cos(angle + 2.2) * x + np.sin(angle + 2.2) * y, inside, 0.30 * plan.fat, scale=38, noise=0.3)
+    normal = _area(rng, -ramp, inside, 0.08 + 0.30 * plan.normal, scale=45, noise=0.45, octaves=4)
+    fat = _area(rng, np.cos(angle + 2.2) * x + np.sin(angle + 2.2) * y, inside, 0.20 * plan.fat, scale=38, noise=0.3)
     free = inside & (normal < 0) & (fat < 0)
     tumour = _nests(rng, 0.35 * ramp, free, plan.tumour_share * inside.sum())
     tumour = np.minimum(tumour, np.minimum(-normal, -fat) - 3)
     necrosis = _necrosis(rng, tumour, plan.necrosis)
-    lymphocytes = _aggregates(rng, tissue, tumour, np.maximum(normal, fat), plan.lymphocytes)
+    lymphocytes = _aggregates(rng, tissue, tumour, np.maximum(normal, fat), plan.inflammation)
     blocked = np.maximum.reduce([tumour, lymphocytes, normal, fat])
     vessels = _vessels(rng, tissue, blocked, plan.vessels)
     return Layout(tissue, fat, normal, tumour, necrosis, lymphocytes, vessels, _glands(rng, normal, tissue))
@@ -130,10 +130,10 @@ def _area(
 
 def _nests(rng: np.random.Generator, ramp: Field, free: np.ndarray, cells: float) -> Field:
     """Tumour: lobes with fractal borders, parted by fibrous septa; `cells` is the area wanted."""
-    lobes = ramp + fractal_noise(rng, ramp.shape, 62, octaves=5, gain=0.56)
-    lobes += 0.45 * fractal_noise(rng, ramp.shape, 14, octaves=3, gain=0.6)
-    septa = np.abs(fractal_noise(rng, ramp.shape, 46, octaves=3, gain=0.5))
-    lobes -= 1.6 * np.clip(0.16 - septa, 0, 1) / 0.16
+    lobes = ramp + fractal_noise(rng, ramp.shape, 95, octaves=5, gain=0.5)
+    lobes += 0.25 * fractal_noise(rng, ramp.shape, 14, octaves=3, gain=0.6)
+    septa = np.abs(fractal_noise(rng, ramp.shape, 80, octaves=4, gain=0.55))
+    lobes -= 1.6 * np.clip(0.06 - septa, 0, 1) / 0.06
     values = np.sort(lobes[free])
     cut = values[-min(int(cells), int(0.92 * len(values)))] if len(values) > 20 else np.inf
     return _signed(_drop_crumbs(lobes > cut, 14))

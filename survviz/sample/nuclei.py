@@ -11,7 +11,7 @@ from survviz.sample.noise import Field, smoothstep, tileable_noise
 
 SUPERSAMPLING = 3
 TUMOUR_LEVELS = 7
-GLAND_LEVELS = 4
+GLAND_LEVELS = 6
 LIBRARY_SEED = 20
 
 
@@ -74,15 +74,18 @@ def tumour_look(level: float) -> Look:
 
 
 def gland_look(level: float) -> Look:
-    """Columnar nuclei of normal (0) to reactive (1) glands: large and dark, yet smooth and even."""
+    """Columnar nuclei of normal (0) to floridly reactive (1) glands, which take on all that marks a poor grade."""
     return Look(
-        long=9.2 + 3.6 * level,
-        short=4.6 + 2.6 * level,
-        dark=0.72 + 0.22 * level,
-        clumps=0.12 + 0.08 * level,
-        rim=0.22,
-        nucleoli=0.2 + 0.8 * level,
-        nucleolus=1.2,
+        long=9.0 + 4.2 * level,
+        short=4.6 + 4.0 * level,
+        spread=0.09 + 0.15 * level,
+        irregular=0.02 + 0.04 * level,
+        dark=0.64 + 0.26 * level,
+        rim=0.26 + 0.16 * level,
+        clumps=0.12 + 0.12 * level,
+        grain=2.0 + 1.4 * level,
+        nucleoli=0.2 + 2.0 * level,
+        nucleolus=1.2 + 1.2 * level,
     )
 
 

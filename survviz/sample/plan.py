@@ -18,10 +18,12 @@ class SlidePlan:
         width, height: level-0 pixels at 0.5 um.
         seed: seeds the layout, the cells and the artefacts.
         pleomorphism: 0 (small, round, alike) to 1 (large, odd, dark, mitotic) nuclei in the tumour. Prognostic.
-        lymphocytes: 0 (few, loose) to 1 (many, dense) aggregates; packing inside them. Prognostic.
+        lymphocytes: 0 (hardly any) to 1 (brisk) lymphocytes among the tumour cells. Prognostic.
         tumour_share: share of the tissue that is tumour. Prognostic, together with hypoxia.
         necrosis, fat, normal, vessels: amounts from 0 to 1. Not prognostic.
-        gland_atypia: 0 to 1, how large and dark the nuclei of *reactive* normal glands are. Not prognostic.
+        gland_atypia: 0 to 1, reactive atypia of the normal glands: their nuclei grow as large, dark and odd as those of
+            a tumour of that pleomorphism. Not prognostic.
+        inflammation: 0 to 1, aggregates of lymphocytes in the stroma, infiltrate between the glands. Not prognostic.
         squamous: keratinising nests when true, else nests with small lumina. Not prognostic.
         stain: seeds the stain of the batch.
         artefacts: names out of `ARTEFACTS`.
@@ -39,6 +41,7 @@ class SlidePlan:
     normal: float = 0.3
     vessels: float = 0.4
     gland_atypia: float = 0.3
+    inflammation: float = 0.3
     squamous: bool = False
     stain: int = 0
     artefacts: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from survviz.sample.ground import Ground
 from survviz.sample.layout import CELL
 from survviz.sample.masks import HALF, Masks
 from survviz.sample.noise import Field
-from survviz.sample.nuclei import GLAND_LEVELS, TUMOUR_LEVELS
+from survviz.sample.nuclei import TUMOUR_LEVELS
 from survviz.sample.plan import SlidePlan
 from survviz.sample.structures import Placed, paste
 
@@ -77,29 +77,26 @@ class Population:
         for kind, spacing, keep in (
             ("fibroblast", 30, 0.5),
             ("plump", 34, 0.4),
-            ("lymphocyte", 24, 0.42),
-            ("plasma", 26, 0.42),
+            ("lymphocyte", 24, 0.15 + 0.7 * self.plan.inflammation),
+            ("plasma", 26, 0.15 + 0.5 * self.plan.inflammation),
         ):
             points = self.spots("normal", spacing, keep)
             self.put(od, kind, points, self.any_angle(points))
 
-    def gland_kinds(self, count: int) -> list[str]:
-        """Atypia of each gland around the slide's."""
-        level = self.plan.gland_atypia + self.rng.normal(0, 0.12, count)
-        return [f"gland-{round(v)}" for v in np.clip(level, 0, 1) * (GLAND_LEVELS - 1)]
+    def gland_atypia(self, count: int) -> Field:
+        """Atypia of each gland, around the slide's."""
+        return np.clip(self.plan.gland_atypia + self.rng.normal(0, 0.12, count), 0, 1).astype(np.float32)
 
     def lymphocytes(self, od: Field) -> None:
-        """Aggregates, the denser the more the plan says; some cells enter the stroma around and the nests."""
-        amount = self.plan.lymphocytes
+        """Aggregates in the stroma, as dense as the inflammation."""
+        amount = self.plan.inflammation
         points = self.spots("lymphocytes", 13.4 - 2.2 * amount, 0.62 + 0.36 * amount, 0.2)
         self.put(od, "lymphocyte", points, self.any_angle(points))
         points = self.spots("lymphocytes", 34, 0.3)
         self.put(od, "plasma", points, self.any_angle(points))
-        points = self.spots("tumour", 40, 0.02 + 0.10 * amount)
-        self.put(od, "lymphocyte", points, self.any_angle(points))
 
     def tumour(self, od: Field, ground: Ground) -> None:
-        """Nuclei at the centre of each cell, palisading at the border of a nest; mitoses and apoptosis."""
+        """Nuclei at the centre of each cell, palisading at the border of a nest; mitoses, apoptosis, lymphocytes."""
         points, rng, level = ground.cells, self.rng, self.plan.pleomorphism
         points = points[self.value(self.share["tumour"], points) > 0.3 + 0.4 * rng.random(len(points))]
         points = points + rng.normal(0, 1.6, points.shape).astype(np.float32)
@@ -113,6 +110,8 @@ class Population:
             self.put(od, f"tumour-{kind}", points[chosen], angles[chosen])
         self.put(od, "mitosis", points[mitotic], angles[mitotic])
         self.put(od, "apoptosis", points[dying], angles[dying])
+        among = self.spots("tumour", 22, 0.02 + 0.45 * self.plan.lymphocytes)
+        self.put(od, "lymphocyte", among, self.any_angle(among))
         if self.plan.squamous:
             deep = points[self.value(self.masks.depth, points) > 9]
             pearls = deep[rng.random(len(deep)) < 0.010]

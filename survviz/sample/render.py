@@ -50,8 +50,8 @@ def render(plan: SlidePlan) -> Rendered:
     people.stroma(od, ground.wall)
     people.normal(od)
     glands = _whole(layout.glands, labels)
-    for gland, kind in zip(glands, people.gland_kinds(len(glands)), strict=True):
-        draw_gland(od, gland, kind, sprites, rngs[3])
+    for gland, atypia in zip(glands, people.gland_atypia(len(glands)).tolist(), strict=True):
+        draw_gland(od, gland, atypia, sprites, rngs[3])
     people.lymphocytes(od)
     people.necrosis(od)
     people.tumour(od, ground)

@@ -9,7 +9,7 @@ import numpy as np
 from survviz.sample.bodies import Library
 from survviz.sample.layout import Vessel
 from survviz.sample.noise import Field, smooth_noise, smoothstep
-from survviz.sample.nuclei import Sprite
+from survviz.sample.nuclei import GLAND_LEVELS, Sprite
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def _fill(od: Field, area: Ring, vessel: Vessel, library: Library, rng: np.rando
     paste(od, Placed(points, library.pick(rng, "red_cell", rng.uniform(0, np.pi, len(points)))))
 
 
-def draw_gland(od: Field, gland: Field, level: str, library: Library, rng: np.random.Generator) -> None:
-    """A crypt: columnar cells with basal nuclei, goblets, a lumen."""
+def draw_gland(od: Field, gland: Field, atypia: float, library: Library, rng: np.random.Generator) -> None:
+    """A crypt: columnar cells with basal nuclei, goblets, a lumen; the larger its nuclei, the fewer."""
     x, y, size, stretch = (float(value) for value in gland)
     turn = rng.uniform(0, np.pi)
     area = ring(rng, od.shape, x, y, size, stretch, turn)
@@ -142,10 +142,11 @@ def draw_gland(od: Field, gland: Field, level: str, library: Library, rng: np.ra
     cell += lumen[..., None] * (np.array([0.07, 0.06], np.float32) + 0.02 * noise[..., None] - cell)
     window = od[area.window]
     window += (1 - outside)[..., None] * (cell - window)
-    count = int(2 * np.pi * size * (1 + stretch) / 2 / 11.5)
+    count = int(2 * np.pi * size * (1 + stretch) / 2 / (11.5 + 5 * atypia))
     around = (np.arange(count) / count * 2 * np.pi + rng.normal(0, 0.02, count)).astype(np.float32)
     goblets = around[rng.random(count) < rng.uniform(0.25, 0.55)]
-    for kind, turns, share, sway in (("goblet", goblets, 0.58, 0.05), (level, around, 0.86, 0.035)):
+    nuclei = f"gland-{round(atypia * (GLAND_LEVELS - 1))}"
+    for kind, turns, share, sway in (("goblet", goblets, 0.58, 0.05), (nuclei, around, 0.86, 0.035)):
         ratio = share + rng.normal(0, sway, len(turns))
         u, v = ratio * size * np.cos(turns), ratio * size * stretch * np.sin(turns)
         points = np.stack([x + np.cos(turn) * u - np.sin(turn) * v, y + np.sin(turn) * u + np.cos(turn) * v], axis=1)

@@ -29,16 +29,16 @@ def test_log_hazard_is_the_stated_sum(cases: list[SampleCase]) -> None:
     for case in cases[:50]:
         z = asdict(case.latent)
         by_hand = (
-            0.70 * z["pleomorphism"]
-            + 0.30 * z["tumour_area"]
+            1.00 * z["pleomorphism"]
+            + 0.20 * z["tumour_area"]
             + 1.00 * z["hypoxia"]
             + 1.00 * z["proliferation"]
-            + 0.80 * z["angiogenesis"]
+            + 0.40 * z["angiogenesis"]
             + 1.00 * z["age"]
             + 0.90 * (z["stage"] - 1.32)
-            + 1.40 * z["pleomorphism"] / (1 + np.exp(-2.5 * z["hypoxia"]))
-            + 0.40 * z["tumour_area"] * z["hypoxia"]
-            - 1.60 * z["lymphocytes"] / (1 + np.exp(-2.5 * z["t_cell_inflammation"]))
+            + 1.80 * z["pleomorphism"] / (1 + np.exp(-2.5 * z["hypoxia"]))
+            + 0.30 * z["tumour_area"] * z["hypoxia"]
+            - 2.40 * z["lymphocytes"] / (1 + np.exp(-2.5 * z["t_cell_inflammation"]))
         )
         assert case.log_hazard == pytest.approx(by_hand, abs=1e-12)
 
@@ -61,8 +61,9 @@ def test_oracle_orders_most_pairs(cases: list[SampleCase]) -> None:
 
 
 @pytest.mark.parametrize("modality", ["pathology", "genomic", "clinical"])
-def test_each_modality_alone_knows_less_than_all(cases: list[SampleCase], modality: str) -> None:
-    assert 0.62 < concordance(cases, [hazard.single_modality(case.latent)[modality] for case in cases]) < 0.76
+def test_each_modality_alone_knows_far_less_than_all(cases: list[SampleCase], modality: str) -> None:
+    alone = concordance(cases, [hazard.single_modality(case.latent)[modality] for case in cases])
+    assert 0.60 < alone < concordance(cases, [case.log_hazard for case in cases]) - 0.1
 
 
 def test_interactions_add_to_the_sum_of_the_modalities(cases: list[SampleCase]) -> None:
@@ -93,7 +94,7 @@ def test_a_case_does_not_depend_on_how_many_there_are(cases: list[SampleCase]) -
 
 def test_amounts_of_other_tissue_say_nothing_about_risk(cases: list[SampleCase]) -> None:
     plans = [(case.slides[0], case.log_hazard) for case in cases if case.slides]
-    for name in ("necrosis", "fat", "normal", "vessels", "gland_atypia"):
+    for name in ("necrosis", "fat", "normal", "vessels", "gland_atypia", "inflammation"):
         r = np.corrcoef([getattr(plan, name) for plan, _ in plans], [eta for _, eta in plans])[0, 1]
         assert abs(r) < 0.09, name
 
