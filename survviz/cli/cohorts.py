@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from survviz.pipeline.truth import TokenLocalisation
     from survviz.training import TrainConfig
 
-TARGETS = (("tumour", "lymphocytes"), ("tumour",), ("lymphocytes",))
-"""What the sample cohort plants: prognostic information lies in tumour and in lymphocyte aggregates."""
+TARGETS = (("tumour",), ("normal",), ("lymphocytes",))
+"""In the sample cohort all prognostic information lies in tumour; the others wear the same marks and mean nothing."""
 
 stdout = Console(highlight=False, soft_wrap=True)
 
