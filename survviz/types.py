@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor
 
-Modality: TypeAlias = Literal["pathology", "clinical", "genomic"]
-MODALITIES: tuple[Modality, ...] = ("pathology", "clinical", "genomic")
+Modality: TypeAlias = Literal["pathology", "clinical", "genomic", "mirna", "cnv"]
+MODALITIES: tuple[Modality, ...] = ("pathology", "clinical", "genomic", "mirna", "cnv")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called as `progress(done, total)`; it may raise `CancelledError` to stop the step."""
@@ -73,14 +73,36 @@ class Bag:
 
 
 @dataclass(frozen=True, slots=True)
+class Regions:
+    """Pathology as feature vectors without a place on a slide: one per slide, region or image of a table.
+
+    Attributes:
+        names: (R,) of the rows, in order.
+        columns: (D,) of the features; a model finds its own by name.
+        features: (R, D); NaN = not measured.
+        encoder: what made the features.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    features: NDArray[np.float32]
+    encoder: str = ""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One patient, with whatever is known of them. Any modality may be missing (None or empty).
 
     Attributes:
         bags: one per slide.
+        regions: pathology that came as vectors; a case has bags or regions, not both.
         clinical: field name -> value; a missing value is None.
         rna: gene symbol -> expression, in the unit that the cohort declares.
         mirna: miRNA name -> expression.
+        cnv: gene or arm -> copy-number change (0 = none).
         genomic_tokens: (T, D) precomputed embeddings, for example scFoundation's (4, 768).
     """
 
@@ -90,6 +112,8 @@ class Case:
     rna: Mapping[str, float] | None = None
     mirna: Mapping[str, float] | None = None
     genomic_tokens: NDArray[np.float32] | None = None
+    cnv: Mapping[str, float] | None = None
+    regions: Regions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +121,10 @@ class Inputs:
     """A padded batch, as every model takes it.
 
     Attributes:
-        patches: (B, N, D); padded rows are zero and masked.
+        patches: (B, N, D); padded rows are zero and masked. A slide-level feature vector is a bag of one.
         patch_mask: (B, N), True = real patch.
-        tokens: token group name ("clinical", "genomic") -> (B, T, D).
-        vectors: vector name ("rna") -> (B, G).
+        tokens: token group name ("clinical": sentences, "genomic": precomputed) -> (B, T, D).
+        vectors: vector name ("rna", "mirna", "cnv", "clinical": one-hot and scaled) -> (B, G).
         present: modality -> (B,), True = this case has it. Values of an absent modality are zero and unused.
     """
 
@@ -126,8 +150,9 @@ class Attention:
     """Raw attention of one direction, before any softmax.
 
     Attributes:
-        logits: (B, H, Q, K); entries of masked keys or queries carry no meaning.
-        query: group that asks ("clinical", "genomic" or "pathology").
+        logits: (B, H, Q, K); entries of masked keys or queries carry no meaning. Where the model's weights are no
+            softmax (a transport plan, a Nystrom product), the logarithm of its non-negative weights.
+        query: group that asks ("clinical", "genomic", "pathology", "case" for one learnt query).
         key: group that is looked at.
         softmax_over: what the model's own softmax ran over, in words.
     """
@@ -147,12 +172,15 @@ class Output:
         kind: which of the two.
         embeddings: name -> (B, E); an absent modality's embedding is zero.
         attention: (query, key) -> raw attention; None unless asked for.
+        auxiliary: name -> (B,) loss term of each case, 0 where the case lacks what it needs; training adds their means
+            with the weights that the model publishes.
     """
 
     logits: Float[Tensor, "B K"]
     kind: Literal["discrete-hazard", "log-hazard"]
     embeddings: Mapping[str, Float[Tensor, "B E"]]
     attention: Mapping[tuple[str, str], Attention] | None = None
+    auxiliary: Mapping[str, Float[Tensor, " B"]] = field(default_factory=dict)
 
     @property
     def hazards(self) -> Float[Tensor, "B K"]:

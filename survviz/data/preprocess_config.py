@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from survviz.types import MODALITIES, Modality
+from survviz.types import Modality
 
 
 class PreprocessConfig(BaseModel):
@@ -34,4 +34,4 @@ class PreprocessConfig(BaseModel):
     programmes: Path | None = None
     min_genes: int = Field(5, ge=1)
     n_bins: int = Field(4, ge=1)
-    modalities: tuple[Modality, ...] = MODALITIES
+    modalities: tuple[Modality, ...] = ("pathology", "clinical", "genomic")
