@@ -170,17 +170,15 @@ class Output:
     Attributes:
         logits: (B, K) discrete-hazard logits, or (B, 1) log-hazard.
         kind: which of the two.
-        embeddings: name -> (B, E); an absent modality's embedding is zero.
+        embeddings: name -> (B, E), named "modality" or "modality|other modality that it looked at"; zero where one of
+            the modalities in its name is absent. Names with other words ("fused") promise nothing.
         attention: (query, key) -> raw attention; None unless asked for.
-        auxiliary: name -> (B,) loss term of each case, 0 where the case lacks what it needs; training adds their means
-            with the weights that the model publishes.
     """
 
     logits: Float[Tensor, "B K"]
     kind: Literal["discrete-hazard", "log-hazard"]
     embeddings: Mapping[str, Float[Tensor, "B E"]]
     attention: Mapping[tuple[str, str], Attention] | None = None
-    auxiliary: Mapping[str, Float[Tensor, " B"]] = field(default_factory=dict)
 
     @property
     def hazards(self) -> Float[Tensor, "B K"]:

@@ -1,4 +1,4 @@
-"""A synthetic input and what each fold answers to it, so that a copy can be shown to compute the same."""
+"""Noise, no patient's data, and what each fold answers to it, so that a copy can be shown to compute the same."""
 
 from __future__ import annotations
 
@@ -9,38 +9,21 @@ import torch
 from torch import Tensor
 
 from survviz.errors import CheckpointError
+from survviz.models.inputs import random_inputs
 from survviz.types import Inputs, Modality
 
 if TYPE_CHECKING:
     from survviz.models import Model
 
-N_PATCHES = 24
+N_PATCHES = (24, 12)
 TOLERANCE = 1e-5
-
-
-def golden_inputs(model: Model, seed: int = 0) -> Inputs:
-    """Two cases of standard normal noise, the second with fewer patches; no patient's data."""
-    random = torch.Generator().manual_seed(seed)
-    sizes = model.config.model_dump()
-    mask = torch.arange(N_PATCHES) < torch.tensor([[N_PATCHES], [N_PATCHES // 2]])
-    tokens, vectors = {}, {}
-    for group in ("clinical", "genomic"):
-        if group in model.modalities and not (group == "genomic" and sizes.get("programmes")):
-            n_tokens = len(model.token_names[group])
-            tokens[group] = torch.randn(2, n_tokens, sizes[f"d_{group}"], generator=random)
-    if sizes.get("programmes"):
-        vectors["rna"] = torch.randn(2, sizes["n_genes"], generator=random)
-    patches = torch.randn(2, N_PATCHES, sizes["d_patch"], generator=random) * mask.unsqueeze(-1)
-    everybody = torch.ones(2, dtype=torch.bool)
-    present: dict[Modality, Tensor] = {modality: everybody.clone() for modality in model.modalities}
-    return Inputs(patches, mask, tokens, vectors, present)
 
 
 def golden_tensors(models: Sequence[Model]) -> dict[str, Tensor]:
     """Inputs and every fold's outputs, named for one safetensors file."""
     tensors: dict[str, Tensor] = {}
     for fold, model in enumerate(models):
-        inputs = golden_inputs(model)
+        inputs = random_inputs(model.config.reads, N_PATCHES)
         for name, value in _named(inputs).items():
             tensors[f"fold{fold}.input.{name}"] = value
         for name, value in answers(model, inputs).items():

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-import torch
-from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from survviz.errors import InputError
+from survviz.models.card import Attends, Auxiliary, Card
+from survviz.models.inputs import ModelConfig, checked
 from survviz.types import Inputs, Modality, Output
-
-
-class ModelConfig(BaseModel):
-    """Settings of a model; sizes default to the published ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Model(nn.Module, ABC):
@@ -26,58 +18,61 @@ class Model(nn.Module, ABC):
 
     Attributes:
         name: as in the registry.
+        card: where it comes from and what differs.
         Config: class of its settings.
+        l1: weight of the sum of absolute `penalised()` weights, as published; 0 = none.
+        convex: True for a linear model, which is fitted to convergence for a path of ridge penalties.
+        order_matters: True where the order of the patches changes the answer.
         config: its settings.
-        modalities: what it reads; anything else in the input is ignored.
-        token_names: token group -> names, in the order of the group's rows in attention.
-        directions: (query, key) of each attention that it can return.
+        attends: each attention that it can return.
+        auxiliary: loss terms between its embeddings.
         output_layer: the last linear layer, whose bias the trainer starts at the base rate.
     """
 
     name: ClassVar[str]
+    card: ClassVar[Card]
     Config: ClassVar[type[ModelConfig]]
+    l1: ClassVar[float] = 0.0
+    convex: ClassVar[bool] = False
+    order_matters: ClassVar[bool] = False
 
     config: ModelConfig
-    modalities: tuple[Modality, ...]
-    token_names: Mapping[str, tuple[str, ...]]
-    directions: tuple[tuple[str, str], ...]
+    attends: tuple[Attends, ...] = ()
+    auxiliary: tuple[Auxiliary, ...] = ()
     output_layer: nn.Linear
 
-    @abstractmethod
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What it reads; anything else in the input is ignored."""
+        return self.config.modalities
+
+    @property
+    def token_names(self) -> Mapping[str, tuple[str, ...]]:
+        """Token group -> names, in the order of the group's rows in attention."""
+        learnt = {"case": ("case",)} if any(attends.query == "case" for attends in self.attends) else {}
+        return {**self.config.token_names, **learnt}
+
+    @property
+    def directions(self) -> tuple[tuple[str, str], ...]:
+        """(query, key) of each attention that it can return."""
+        return tuple(attends.direction for attends in self.attends)
+
+    def penalised(self) -> Iterable[Tensor]:
+        """Weights under the L1 penalty."""
+        return ()
+
     def forward(self, inputs: Inputs, *, attention: bool = False) -> Output:
-        """Score a padded batch; attention matrices are kept only when asked for."""
+        """Score a padded batch; attention matrices are kept only when asked for.
 
+        Raises:
+            InputError: the batch has no case, or is not of the widths that the model was built for.
+        """
+        return self.compute(checked(inputs, self.config.reads), attention=attention)
 
-def present_mask(inputs: Inputs, modality: Modality) -> Bool[Tensor, " B"]:
-    """Which cases have a modality; a modality that `inputs.present` does not name is present where it has values."""
-    if modality in inputs.present:
-        return inputs.present[modality]
-    if modality == "pathology":
-        return inputs.patch_mask.any(dim=1)
-    given = modality in inputs.tokens or (modality == "genomic" and "rna" in inputs.vectors)
-    return torch.full((len(inputs.patches),), given, dtype=torch.bool, device=inputs.patches.device)
-
-
-def check_width(what: str, given: int, expected: int) -> None:
-    """Compare a size of the input with what the model was built for.
-
-    Raises:
-        InputError: they differ.
-    """
-    if given != expected:
-        raise InputError(
-            f"The model was built for {expected} {what}, but the input has {given}. "
-            "Use the encoder and the preprocessing stored in the checkpoint."
-        )
-
-
-def real_patches(inputs: Inputs, width: int) -> tuple[Float[Tensor, "B N D"], Bool[Tensor, "B N"]]:
-    """Patches and the mask of those that count: real, and of a case whose slides are present.
-
-    Raises:
-        InputError: the features are not of the width that the model was built for.
-    """
-    if inputs.patches.shape[1] == 0:
-        return inputs.patches.new_zeros(len(inputs.patches), 0, width), inputs.patch_mask
-    check_width("features per patch", inputs.patches.shape[-1], width)
-    return inputs.patches, inputs.patch_mask & present_mask(inputs, "pathology").unsqueeze(-1)
+    @abstractmethod
+    def compute(self, inputs: Inputs, *, attention: bool) -> Output:
+        """Score a batch in which everything that the configuration reads is there, zero where a case lacks it."""

@@ -123,13 +123,10 @@ def batch_loss(model: Model, batch: Batch, config: TrainConfig, device: torch.de
     loss = discrete_nll(output.logits, batch.bin.to(device), batch.event.to(device), alpha=config.alpha)
     if not config.beta:
         return loss
-    named = output.embeddings
-    paths = [
-        torch.cat([value for name, value in named.items() if name.split("|")[-1] == group], dim=-1)
-        for group in ("clinical", "genomic")
-    ]
-    both = (paths[0] != 0).any(dim=1) & (paths[1] != 0).any(dim=1)
-    return (1 - config.beta) * loss + config.beta * cosine_hinge(paths[0], paths[1], both)
+    term = next(one for one in model.auxiliary if one.kind == "cosine")
+    first, second = (torch.cat([output.embeddings[name] for name in names], -1) for names in (term.first, term.second))
+    both = (first != 0).any(dim=1) & (second != 0).any(dim=1)
+    return (1 - config.beta) * loss + config.beta * cosine_hinge(first, second, both)
 
 
 def validate(model: Model, part: Part, collate: Collate) -> tuple[float | None, float | None]:

@@ -1,0 +1,22 @@
+"""Building blocks that the models share."""
+
+from __future__ import annotations
+
+from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
+from survviz.models.blocks.dense import feed_forward, head, rectified, self_normalising
+from survviz.models.blocks.pooling import masked_mean, masked_softmax
+from survviz.models.blocks.programmes import ProgrammeTokens, genomic_projection, genomic_values
+
+__all__ = [
+    "GatedAttention",
+    "PartialCrossAttention",
+    "ProgrammeTokens",
+    "feed_forward",
+    "genomic_projection",
+    "genomic_values",
+    "head",
+    "masked_mean",
+    "masked_softmax",
+    "rectified",
+    "self_normalising",
+]
