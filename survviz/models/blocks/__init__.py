@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
 from survviz.models.blocks.dense import feed_forward, head, rectified, self_normalising
+from survviz.models.blocks.fusion import ModalityGate, OuterProductFusion, append_one
 from survviz.models.blocks.pooling import masked_mean, masked_softmax
 from survviz.models.blocks.programmes import ProgrammeTokens, genomic_projection, genomic_values
 
 __all__ = [
     "GatedAttention",
+    "ModalityGate",
+    "OuterProductFusion",
     "PartialCrossAttention",
     "ProgrammeTokens",
+    "append_one",
     "feed_forward",
     "genomic_projection",
     "genomic_values",
