@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survviz.losses import cosine_hinge, discrete_nll
@@ -14,6 +14,7 @@ from survviz.losses import cosine_hinge, discrete_nll
 LOGITS = st.lists(st.floats(-20, 20), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(LOGITS)
 def test_likelihood_sums_to_one_over_bins(logits: list[float]) -> None:
     z = torch.tensor(logits, dtype=torch.float64).unsqueeze(0)
