@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from survviz.evaluation.breslow import BreslowBaseline
 from survviz.evaluation.concordance import Interval, bootstrap_ci, comparable_pairs, concordance_index
 from survviz.evaluation.interpolation import survival_at
 from survviz.evaluation.kaplan_meier import KaplanMeier, LogRank, kaplan_meier, logrank, median_follow_up
+from survviz.evaluation.km_calibration import KaplanMeierCalibrator
 from survviz.evaluation.localisation import LocalisationScore, auroc, auroc_ci
 from survviz.evaluation.outcomes import UndefinedMetricError
 
 __all__ = [
+    "BreslowBaseline",
     "Interval",
     "KaplanMeier",
+    "KaplanMeierCalibrator",
     "LocalisationScore",
     "LogRank",
     "UndefinedMetricError",
