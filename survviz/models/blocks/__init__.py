@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
+from survviz.models.blocks.cross_attention import MultiheadCrossAttention
 from survviz.models.blocks.dense import feed_forward, head, rectified, self_normalising
+from survviz.models.blocks.families import FAMILIES, N_FAMILY_GENES
 from survviz.models.blocks.fusion import ModalityGate, OuterProductFusion, append_one
 from survviz.models.blocks.pooling import masked_mean, masked_softmax
 from survviz.models.blocks.programmes import ProgrammeTokens, genomic_projection, genomic_values
 
 __all__ = [
+    "FAMILIES",
+    "N_FAMILY_GENES",
     "GatedAttention",
     "ModalityGate",
+    "MultiheadCrossAttention",
     "OuterProductFusion",
     "PartialCrossAttention",
     "ProgrammeTokens",

@@ -12,7 +12,7 @@ def masked_mean(values: Float[Tensor, "B N E"], mask: Bool[Tensor, "B N"]) -> Fl
     return (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-def masked_softmax(logits: Float[Tensor, "B N"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+def masked_softmax(logits: Float[Tensor, "*B N"], mask: Bool[Tensor, "*#B N"]) -> Float[Tensor, "*B N"]:
     """Softmax over real items; all zero, with finite gradients, where a case has none."""
-    empty = ~mask.any(dim=1, keepdim=True)
-    return logits.masked_fill(~(mask | empty), float("-inf")).softmax(dim=1) * mask
+    empty = ~mask.any(dim=-1, keepdim=True)
+    return logits.masked_fill(~(mask | empty), float("-inf")).softmax(dim=-1) * mask
