@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ ROMAN = {"0": "0", "1": "I", "2": "II", "3": "III", "4": "IV"}
 STAGE = re.compile(
     r"^(?:ajcc\s*)?(?:(?:clinical|pathologic(?:al)?)\s*)?(?:stage\s*)?(iv|iii|ii|i|[0-4])\s*([a-c]\d?)?$", re.IGNORECASE
 )
+MAIN_STAGE = re.compile(r"^(0|IV|III|II|I)(?:[A-C]\d?| \(in situ\))?$")
 GRADE = re.compile(r"^(?:grade\s*)?g?\s*([1-4]|iv|iii|ii|i)$", re.IGNORECASE)
 GRADE_WORDS = {
     "1": "1 (well differentiated)",
@@ -66,22 +68,47 @@ class ClinicalField(BaseModel):
         Raises:
             InputError: a number is unreadable or outside its plausible range.
         """
-        if is_missing(value) or (self.kind in ("stage", "grade") and CANNOT_TELL.match(str(value).strip())):
+        if self.is_unknown(value):
             return self.missing
         return self.sentence.replace("{value}", KINDS[self.kind](self, value))
 
+    def code(self, value: object) -> float | str | None:
+        """A number as it is, a stage without its substage, any other value as the sentence writes it; None if unknown.
 
-def _number(field: ClinicalField, value: object) -> str:
+        Raises:
+            InputError: a number is unreadable or outside its plausible range.
+        """
+        if self.is_unknown(value):
+            return None
+        if self.kind == "number":
+            return _plausible(self, value)
+        written = KINDS[self.kind](self, value)
+        main = MAIN_STAGE.match(written) if self.kind == "stage" else None
+        return main.group(1) if main else written
+
+    def is_unknown(self, value: object) -> bool:
+        """Whether a cell is empty, or says that the stage or grade cannot be told (GX)."""
+        return is_missing(value) or (self.kind in ("stage", "grade") and bool(CANNOT_TELL.match(str(value).strip())))
+
+
+def _plausible(field: ClinicalField, value: object) -> float:
     try:
         number = float(value)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError) as error:
         raise InputError(f"{field.token}: {value!r} was given; expected a number, or an empty cell.") from error
+    if not math.isfinite(number):
+        raise InputError(f"{field.token}: {number} was given; expected a number, or an empty cell.")
     if field.range and not field.range[0] <= number <= field.range[1]:
         low, high = field.range
         raise InputError(
             f"{field.token}: {number:g} was given; expected {low:g} to {high:g}. If it is in days, say so in "
             f'cohort.toml: {field.token} = {{ column = "...", unit = "days" }}.'
         )
+    return number
+
+
+def _number(field: ClinicalField, value: object) -> str:
+    number = _plausible(field, value)
     return f"{number:.0f}" if abs(number) >= 10 else f"{number:.2g}"
 
 
@@ -198,6 +225,15 @@ class ClinicalTemplates:
         """
         values = self.values(row)
         return tuple(field.say(values[field.token]) for field in self.fields)
+
+    def codes(self, row: Mapping[str, Any]) -> dict[str, float | str | None]:
+        """Token -> value for a vector, in one spelling; see `ClinicalField.code`.
+
+        Raises:
+            InputError: a number is unreadable or implausible.
+        """
+        values = self.values(row)
+        return {field.token: field.code(values[field.token]) for field in self.fields}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the selected fields."""
