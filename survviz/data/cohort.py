@@ -15,10 +15,12 @@ from survviz.data.barcodes import case_of
 from survviz.data.clinical_table import read_clinical
 from survviz.data.cohort_file import CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
 from survviz.data.genes import shorten
+from survviz.data.omics import OmicsName
+from survviz.data.region_table import read_regions
 from survviz.data.slide_table import SLIDE_COLUMNS, find_features, read_slides
 from survviz.data.tables import is_missing, read_matrix
 from survviz.errors import InputError
-from survviz.types import Bag, Case, Notice
+from survviz.types import Bag, Case, Notice, Regions
 from survviz.wsi.features import read_features
 
 __all__ = ["Cohort", "CohortFile", "load_cohort", "read_cohort_toml", "write_cohort_toml"]
@@ -33,13 +35,14 @@ class Cohort:
         fields: the clinical tokens among these columns.
         time: months, by case.
         event: bool, by case; True = observed.
-        rna, mirna: cases x genes; only the cases that have it.
-        rna_unit, mirna_unit: as declared.
+        rna, mirna, cnv: cases x genes; only the cases that have it.
+        rna_unit, mirna_unit, cnv_unit: as declared.
+        regions: pathology as feature vectors instead of slides; index (case_id, region), NaN = not measured.
         slides: columns case_id, slide_id, path (absolute, or ""), mpp (NaN where unknown).
         features: slide_id -> file of its encoded patches.
         token_files: case_id -> file of precomputed genomic tokens; `token_names` names their rows.
         holdout: cases that no training and no validation may see.
-        encoder: what made the features, where declared.
+        encoder: what made the features (of slides or regions), where declared.
         notices: what was found on loading.
     """
 
@@ -53,6 +56,9 @@ class Cohort:
     mirna: pd.DataFrame | None = None
     rna_unit: str = ""
     mirna_unit: str = ""
+    cnv: pd.DataFrame | None = None
+    cnv_unit: str = ""
+    regions: pd.DataFrame | None = None
     slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({name: [] for name in SLIDE_COLUMNS}))
     features: Mapping[str, Path] = field(default_factory=dict)
     token_files: Mapping[str, Path] = field(default_factory=dict)
@@ -85,7 +91,7 @@ class Cohort:
         """One case with all that is known of it.
 
         Args:
-            bags: read the feature files; False leaves the case without slides.
+            bags: read the feature files; False leaves the case without slides (regions are in memory and stay).
 
         Raises:
             InputError: the case is unknown, or one of its files cannot be used.
@@ -99,6 +105,8 @@ class Cohort:
             clinical=clinical if any(value is not None for value in clinical.values()) else None,
             rna=_row(self.rna, case_id),
             mirna=_row(self.mirna, case_id),
+            cnv=_row(self.cnv, case_id),
+            regions=self._regions(case_id),
             genomic_tokens=read_tokens(self.token_files[case_id]) if case_id in self.token_files else None,
         )
 
@@ -126,11 +134,29 @@ class Cohort:
             event=self.event.loc[ids],
             rna=_rows(self.rna, ids),
             mirna=_rows(self.mirna, ids),
+            cnv=_rows(self.cnv, ids),
+            regions=None if self.regions is None else self.regions[self.regions.index.isin(ids, level=0)],
             slides=slides,
             features={slide: self.features[slide] for slide in slides["slide_id"] if slide in self.features},
             token_files={case: self.token_files[case] for case in ids if case in self.token_files},
             holdout=self.holdout & set(ids),
         )
+
+    def omics(self, name: OmicsName) -> tuple[pd.DataFrame, str] | None:
+        """A table and its unit; None where no case has it."""
+        table, unit = {
+            "rna": (self.rna, self.rna_unit),
+            "mirna": (self.mirna, self.mirna_unit),
+            "cnv": (self.cnv, self.cnv_unit),
+        }[name]
+        return None if table is None or table.empty else (table, unit)
+
+    def _regions(self, case_id: str) -> Regions | None:
+        if self.regions is None or case_id not in self.regions.index.get_level_values(0):
+            return None
+        rows = self.regions.loc[case_id]
+        names, columns = tuple(map(str, rows.index)), tuple(map(str, rows.columns))
+        return Regions(names, columns, rows.to_numpy(dtype=np.float32), self.encoder or "")
 
     def _known(self, case_id: str) -> str:
         if case_id not in self.clinical.index:
@@ -176,12 +202,15 @@ def load_cohort(folder: str | Path) -> Cohort:
         mirna=_matrix(folder, file.mirna, ids, notices),
         rna_unit=file.rna.unit if file.rna else "",
         mirna_unit=file.mirna.unit if file.mirna else "",
+        cnv=_matrix(folder, file.cnv, ids, notices),
+        cnv_unit=file.cnv.unit if file.cnv else "",
+        regions=read_regions(folder, file.pathology, ids, notices) if file.pathology else None,
         slides=read_slides(folder, file, ids, notices),
         features=find_features(folder, file),
         token_files=_token_files(folder, file, ids),
         token_names=file.genomic_tokens.names if file.genomic_tokens else (),
         holdout=frozenset(file.split.holdout) & ids,
-        encoder=file.features.encoder if file.features else None,
+        encoder=file.features.encoder if file.features else file.pathology.encoder if file.pathology else None,
     )
     return replace(cohort, notices=(*notices, *_gaps(cohort)))
 
@@ -190,9 +219,10 @@ def _gaps(cohort: Cohort) -> list[Notice]:
     """What is missing for how many cases."""
     n = len(cohort)
     owners = zip(cohort.slides["case_id"], cohort.slides["slide_id"], strict=True)
-    have = {
-        "RNA": len(cohort.rna) if cohort.rna is not None else 0,
+    tables = {"RNA": cohort.rna, "miRNA": cohort.mirna, "copy numbers": cohort.cnv}
+    have = {name: 0 if table is None else len(table) for name, table in tables.items()} | {
         "encoded slides": len({case for case, slide in owners if slide in cohort.features}),
+        "pathology features": 0 if cohort.regions is None else cohort.regions.index.get_level_values(0).nunique(),
     }
     return [
         Notice("info", "cohort.missing", f"{n - count} of {n} cases have no {name}; they are used without.")

@@ -7,9 +7,9 @@ import os
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from survviz.data.tables import Orientation
 from survviz.data.words import explain_validation
@@ -56,11 +56,11 @@ class ClinicalSection(_Section):
 
 
 class MatrixSection(_Section):
-    """A table of expression.
+    """A table of RNA or miRNA expression, or of copy-number changes.
 
     Attributes:
-        unit: in words. "TPM", "FPKM", "RPM", "CPM", "RSEM" and "counts" are logged before
-            scaling; anything else is taken as it is.
+        unit: in words. Expression in "TPM", "FPKM", "RPM", "CPM", "RSEM" and "counts" is logged before scaling;
+            anything else, and copy number in any unit, is taken as it is.
     """
 
     file: str
@@ -85,6 +85,23 @@ class FeaturesSection(_Section):
     encoder: str | None = None
 
 
+class PathologySection(_Section):
+    """Pathology as a table of feature vectors, one row per case, slide or region; instead of slides.
+
+    Attributes:
+        case_column: holds the case id, or a sample or slide name that starts with it.
+        name_column: names the rows of a case; needed when a case has several.
+        encoder: what made the features.
+        drop: columns that are no features (scanner, pixel size, keys of another table).
+    """
+
+    file: str
+    case_column: str = "case_id"
+    name_column: str | None = None
+    encoder: str = ""
+    drop: tuple[str, ...] = ()
+
+
 class TokensSection(_Section):
     """Precomputed genomic tokens, one `CASE_ID.npy` of shape (T, D) per case, for example scFoundation's (4, 768)."""
 
@@ -105,10 +122,21 @@ class CohortFile(_Section):
     clinical: ClinicalSection
     rna: MatrixSection | None = None
     mirna: MatrixSection | None = None
+    cnv: MatrixSection | None = None
     slides: SlidesSection | None = None
     features: FeaturesSection | None = None
+    pathology: PathologySection | None = None
     genomic_tokens: TokensSection | None = None
     split: SplitSection = SplitSection()
+
+    @model_validator(mode="after")
+    def _one_kind_of_pathology(self) -> Self:
+        if self.pathology and (self.slides or self.features):
+            raise ValueError(
+                "pathology is given as slides ([slides], [features]) and as a table of feature vectors ([pathology]); "
+                "choose one and take the other out"
+            )
+        return self
 
 
 def read_cohort_toml(folder: str | Path) -> CohortFile:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from survviz.data.genes import GeneMatch, match_genes, shorten
 from survviz.errors import InputError
+
+OmicsName: TypeAlias = Literal["rna", "mirna", "cnv"]
+"""Tables of a cohort, fields of a case, and vectors of a batch."""
 
 CLIP = 6.0
 TAIL = 10.0
@@ -68,8 +71,20 @@ class OmicsScaler:
             )
         values = table[[match.found[gene] for gene in kept]].to_numpy(dtype=np.float64)
         values = _log2(values) if log2 else values
-        mean, sd = _robust_moments(values)
+        mean, sd = robust_moments(values)
         return cls(kept, np.array(compact(mean)), np.array(compact(sd)), log2)
+
+    def most_variable(self, n: int | None = None) -> tuple[str, ...]:
+        """The n genes with the largest sd in training (None = all that vary), in order; ties go by name."""
+        useful = [i for i, sd in enumerate(self.sd) if sd > 0]
+        chosen = sorted(useful, key=lambda i: (-self.sd[i], self.genes[i]))[:n]
+        return tuple(self.genes[i] for i in sorted(chosen))
+
+    def select(self, genes: Iterable[str]) -> OmicsScaler:
+        """The same scaler for some of its genes, in this order."""
+        genes = tuple(genes)
+        at = [self.genes.index(gene) for gene in genes]
+        return OmicsScaler(genes, self.mean[at], self.sd[at], self.log2)
 
     def transform(self, values: Mapping[str, float]) -> tuple[NDArray[np.float32], GeneMatch]:
         """(G,) z-scores within ±6 and which genes were found; a missing gene is 0, the training mean.
@@ -109,14 +124,17 @@ def _log2(values: NDArray[np.float64]) -> NDArray[np.float64]:
     negative = int((values < 0).sum())
     if negative:
         raise InputError(
-            f"{negative} expression values are negative, so they cannot be counts or TPM. "
-            'Say unit = "log2(TPM+1)" or "z-score" under [rna] in cohort.toml if the table is already logged or scaled.'
+            f"{negative} expression values are negative, so they cannot be counts, TPM or RPM. Say unit = "
+            '"log2(TPM+1)" or "z-score" for the table in cohort.toml if it is already logged or scaled.'
         )
     return np.log2(values + 1)
 
 
-def _robust_moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and sd (ddof 0) per column, NaN left out; a column without values gets 0 and 0."""
+def robust_moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and sd (ddof 0) per column, NaN left out, values beyond 10 robust sd from the median pulled in.
+
+    A column without values, or with one value only, gets sd 0.
+    """
     known = np.isfinite(values).any(axis=0)
     mean, sd = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     part = values[:, known]

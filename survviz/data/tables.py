@@ -53,7 +53,9 @@ def is_missing(value: object) -> bool:
     return isinstance(value, str) and value.strip().lower() in MISSING_WORDS
 
 
-def read_table(path: str | Path, *, as_text: bool = False, text_first: bool = False) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, as_text: bool = False, text_first: bool = False, text: Collection[str] = ()
+) -> pd.DataFrame:
     """Read a table with one header row; the kind is told by the file's ending, the separator by its header.
 
     Blank lines are left out and leave a gap in the index, so that row `i` of the index is row `i + 2` of the file. A
@@ -62,6 +64,7 @@ def read_table(path: str | Path, *, as_text: bool = False, text_first: bool = Fa
     Args:
         as_text: keep every cell as it is written (identifiers such as `007` survive); empty cells become "".
         text_first: do so for the first column only.
+        text: do so for these columns; their empty cells become NaN.
 
     Raises:
         InputError: the file is missing, damaged, empty or of an unknown kind, or two columns share a name.
@@ -75,7 +78,7 @@ def read_table(path: str | Path, *, as_text: bool = False, text_first: bool = Fa
     if not path.is_file():
         raise InputError(f"The table {path} does not exist.")
     try:
-        table = _read(path, kind, as_text, text_first)
+        table = _read(path, kind, as_text, text_first, text)
     except (OSError, EOFError, KeyError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile) as error:
         reason = str(error).strip() or type(error).__name__
         raise InputError(f"{path.name} cannot be read as {kind[1:]}: {reason}") from error
@@ -87,7 +90,7 @@ def read_table(path: str | Path, *, as_text: bool = False, text_first: bool = Fa
     return table
 
 
-def _read(path: Path, kind: str, as_text: bool, text_first: bool) -> pd.DataFrame:
+def _read(path: Path, kind: str, as_text: bool, text_first: bool, text: Collection[str]) -> pd.DataFrame:
     if kind == ".parquet":
         table = pd.read_parquet(path)
         table = table if table.index.name is None else table.reset_index()
@@ -95,6 +98,8 @@ def _read(path: Path, kind: str, as_text: bool, text_first: bool) -> pd.DataFram
     options: dict = {"dtype": str, "keep_default_na": False} if as_text else {}
     if text_first and not as_text:
         options = {"converters": {0: str}}
+    if text:
+        options["dtype"] = dict.fromkeys(text, str)
     if kind == ".xlsx":
         head = pd.read_excel(path, header=None, nrows=1, dtype=str)
         _refuse_repeats(path, [name for name in head.to_numpy().ravel() if isinstance(name, str)])
@@ -150,7 +155,7 @@ def read_matrix(
     table.index = table.index.astype(str).str.strip()
     if orientation == "auto":
         orientation = _orientation(path, label, list(table.index), list(table.columns), set(case_ids or ()))
-    values = _numbers(path, table)
+    values = numeric_cells(path, table)
     if orientation == "genes in rows":
         values = _one_row_per_gene(path, values, notices).T
     values.columns = [str(name) for name in values.columns]
@@ -209,7 +214,12 @@ def _known_names() -> frozenset[str]:
     return frozenset(known | set(gene_aliases()) | set(gene_aliases().values()))
 
 
-def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def numeric_cells(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table as float32; an empty cell is NaN.
+
+    Raises:
+        InputError: cells are not numbers, or infinite; they are named by the table's index and column.
+    """
     columns: dict[str, np.ndarray] = {}
     bad: list[str] = []
     for name in table.columns:
