@@ -50,10 +50,10 @@ class GeneMatch:
         wanted = len(self.found) + len(self.missing)
         return len(self.found) / wanted if wanted else 1.0
 
-    def describe(self) -> str:
-        """One or two sentences for a person."""
+    def describe(self, noun: str = "genes") -> str:
+        """One or two sentences for a person; `noun` says what was looked for."""
         wanted = len(self.found) + len(self.missing)
-        text = f"{len(self.found)} of {wanted} genes were found ({100 * self.coverage:.0f} %)"
+        text = f"{len(self.found)} of {wanted} {noun} were found ({100 * self.coverage:.0f} %)"
         if self.renamed:
             text += f", {len(self.renamed)} of them under another symbol"
         if self.missing:

@@ -1,4 +1,4 @@
-"""Is this case like those the model was trained on? Patches, clinical values and expression, each said in words."""
+"""Is this case like those the model was trained on? Pathology, clinical values and expression, each said in words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
-
 from survviz.data.clinical import ClinicalTemplates, load_templates
 from survviz.data.cohort import Cohort
-from survviz.data.omics import OmicsScaler, is_linear
+from survviz.data.omics import OmicsName, OmicsScaler
+from survviz.data.omics_reference import MODALITY, OmicsReference, fit_scalers
 from survviz.data.patch_statistics import PatchStatistics
-from survviz.errors import InputError
-from survviz.types import MODALITIES, Bag, Case, Modality, Notice
+from survviz.data.region_statistics import FAR, RegionStatistics
+from survviz.types import MODALITIES, Bag, Case, Modality, Notice, Regions
 
 PATCH_WARNING = 0.20
 """Share of patches beyond the training slides' 99 % limit. Training slides themselves lie around 0.01."""
@@ -23,9 +22,8 @@ PATCH_FAR, PATCH_STOP = 2.0, 0.60
 Measured with our descriptor on real slides: H&E of another organ and scanner has 0.4 to 1.0 of its patches beyond the
 limit but at most 0.3 beyond twice the limit; IHC has 0.5 to 1.0 there, fluorescence lies beyond ten times the limit.
 """
-COVERAGE_WARNING, COVERAGE_STOP = 0.80, 0.30
-RNA_STOP = 2.5
-"""Mean |z| of a case. A standard normal has 0.8; a table in another unit goes to the clip of 6."""
+REGION_WARNING, REGION_STOP = 0.10, 0.50
+"""Share of a case's feature values beyond 4 sd, where no training case had as many."""
 MPP_TOLERANCE = 0.15
 MAX_CATEGORIES = 60
 
@@ -35,17 +33,16 @@ class OodReference:
     """What the training cases looked like.
 
     Attributes:
-        patches: distribution of patch features; None without pathology.
-        rna: the fitted scaler; None without expression.
-        rna_limit: largest mean |z| among training cases.
+        patches: distribution of patch features; None without slides.
+        regions: distribution of the features of regions; None without them.
+        omics: table ("rna", "mirna", "cnv") -> how its cases look; only those that a model reads.
         ranges: number field -> smallest and largest training value.
         categories: other field -> the values said in training.
     """
 
     patches: PatchStatistics | None = None
-    rna: OmicsScaler | None = None
-    rna_limit: float = 0.0
-    rna_unit: str = ""
+    regions: RegionStatistics | None = None
+    omics: Mapping[OmicsName, OmicsReference] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -57,34 +54,44 @@ class OodReference:
         *,
         templates: ClinicalTemplates | None = None,
         patches: PatchStatistics | None = None,
-        rna: OmicsScaler | None = None,
+        regions: RegionStatistics | None = None,
+        omics: Mapping[OmicsName, OmicsScaler] | None = None,
         modalities: Collection[Modality] = MODALITIES,
     ) -> Self:
         """Look at the training cases only.
 
         Args:
-            patches, rna: already fitted on the same cases; else fitted here.
+            patches, regions, omics: already fitted on the same cases; else fitted here.
             modalities: what the model reads; nothing else is checked later.
         """
         train = cohort.subset(case_ids)
         templates = templates or load_templates()
         if patches is None and train.features and "pathology" in modalities:
             patches = fit_patches(train)
-        if rna is None and train.rna is not None and len(train.rna) and "genomic" in modalities:
-            rna = OmicsScaler.fit(train.rna, log2=is_linear(train.rna_unit))
-        limit = 0.0
-        if rna is not None and train.rna is not None and len(train.rna):
-            limit = float(f"{np.abs(rna.transform_table(train.rna)).mean(axis=1).max():.7g}")
+        if regions is None and train.regions is not None and len(train.regions) and "pathology" in modalities:
+            regions, _ = RegionStatistics.fit(train.regions, train.encoder or "")
+        if omics is None:
+            omics = fit_scalers(train, modalities)
+        references: dict[OmicsName, OmicsReference] = {
+            name: OmicsReference.fit(train, name, scaler) for name, scaler in omics.items()
+        }
         ranges, categories = _clinical_reference(train, templates) if "clinical" in modalities else ({}, {})
-        return cls(patches, rna, limit, train.rna_unit, ranges, categories)
+        return cls(patches, regions, references, ranges, categories)
+
+    @property
+    def rna(self) -> OmicsScaler | None:
+        """How expression is scaled; None where it is not read."""
+        return self.omics["rna"].scaler if "rna" in self.omics else None
 
     def check(self, case: Case, templates: ClinicalTemplates | None = None) -> tuple[Notice, ...]:
         """What is unusual about a case; empty when nothing is."""
         notices = [notice for bag in case.bags for notice in self.check_bag(bag)]
         if case.clinical is not None:
             notices += self._check_clinical(case.clinical, templates or load_templates())
-        if case.rna is not None and self.rna is not None:
-            notices += self._check_rna(case.rna, self.rna)
+        if case.regions is not None and self.regions is not None:
+            notices += self._check_regions(case.regions, self.regions)
+        for reference in self.omics.values():
+            notices += reference.check(case)
         return tuple(notices)
 
     def check_bag(self, bag: Bag) -> list[Notice]:
@@ -125,50 +132,42 @@ class OodReference:
                 notices.append(Notice("warning", "ood.clinical", text + "; the model has not learned what it means."))
         return notices
 
-    def _check_rna(self, values: Mapping[str, float], scaler: OmicsScaler) -> list[Notice]:
-        values = {name: value for name, value in values.items() if np.isfinite(value)}
-        try:
-            z, match = scaler.transform(values)
-        except InputError as error:
-            return [Notice("stop", "ood.rna", str(error))]
+    def _check_regions(self, regions: Regions, known: RegionStatistics) -> list[Notice]:
         notices: list[Notice] = []
-        if match.coverage < COVERAGE_WARNING:
-            level = "stop" if match.coverage < COVERAGE_STOP else "warning"
-            tail = " The others are taken as the training mean, so the genes say less than they could."
-            notices.append(Notice(level, "ood.rna", f"RNA: {match.describe()}{tail}"))
-        elif match.missing:
-            text = f"RNA: {match.describe()} Missing genes are taken as the training mean."
-            notices.append(Notice("info", "genes.coverage", text))
-        found = np.array([gene in match.found for gene in scaler.genes])
-        mean = float(np.abs(z[found]).mean()) if found.any() else 0.0
-        unit = f" The model expects {self.rna_unit}." if self.rna_unit else ""
-        if mean > max(RNA_STOP, self.rna_limit):
-            text = f"RNA: values lie {mean:.1f} sd from the training mean on average (about 0.8 is usual)"
-            notices.append(Notice("stop", "ood.rna", text + "; is the unit the same?" + unit))
-        elif mean > 1.2 * self.rna_limit:
-            text = f"RNA: values lie {mean:.1f} sd from the training mean on average, more than in any training case"
-            notices.append(Notice("warning", "ood.rna", f"{text} ({self.rna_limit:.1f})." + unit))
+        far, missing = known.far(regions), known.missing(regions)
+        text = f"{100 * far:.0f} % of the pathology features lie more than {FAR:g} sd from the training mean"
+        if far > max(REGION_STOP, known.limit):
+            text += ". Made by other software, or in another unit? Such a case should not be scored."
+            notices.append(Notice("stop", "ood.regions", text))
+        elif far > max(REGION_WARNING, known.limit):
+            text += f"; no training case had more than {100 * known.limit:.2g} %. Read the score with caution."
+            notices.append(Notice("warning", "ood.regions", text))
+        if missing:
+            text = f"{100 * missing:.2g} % of the pathology features were not measured; the training mean stands in."
+            notices.append(Notice("info", "regions.missing", text))
         return notices
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {
             "patches": self.patches.to_dict() if self.patches else None,
-            "rna": self.rna.to_dict() if self.rna else None,
-            "rna_limit": self.rna_limit,
-            "rna_unit": self.rna_unit,
+            "regions": self.regions.to_dict() if self.regions else None,
+            **{key: item for one in self.omics.values() for key, item in one.to_dict().items()},
             "ranges": {name: list(pair) for name, pair in self.ranges.items()},
             "categories": {name: list(values) for name, values in self.categories.items()},
         }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
-        """Back from the JSON form."""
+        """Back from the JSON form; a table, or regions, of which it says nothing was not read."""
+        regions = value.get("regions")
+        omics: dict[OmicsName, OmicsReference] = {
+            name: OmicsReference.from_dict(name, value) for name in MODALITY if value.get(name)
+        }
         return cls(
             patches=PatchStatistics.from_dict(value["patches"]) if value["patches"] else None,
-            rna=OmicsScaler.from_dict(value["rna"]) if value["rna"] else None,
-            rna_limit=float(value["rna_limit"]),
-            rna_unit=value["rna_unit"],
+            regions=RegionStatistics.from_dict(regions) if regions else None,
+            omics=omics,
             ranges={name: (float(low), float(high)) for name, (low, high) in value["ranges"].items()},
             categories={name: tuple(values) for name, values in value["categories"].items()},
         )
@@ -178,6 +177,14 @@ def fit_patches(train: Cohort) -> PatchStatistics:
     """Statistics of all patches of a cohort, its feature files read one at a time."""
     bags = (bag for case in train.case_ids for bag in train.bags(case))
     return PatchStatistics.fit(bags, len(train.features))
+
+
+def fit_pathology(train: Cohort) -> tuple[PatchStatistics | None, RegionStatistics | None, tuple[Notice, ...]]:
+    """Statistics of slides or of regions, whichever the cohort has, and what was noticed."""
+    if train.regions is not None and len(train.regions):
+        regions, notices = RegionStatistics.fit(train.regions, train.encoder or "")
+        return None, regions, notices
+    return (fit_patches(train) if train.features else None), None, ()
 
 
 def _clinical_reference(

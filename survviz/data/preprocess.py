@@ -5,46 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from survviz.data.batch import Sample, pad
 from survviz.data.bins import TimeBins
-from survviz.data.clinical import ClinicalTemplates, load_templates
+from survviz.data.clinical import ClinicalTemplates
+from survviz.data.clinical_fit import fit_clinical
+from survviz.data.clinical_vector import ClinicalVector
 from survviz.data.cohort import Cohort
-from survviz.data.genes import shorten
 from survviz.data.genomic import Genomic, fit_genomic
-from survviz.data.ood import OodReference, fit_patches
+from survviz.data.omics import OmicsName, OmicsScaler
+from survviz.data.omics_reference import MODALITY, OmicsReference, fit_scaler
+from survviz.data.ood import OodReference, fit_pathology
 from survviz.data.preprocess_config import PreprocessConfig
 from survviz.data.text import TextEncoder, create_text_encoder
 from survviz.errors import InputError
 from survviz.types import Case, Inputs, Modality, Notice
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 __all__ = ["Preprocess", "PreprocessConfig", "Sample"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One case as numbers, not yet padded.
-
-    Attributes:
-        patches: (N, D) standardised; the case's slides one after another, in the order of `Case.bags`.
-        clinical: (T, E) sentence embeddings.
-        genomic: (T, D) precomputed tokens.
-        rna: (G,) z-scores.
-        present: the modalities that the case has.
-    """
-
-    case_id: str
-    patches: NDArray[np.float32]
-    clinical: NDArray[np.float32] | None = None
-    genomic: NDArray[np.float32] | None = None
-    rna: NDArray[np.float32] | None = None
-    present: frozenset[Modality] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,8 +35,9 @@ class Preprocess:
     Attributes:
         modalities: what it was fitted for.
         bins: discrete time.
-        ood: patch and expression statistics, which also standardise.
+        ood: statistics of patches, regions, expression and copy number, which also standardise.
         templates: sentence templates of the clinical tokens.
+        clinical: the same fields as numbers.
         text: name, revision and width of the text encoder.
         programmes: programme -> its columns in the expression vector.
         token_names, d_genomic: of precomputed genomic tokens.
@@ -66,6 +48,7 @@ class Preprocess:
     bins: TimeBins
     ood: OodReference
     templates: ClinicalTemplates
+    clinical: ClinicalVector = field(default_factory=ClinicalVector)
     text: Mapping[str, Any] = field(default_factory=dict)
     programmes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     token_names: tuple[str, ...] = ()
@@ -83,71 +66,104 @@ class Preprocess:
         """
         config = config or PreprocessConfig.model_validate({})
         train = cohort.subset(case_ids)
-        tokens = _clinical_tokens(train, config) if "clinical" in config.modalities else ()
-        templates = load_templates(config.templates).select(tokens)
-        genomic = (
-            fit_genomic(train, config.genomic, config.programmes, config.min_genes)
-            if "genomic" in config.modalities
-            else None
-        )
-        patches = fit_patches(train) if "pathology" in config.modalities and train.features else None
-        has = {"pathology": patches is not None, "clinical": bool(tokens), "genomic": genomic is not None}
-        modalities: tuple[Modality, ...] = tuple(name for name in config.modalities if has[name])
+        wanted = config.modalities
+        templates, clinical, notices = fit_clinical(train, config)
+        genomic = fit_genomic(train, config) if "genomic" in wanted else None
+        omics: dict[OmicsName, OmicsScaler | None] = {
+            "rna": genomic.scaler if genomic else None,
+            "mirna": fit_scaler(train, "mirna", config.max_mirna) if "mirna" in wanted else None,
+            "cnv": fit_scaler(train, "cnv", config.max_cnv) if "cnv" in wanted else None,
+        }
+        patches, regions, found = fit_pathology(train) if "pathology" in wanted else (None, None, ())
+        has = {
+            "pathology": patches is not None or regions is not None,
+            "clinical": bool(templates.tokens),
+            "genomic": genomic is not None,
+            "mirna": omics["mirna"] is not None,
+            "cnv": omics["cnv"] is not None,
+        }
+        modalities: tuple[Modality, ...] = tuple(name for name in wanted if has[name])
         if not modalities:
-            raise InputError(f"Cohort {cohort.name!r} has none of {', '.join(config.modalities)} for these cases.")
+            raise InputError(f"Cohort {cohort.name!r} has none of {', '.join(wanted)} for these cases.")
         genomic = genomic or Genomic()
+        scalers: dict[OmicsName, OmicsScaler] = {name: scaler for name, scaler in omics.items() if scaler is not None}
         ood = OodReference.fit(
-            train, train.case_ids, templates=templates, patches=patches, rna=genomic.scaler, modalities=modalities
+            train,
+            train.case_ids,
+            templates=templates,
+            patches=patches,
+            regions=regions,
+            omics=scalers,
+            modalities=modalities,
         )
-        encoder = create_text_encoder(config.text_encoder, weights=config.text_weights) if tokens else None
+        encoder = create_text_encoder(config.text_encoder, weights=config.text_weights) if templates.tokens else None
         return cls(
             modalities=modalities,
             bins=TimeBins.fit(train.time.to_numpy(), train.event.to_numpy(), config.n_bins),
             ood=ood,
             templates=templates,
+            clinical=clinical,
             text={"name": encoder.name, "revision": encoder.revision, "dim": encoder.dim} if encoder else {},
             programmes=genomic.programmes,
             token_names=genomic.token_names,
             d_genomic=genomic.d_tokens,
-            fit_notices=genomic.notices,
+            fit_notices=(*genomic.notices, *found, *notices),
             text_weights=config.text_weights,
         )
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """What a model's config needs to know: `create_model(name, **sizes)`."""
+        """What a model's config may need to know, by its names; absent = not there.
+
+        Always modalities and n_bins; d_patch; d_clinical, clinical_tokens (sentences), clinical_fields (field -> its
+        columns of the clinical vector); programmes (-> columns of the expression vector) and n_genes, or d_genomic and
+        genomic_tokens (precomputed); n_mirna; n_cnv.
+        """
         sizes: dict[str, Any] = {"modalities": self.modalities, "n_bins": len(self.bins)}
-        if self.ood.patches:
-            sizes["d_patch"] = self.ood.patches.dim
+        if pathology := self.ood.regions or self.ood.patches:
+            sizes["d_patch"] = pathology.dim
         if "clinical" in self.modalities:
             sizes |= {"d_clinical": self.text["dim"], "clinical_tokens": self.templates.tokens}
-        if self.programmes and self.ood.rna:
-            sizes |= {"programmes": dict(self.programmes), "n_genes": len(self.ood.rna.genes)}
-        elif "genomic" in self.modalities:
+        if self.clinical.names:
+            sizes["clinical_fields"] = self.clinical.fields
+        if self.token_names:
             sizes |= {"d_genomic": self.d_genomic, "genomic_tokens": self.token_names}
-        return sizes
+        if self.programmes:
+            sizes["programmes"] = dict(self.programmes)
+        widths = {"rna": "n_genes", "mirna": "n_mirna", "cnv": "n_cnv"}
+        return sizes | {widths[name]: len(one.scaler.genes) for name, one in self._omics.items()}
+
+    @property
+    def _omics(self) -> Mapping[OmicsName, OmicsReference]:
+        """The tables that become vectors; beside precomputed tokens expression does not."""
+        return {name: one for name, one in self.ood.omics.items() if name != "rna" or not self.token_names}
 
     def transform(self, case: Case) -> Sample:
         """One case as numbers; a modality that it lacks is absent, never guessed.
 
         Raises:
-            InputError: its features come from another encoder, or its tokens have another shape.
+            InputError: its features come from another encoder, its pathology is of the other kind (slides, feature
+                vectors), or its tokens have another shape.
         """
+        tokens: dict[str, NDArray[np.float32]] = {}
+        vectors: dict[str, NDArray[np.float32]] = {}
         present: set[Modality] = set()
-        patches = np.zeros((0, self.ood.patches.dim if self.ood.patches else 1), dtype=np.float32)
-        clinical = genomic = rna = None
-        bags = [bag for bag in case.bags if len(bag)]
-        if self.ood.patches and bags:
-            patches = np.concatenate([self.ood.patches.standardise(bag) for bag in bags])
+        patches = self._pathology(case)
+        if len(patches):
             present.add("pathology")
         if "clinical" in self.modalities and self._known_fields(case):
-            clinical = self._embed(self.templates.sentences(case.clinical or {}))
             present.add("clinical")
-        if "genomic" in self.modalities:
-            rna, genomic = self._genomic(case)
-            if rna is not None or genomic is not None:
-                present.add("genomic")
-        return Sample(case.case_id, patches, clinical, genomic, rna, frozenset(present))
+            tokens["clinical"] = self._embed(self.templates.sentences(case.clinical or {}))
+            vectors["clinical"] = self.clinical.transform(self.templates.codes(case.clinical or {}))
+        if self.token_names and case.genomic_tokens is not None:
+            present.add("genomic")
+            tokens["genomic"] = self._genomic_tokens(case.case_id, case.genomic_tokens)
+        for name, reference in self._omics.items():
+            vector = reference.vector(case)
+            if vector is not None:
+                present.add(MODALITY[name])
+                vectors[name] = vector
+        return Sample(case.case_id, patches, tokens, vectors, frozenset(present))
 
     def notices(self, case: Case) -> tuple[Notice, ...]:
         """What to know before trusting a score of this case: what is missing, and what is unlike the training cases."""
@@ -170,31 +186,37 @@ class Preprocess:
 
     def collate(self, samples: Sequence[Sample]) -> Inputs:
         """A padded batch of one or more cases; at least one (masked) patch row."""
-        import torch
-
-        if not samples:
-            raise InputError("An empty batch was asked for; give one case or more.")
         sizes = self.sizes
-        n = max(1, *(len(sample.patches) for sample in samples))
-        patches = torch.zeros(len(samples), n, samples[0].patches.shape[1])
-        mask = torch.zeros(len(samples), n, dtype=torch.bool)
-        for i, sample in enumerate(samples):
-            patches[i, : len(sample.patches)] = torch.from_numpy(sample.patches)
-            mask[i, : len(sample.patches)] = True
-        tokens: dict[str, Tensor] = {}
-        vectors: dict[str, Tensor] = {}
+        tokens: dict[str, tuple[int, int]] = {}
+        vectors: dict[str, int] = {name: len(one.scaler.genes) for name, one in self._omics.items()}
         if "d_clinical" in sizes:
-            shape = (len(sizes["clinical_tokens"]), sizes["d_clinical"])
-            tokens["clinical"] = _stack([sample.clinical for sample in samples], shape)
-        if "n_genes" in sizes:
-            vectors["rna"] = _stack([sample.rna for sample in samples], (sizes["n_genes"],))
+            tokens["clinical"] = (len(sizes["clinical_tokens"]), sizes["d_clinical"])
+        if "clinical_fields" in sizes:
+            vectors["clinical"] = len(self.clinical.columns)
         if "d_genomic" in sizes:
-            shape = (len(sizes["genomic_tokens"]), sizes["d_genomic"])
-            tokens["genomic"] = _stack([sample.genomic for sample in samples], shape)
-        present: dict[Modality, Tensor] = {
-            name: torch.tensor([name in sample.present for sample in samples]) for name in self.modalities
-        }
-        return Inputs(patches, mask, tokens, vectors, present)
+            tokens["genomic"] = (len(sizes["genomic_tokens"]), sizes["d_genomic"])
+        return pad(samples, tokens=tokens, vectors=vectors, modalities=self.modalities)
+
+    def _pathology(self, case: Case) -> NDArray[np.float32]:
+        """(N, D) patches of all slides, or regions; N = 0 where the case has none."""
+        bags = [bag for bag in case.bags if len(bag)]
+        regions = case.regions if case.regions is not None and len(case.regions) else None
+        if self.ood.regions:
+            if bags:
+                raise InputError(
+                    f"Case {case.case_id} has slides, but this model was trained on a table of {self.ood.regions.dim} "
+                    "pathology features per case. Give that table, or leave the slides out."
+                )
+            return self.ood.regions.standardise(regions) if regions else _no_rows(self.ood.regions.dim)
+        if self.ood.patches:
+            if regions:
+                raise InputError(
+                    f"Case {case.case_id} has pathology as feature vectors, but this model was trained on slides "
+                    f"({self.ood.patches.encoder}). Give its slides, or leave the vectors out."
+                )
+            rows = [self.ood.patches.standardise(bag) for bag in bags]
+            return np.concatenate(rows) if rows else _no_rows(self.ood.patches.dim)
+        return _no_rows(1)
 
     def _embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
         """(T, E), vectors of length sqrt(E), so that a number is about 1; a known sentence is not encoded again.
@@ -221,20 +243,13 @@ class Preprocess:
             self._cache["encoder"] = encoder
         return self._cache["encoder"]
 
-    def _genomic(self, case: Case) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        if self.programmes and self.ood.rna:
-            values = {name: value for name, value in (case.rna or {}).items() if np.isfinite(value)}
-            if not values:
-                return None, None
-            vector, match = self.ood.rna.transform(values)
-            return (vector, None) if match.found else (None, None)
-        tokens = case.genomic_tokens
-        if tokens is not None and tokens.shape != (len(self.token_names), self.d_genomic):
+    def _genomic_tokens(self, case_id: str, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        if tokens.shape != (len(self.token_names), self.d_genomic):
             raise InputError(
-                f"Case {case.case_id} has genomic tokens of shape {tokens.shape}; this model takes "
+                f"Case {case_id} has genomic tokens of shape {tokens.shape}; this model takes "
                 f"({len(self.token_names)}, {self.d_genomic}): {', '.join(self.token_names)}."
             )
-        return None, tokens
+        return tokens
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; it holds no case and no path."""
@@ -243,6 +258,7 @@ class Preprocess:
             "bins": self.bins.to_dict(),
             "ood": self.ood.to_dict(),
             "templates": self.templates.to_dict() if self.templates.fields else None,
+            "clinical": self.clinical.to_dict() if self.clinical.names else None,
             "text": dict(self.text),
             "programmes": {name: list(columns) for name, columns in self.programmes.items()},
             "token_names": list(self.token_names),
@@ -257,12 +273,13 @@ class Preprocess:
         Args:
             text_weights: model folder of the text encoder, where it needs one.
         """
-        templates = value["templates"]
+        templates, clinical = value["templates"], value.get("clinical")
         return cls(
             modalities=tuple(value["modalities"]),
             bins=TimeBins.from_dict(value["bins"]),
             ood=OodReference.from_dict(value["ood"]),
             templates=ClinicalTemplates.from_dict(templates) if templates else ClinicalTemplates(()),
+            clinical=ClinicalVector.from_dict(clinical) if clinical else ClinicalVector(),
             text=dict(value["text"]),
             programmes={name: tuple(columns) for name, columns in value["programmes"].items()},
             token_names=tuple(value["token_names"]),
@@ -272,21 +289,5 @@ class Preprocess:
         )
 
 
-def _stack(rows: Sequence[NDArray[np.float32] | None], shape: tuple[int, ...]) -> Tensor:
-    import torch
-
-    return torch.from_numpy(np.stack([np.zeros(shape, dtype=np.float32) if row is None else row for row in rows]))
-
-
-def _clinical_tokens(train: Cohort, config: PreprocessConfig) -> tuple[str, ...]:
-    templates = load_templates(config.templates)
-    if config.clinical_tokens is None:
-        return tuple(token for token in templates.tokens if token in train.fields)
-    chosen = templates.select(config.clinical_tokens).tokens
-    absent = [token for token in chosen if token not in train.fields]
-    if absent:
-        raise InputError(
-            f"Cohort {train.name!r} has no column for {shorten(absent)}; it has {shorten(train.fields)}. "
-            "Add it under [clinical.fields] in cohort.toml, or leave the token out."
-        )
-    return chosen
+def _no_rows(dim: int) -> NDArray[np.float32]:
+    return np.zeros((0, dim), dtype=np.float32)

@@ -14,7 +14,7 @@ import torch
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.preprocess import Preprocess, PreprocessConfig
 from survviz.errors import InputError
-from survviz.models import create_model
+from survviz.models import create_model, model_config
 from survviz.types import Bag, Case
 
 
@@ -39,7 +39,8 @@ def test_sizes_build_the_model(fitted: Preprocess, cohort: Cohort) -> None:
     assert sizes["clinical_tokens"] == ("Age", "Sex", "Stage")
     assert "Hypoxia" in sizes["programmes"]
     assert max(max(columns) for columns in sizes["programmes"].values()) == sizes["n_genes"] - 1
-    model = create_model("survpgc", **sizes, d_embed=16, d_attention=8, d_head=8)
+    known = {name: size for name, size in sizes.items() if name in model_config("survpgc").model_fields}
+    model = create_model("survpgc", **known, d_embed=16, d_attention=8, d_head=8)
     batch = fitted.collate([fitted.transform(cohort.case(case)) for case in ("C000", "C003", "C007")])
     assert torch.isfinite(model(batch).risk).all()
 
@@ -91,6 +92,7 @@ def test_a_missing_modality_is_absent_and_zero(fitted: Preprocess, cohort: Cohor
     assert not batch.patches[0].any()
     assert not batch.tokens["clinical"][0].any()
     assert not batch.vectors["rna"][0].any()
+    assert not batch.vectors["clinical"][0].any()
     assert fitted.transform(cohort.case("C000")).present == {"clinical"}
 
 
@@ -123,8 +125,10 @@ def test_json_keeps_every_number(fitted: Preprocess, cohort: Cohort) -> None:
     assert back.sizes == fitted.sizes
     one, other = fitted.transform(cohort.case("C033")), back.transform(cohort.case("C033"))
     np.testing.assert_array_equal(one.patches, other.patches)
-    np.testing.assert_array_equal(one.clinical, other.clinical)
-    np.testing.assert_array_equal(one.rna, other.rna)
+    for mine, theirs in ((one.tokens, other.tokens), (one.vectors, other.vectors)):
+        assert mine.keys() == theirs.keys()
+        for name in mine:
+            np.testing.assert_array_equal(mine[name], theirs[name])
     assert back.notices(cohort.case("C033")) == fitted.notices(cohort.case("C033"))
 
 
@@ -138,7 +142,8 @@ def test_old_gene_symbols_of_a_new_case_are_followed(fitted: Preprocess, cohort:
     case = cohort.case("C033")
     assert case.rna is not None
     old = {{"ERO1A": "ERO1L", "RIGI": "DDX58"}.get(gene, gene): value for gene, value in case.rna.items()}
-    np.testing.assert_array_equal(fitted.transform(replace(case, rna=old)).rna, fitted.transform(case).rna)
+    followed, expected = fitted.transform(replace(case, rna=old)), fitted.transform(case)
+    np.testing.assert_array_equal(followed.vectors["rna"], expected.vectors["rna"])
 
 
 def test_features_of_another_encoder_or_width_are_refused(fitted: Preprocess, make_bag: Callable[..., Bag]) -> None:
@@ -162,7 +167,7 @@ def test_training_slides_of_two_kinds_are_refused(
 
 def test_modalities_are_those_asked_for_and_there(cohort: Cohort, train: tuple[str, ...]) -> None:
     clinical = Preprocess.fit(cohort, train, config(modalities=["clinical"]))
-    assert clinical.sizes.keys() == {"modalities", "n_bins", "d_clinical", "clinical_tokens"}
+    assert clinical.sizes.keys() == {"modalities", "n_bins", "d_clinical", "clinical_tokens", "clinical_fields"}
     assert clinical.collate([clinical.transform(cohort.case("C003"))]).present.keys() == {"clinical"}
     assert clinical.notices(cohort.case("C003")) == ()
     bare = replace(cohort, rna=None, features={})
@@ -200,7 +205,7 @@ def test_precomputed_tokens_are_used_where_given(cohort_folder: Path, train: tup
     cohort = load_cohort(cohort_folder)
     fitted = Preprocess.fit(cohort, train)
     assert (fitted.sizes["d_genomic"], fitted.sizes["genomic_tokens"]) == (8, ("source", "target", "max", "mean"))
-    assert "programmes" not in fitted.sizes
+    assert not {"programmes", "n_genes"} & fitted.sizes.keys()
     batch = fitted.collate([fitted.transform(cohort.case(case)) for case in (train[0], train[20])])
     assert batch.tokens["genomic"].shape == (2, 4, 8)
     assert batch.present["genomic"].tolist() == [True, False]
