@@ -21,11 +21,13 @@ from survviz.data.cohort import Cohort
 from survviz.data.preprocess import Preprocess, PreprocessConfig
 from survviz.data.splits import Split, stratified_kfold
 from survviz.errors import InputError
-from survviz.evaluation import UndefinedMetricError, concordance_index
-from survviz.models import Model, create_model, model_config
+from survviz.evaluation import BreslowBaseline, UndefinedMetricError, concordance_index
+from survviz.models import Model, create_model, model_class, model_config
 from survviz.training.batches import Part
 from survviz.training.config import TrainConfig
-from survviz.training.fitting import EpochScore, Fitted, fit, score, start_at_base_rate
+from survviz.training.convex import fit_path
+from survviz.training.fitting import EpochScore, Fitted, fit, risks, score, start_at_base_rate
+from survviz.training.objective import loss_name
 from survviz.training.run_log import RunLog
 from survviz.types import MODALITIES, Case, Modality, Progress
 
@@ -65,6 +67,7 @@ class _Fold:
     settings: dict[str, Any]
     preprocess: Preprocess
     fitted: Fitted
+    baseline: BreslowBaseline | None
     score: FoldScore
     risks: dict[str, float]
 
@@ -141,15 +144,27 @@ class _FoldRun:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = create_model(config.model, **settings)
+            loss_name(model, config)
             start_at_base_rate(model, parts[0])
-            model.to(self.device)
-            random = torch.Generator().manual_seed(seed)
-            fitted = fit(
-                model, parts[0], parts[1], preprocess.collate, config, random=random, on_epoch=self._after_epoch
-            )
+            fitted = self._fit(model.to(self.device), parts, preprocess, seed)
         model.load_state_dict(fitted.state)
-        test_score, risks = self._test(model, parts[2], preprocess, fitted.epoch)
-        return _Fold(model.config.model_dump(mode="json"), preprocess, fitted, test_score, risks)
+        baseline = self._baseline(model, parts[0], preprocess)
+        test_score, test_risks = self._test(model, parts[2], preprocess, fitted.epoch)
+        return _Fold(model.config.model_dump(mode="json"), preprocess, fitted, baseline, test_score, test_risks)
+
+    def _fit(self, model: Model, parts: list[Part], preprocess: Preprocess, seed: int) -> Fitted:
+        train, validation, _ = parts
+        if model.convex:
+            return fit_path(model, train, validation, preprocess.collate, self.config, on_epoch=self._after_epoch)
+        random = torch.Generator().manual_seed(seed)
+        return fit(model, train, validation, preprocess.collate, self.config, random=random, on_epoch=self._after_epoch)
+
+    def _baseline(self, model: Model, train: Part, preprocess: Preprocess) -> BreslowBaseline | None:
+        """What turns a log-hazard into a survival curve; a discrete-time model needs none."""
+        if model.config.output == "discrete-hazard":
+            return None
+        log_hazard = risks(score(model, train, preprocess.collate))
+        return BreslowBaseline.fit(log_hazard, train.time, train.event.numpy())
 
     def _fit_preprocess(self) -> Preprocess:
         fields = {"modalities": self.modalities, "n_bins": self.config.n_bins, **self.config.preprocess}
@@ -173,11 +188,11 @@ class _FoldRun:
     def _after_epoch(self, scored: EpochScore) -> None:
         self.log.write("epoch", fold=self.index, **asdict(scored))
         if self.progress:
-            done = self.index * self.config.epochs + scored.epoch
-            self.progress(done, self.config.n_folds * self.config.epochs)
+            steps = len(self.config.ridges) if model_class(self.config.model).convex else self.config.epochs
+            self.progress(self.index * steps + scored.epoch, self.config.n_folds * steps)
 
     def _test(self, model: Model, part: Part, preprocess: Preprocess, epoch: int) -> tuple[FoldScore, dict[str, float]]:
-        _, risk = score(model, part, preprocess.collate)
+        risk = risks(score(model, part, preprocess.collate))
         c_index, reason = None, ""
         try:
             c_index = concordance_index(risk, part.time, part.event.numpy())
@@ -200,7 +215,9 @@ def model_settings(config: TrainConfig, preprocess: Preprocess) -> dict[str, Any
     """The model's configuration: sizes and names from the data, the rest from the training settings; JSON values."""
     known = model_config(config.model).model_fields
     offered = {**preprocess.sizes, "n_bins": config.n_bins, "modalities": preprocess.modalities}
-    fields = {name: value for name, value in offered.items() if name in known and value is not None}
+    if "genomic" in preprocess.modalities:  # one form of it, whatever the published default reads
+        offered = {"programmes": None, "n_genes": None, **offered}
+    fields = {name: value for name, value in offered.items() if name in known}
     return {**fields, **config.model_settings}
 
 
@@ -225,9 +242,11 @@ def _usable_cases(cohort: Cohort, modalities: tuple[Modality, ...]) -> tuple[dic
             continue
         case = cohort.case(case_id, bags="pathology" in modalities)
         has = {
-            "pathology": any(len(bag) for bag in case.bags),
+            "pathology": any(len(bag) for bag in case.bags) or case.regions is not None,
             "clinical": case.clinical is not None,
             "genomic": case.rna is not None or case.genomic_tokens is not None,
+            "mirna": case.mirna is not None,
+            "cnv": case.cnv is not None,
         }
         if any(has[name] for name in modalities):
             cases[case_id] = case
@@ -267,6 +286,7 @@ def _save(
         model=config.model,
         settings=[fold.settings for fold in folds],
         states=[fold.fitted.state for fold in folds],
+        baselines=[fold.baseline for fold in folds],
         preprocesses=[fold.preprocess for fold in folds],
         reference=reference,
         test_fold={str(case_id): int(fold) for case_id, fold in risks["fold"].items()},
