@@ -25,6 +25,7 @@ from survviz.checkpoint.reference import Reference
 from survviz.checkpoint.weights import build, read_weights
 from survviz.data.preprocess import Preprocess
 from survviz.errors import CheckpointError, InputError
+from survviz.evaluation import BreslowBaseline
 
 if TYPE_CHECKING:
     from survviz.models import Model
@@ -38,6 +39,7 @@ class Checkpoint:
         folder: where it was read from.
         states: state dict of each fold.
         preprocesses: what each fold fitted on its own training part.
+        baselines: of each fold, the cumulative hazard of a log-hazard of 0; None for discrete-time models.
         reference: the training cohort, scored by folds that did not train on it.
         membership: keyed hashes of the training cohort.
         card: the text of card.md.
@@ -47,6 +49,7 @@ class Checkpoint:
     config: CheckpointConfig
     states: tuple[Mapping[str, Tensor], ...]
     preprocesses: tuple[Preprocess, ...]
+    baselines: tuple[BreslowBaseline | None, ...]
     reference: Reference
     membership: Membership
     card: str
@@ -104,7 +107,7 @@ def load_checkpoint(folder: str | Path, *, text_weights: str | Path | None = Non
     check_hashes(folder, config)
     states = read_weights(folder, config)
     document = read_json(folder, PREPROCESS)
-    expected = {"folds", "reference", "membership"}
+    expected = {"folds", "reference", "membership", "baselines"}
     if document.keys() != expected:
         raise CheckpointError(f"{PREPROCESS} holds {sorted(document)}; expected {sorted(expected)}.")
     return Checkpoint(
@@ -112,6 +115,7 @@ def load_checkpoint(folder: str | Path, *, text_weights: str | Path | None = Non
         config=config,
         states=states,
         preprocesses=_preprocesses(document["folds"], len(states), text_weights),
+        baselines=_baselines(document["baselines"], len(states)),
         reference=Reference.from_dict(document["reference"]),
         membership=_membership(document["membership"], len(states)),
         card=checked_file(folder, CARD).read_text(encoding="utf-8", errors="replace"),
@@ -141,6 +145,15 @@ def _preprocesses(documents: Any, n_folds: int, text_weights: str | Path | None)
         return tuple(Preprocess.from_dict(document, text_weights=text_weights) for document in documents)
     except (InputError, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"The preprocessing in {PREPROCESS} is damaged ({error!r}).") from error
+
+
+def _baselines(documents: Any, n_folds: int) -> tuple[BreslowBaseline | None, ...]:
+    if not isinstance(documents, list) or len(documents) != n_folds:
+        raise CheckpointError(f"{PREPROCESS} does not hold the baseline hazards of {n_folds} folds.")
+    try:
+        return tuple(None if one is None else BreslowBaseline.from_dict(one) for one in documents)
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"A baseline hazard in {PREPROCESS} is damaged ({error!r}).") from error
 
 
 def _membership(document: Any, n_folds: int) -> Membership:

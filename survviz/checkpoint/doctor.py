@@ -115,7 +115,7 @@ def _sizes(patient: _Patient) -> str:
     for fold in range(checkpoint.n_folds):
         settings, sizes = checkpoint.config.folds[fold], checkpoint.preprocess(fold).sizes
         model = checkpoint.model(fold).config.model_dump(mode="json")
-        for name in ("d_patch", "d_clinical", "d_genomic", "n_genes", "n_bins"):
+        for name in ("d_patch", "d_clinical", "d_genomic", "n_genes", "n_mirna", "n_cnv", "n_bins"):
             if name in settings and sizes.get(name) is not None and sizes[name] != model[name]:
                 raise CheckpointError(
                     f"Fold {fold}: preprocessing gives {name} {sizes[name]}, the model has {model[name]}."

@@ -35,6 +35,7 @@ from survviz.checkpoint.reference import Reference
 from survviz.checkpoint.weights import build, pack
 from survviz.data.preprocess import Preprocess
 from survviz.errors import InputError
+from survviz.evaluation import BreslowBaseline
 
 
 @contextmanager
@@ -75,6 +76,7 @@ def save_checkpoint(
     settings: Sequence[Mapping[str, Any]],
     states: Sequence[Mapping[str, Tensor]],
     preprocesses: Sequence[Preprocess],
+    baselines: Sequence[BreslowBaseline | None],
     reference: Reference,
     test_fold: Mapping[str, int],
     purpose: str,
@@ -87,6 +89,7 @@ def save_checkpoint(
         folder: best the one that `new_folder` gives.
         model: name in the registry of models.
         settings: configuration of each fold's model, as JSON values.
+        baselines: of each fold; None where the model needs none.
         test_fold: case id -> the fold that did not see it; only keyed hashes are written.
         purpose: what the checkpoint is for, in words.
         cohort: name of the training cohort.
@@ -110,6 +113,7 @@ def save_checkpoint(
         "folds": [preprocess.to_dict() for preprocess in preprocesses],
         "reference": reference.to_dict(),
         "membership": Membership.of(test_fold).to_dict(),
+        "baselines": [baseline and baseline.to_dict() for baseline in baselines],
     }
     (folder / PREPROCESS).write_text(to_json(document), encoding="utf-8")
     (folder / CARD).write_text(card(config, reference, models[0], preprocesses[0]), encoding="utf-8")

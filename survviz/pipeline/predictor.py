@@ -49,11 +49,12 @@ class Predictor:
         """Name of the patch encoder that the model was trained on.
 
         Raises:
-            InputError: the model does not take pathology.
+            InputError: the model does not take slides.
         """
         patches = self._preprocess(0).ood.patches
         if patches is None:
-            raise InputError(f"Checkpoint {self.checkpoint.name} does not take slides.")
+            instead = "; it takes pathology as a table of features" if self._preprocess(0).ood.regions else ""
+            raise InputError(f"Checkpoint {self.checkpoint.name} does not take slides{instead}.")
         return patches.encoder
 
     def tokens(self, group: str) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class Predictor:
 
         Raises:
             UnknownNameError: no such token.
-            InputError: no such direction, or a modality that the direction needs is missing.
+            InputError: no such direction, a modality that it needs is missing, or pathology has no place on a slide.
         """
         return self.explain_tokens(case, query=query, key=key, tokens=(token,))[token]
 
@@ -148,7 +149,7 @@ class Predictor:
 
         Raises:
             UnknownNameError: no such token.
-            InputError: no such direction, or a modality that the direction needs is missing.
+            InputError: no such direction, a modality that it needs is missing, or pathology has no place on a slide.
         """
         if (query, key) not in self.directions():
             known = ", ".join(f"{one} -> {other}" for one, other in self.directions()) or "none"
@@ -157,6 +158,8 @@ class Predictor:
         if query not in present or "pathology" not in present:
             lacking = query if query not in present else "pathology"
             raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
+        if why := why_no_map(case):
+            raise InputError(why)
         folds, _ = self.folds_for(case)
         raw = []
         for fold in folds:
@@ -178,16 +181,37 @@ class Predictor:
     def _survival(
         self, folds: tuple[int, ...], outputs: list[Output]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Common times (T,) within every fold's bins, and S(t) per fold (F, T)."""
-        edges = [np.asarray(self._preprocess(fold).bins.edges, dtype=np.float64) for fold in folds]
-        end = min(fold_edges[-1] for fold_edges in edges)
-        times = np.unique(np.concatenate([[0.0, end], *(e[(e > 0) & (e < end)] for e in edges), HORIZONS_MONTHS]))
+        """Common times (T,) within every fold's follow-up, and S(t) per fold (F, T)."""
+        knots = [self._knots(fold) for fold in folds]
+        end = min(one[-1] for one in knots)
+        times = np.unique(
+            np.concatenate([[0.0, end], *(one[(one > 0) & (one < end)] for one in knots), HORIZONS_MONTHS])
+        )
         times = times[times <= end]
-        curves = [
-            survival_at(times, fold_edges, output.survival[0].double().cpu().numpy())
-            for fold_edges, output in zip(edges, outputs, strict=True)
-        ]
-        return times, np.stack(curves)
+        return times, np.stack([self._curve(fold, output, times) for fold, output in zip(folds, outputs, strict=True)])
+
+    def _knots(self, fold: int) -> NDArray[np.float64]:
+        """Times between which a fold's curve has no bend: edges of its bins, or steps of its baseline."""
+        baseline = self.checkpoint.baselines[fold]
+        edges = self._preprocess(fold).bins.edges if baseline is None else baseline.times
+        return np.asarray(edges, dtype=np.float64)
+
+    def _curve(self, fold: int, output: Output, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        baseline = self.checkpoint.baselines[fold]
+        if baseline is None:
+            return survival_at(times, self._knots(fold), output.survival[0].double().cpu().numpy())
+        return baseline.survival(output.risk.double().cpu().numpy(), times)[0]
+
+
+def why_no_map(case: Case) -> str | None:
+    """Why no map can be drawn of the case's pathology; None where its patches have a place."""
+    if case.bags or case.regions is None:
+        return None
+    n = len(case.regions)
+    return (
+        f"The pathology of case {case.case_id} came as {n} feature vector{'s' * (n != 1)} without a place on a slide: "
+        "there is no map."
+    )
 
 
 def horizon(months: float, times: NDArray[np.float64], per_fold: NDArray[np.float64]) -> Horizon:

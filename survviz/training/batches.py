@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -45,6 +45,7 @@ class Batch:
     inputs: Inputs
     bin: Int[Tensor, " B"]
     event: Bool[Tensor, " B"]
+    time: Float[Tensor, " B"]
 
 
 def training_batches(
@@ -61,7 +62,7 @@ def training_batches(
     for rows in torch.randperm(len(part), generator=random).split(batch_size):
         samples = [draw_patches(part.samples[row], max_patches, random) for row in rows.tolist()]
         inputs = drop_modalities(collate(samples), modality_dropout, modalities, random)
-        yield Batch(inputs, part.bin[rows], part.event[rows])
+        yield Batch(inputs, part.bin[rows], part.event[rows], torch.from_numpy(part.time[rows.numpy()]))
 
 
 def evaluation_batches(
@@ -81,7 +82,8 @@ def evaluation_batches(
 
 
 def _batch(part: Part, collate: Collate, rows: list[int]) -> Batch:
-    return Batch(collate([part.samples[row] for row in rows]), part.bin[rows], part.event[rows])
+    time = torch.from_numpy(part.time[rows])
+    return Batch(collate([part.samples[row] for row in rows]), part.bin[rows], part.event[rows], time)
 
 
 def draw_patches(sample: Sample, max_patches: int, random: torch.Generator) -> Sample:

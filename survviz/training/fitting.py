@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from survviz.evaluation import UndefinedMetricError, concordance_index
-from survviz.losses import cosine_hinge, discrete_nll
 from survviz.models import Model
-from survviz.training.batches import Batch, Collate, Part, evaluation_batches, training_batches
+from survviz.training.batches import Collate, Part, evaluation_batches, training_batches
 from survviz.training.config import TrainConfig
+from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective, survival_loss, together
 from survviz.types import Output
 
 
@@ -26,7 +27,8 @@ class EpochScore:
 
     Attributes:
         epoch: from 1.
-        validation_loss: mean negative log-likelihood; None without a validation part.
+        lr: learning rate; of a linear model, the ridge penalty.
+        validation_loss: the survival loss alone; None without a validation part.
         validation_c_index: None without one, or where it is undefined.
     """
 
@@ -64,14 +66,14 @@ def fit(
     optimizer = torch.optim.RAdam(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay, decoupled_weight_decay=True
     )
-    steps = math.ceil(len(train) / config.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, steps))
-    best: tuple[float, int, dict[str, Tensor]] | None = None
+    sizes = group_sizes(len(train), loss_name(model, config), config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, len(sizes)))
+    best = Best(config)
     for epoch in range(1, config.epochs + 1):
         started, lr = clock.perf_counter(), float(schedule.get_last_lr()[0])
         model.train()
         total = torch.zeros((), device=device)
-        for batch in training_batches(
+        batches = training_batches(
             train,
             collate,
             batch_size=config.batch_size,
@@ -79,21 +81,52 @@ def fit(
             modality_dropout=config.modality_dropout,
             modalities=model.modalities,
             random=random,
-        ):
-            loss = batch_loss(model, batch, config, device)
+        )
+        for size in sizes:
+            group = list(islice(batches, size))
+            outputs = [model(batch.inputs.to(device)) for batch in group]
+            labels = Labels.of(group, device)
+            loss = objective(model, outputs, labels, config)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += loss.detach() * len(batch.event)
-        loss_value, c_index = validate(model, validation, collate)
+            total += loss.detach() * len(labels.event)
+        loss_value, c_index = validate(model, validation, collate, config)
         seconds = clock.perf_counter() - started
         on_epoch(EpochScore(epoch, lr, float(total) / len(train), loss_value, c_index, seconds))
-        score = merit(config, epoch, loss_value, c_index)
-        if best is None or score >= best[0]:
-            best = (score, epoch, {name: value.detach().cpu().clone() for name, value in model.state_dict().items()})
-    assert best is not None
-    return Fitted(state=best[2], epoch=best[1])
+        best.offer(model, epoch, loss_value, c_index)
+    return best.fitted()
+
+
+def group_sizes(n_cases: int, loss: str, config: TrainConfig) -> list[int]:
+    """How many batches each step takes: one, or for a loss over risk sets as many as make one, spread evenly."""
+    n_batches = math.ceil(n_cases / config.batch_size)
+    n_steps = n_batches
+    if loss in OVER_RISK_SETS:
+        n_steps = min(n_batches, max(1, n_cases // max(config.risk_set, config.batch_size)))
+    return [len(part) for part in np.array_split(np.arange(n_batches), n_steps)]
+
+
+@dataclass(slots=True)
+class Best:
+    """Keeps the weights of the epoch that the validation part prefers."""
+
+    config: TrainConfig
+    score: float = -math.inf
+    epoch: int = 0
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+    def offer(self, model: Model, epoch: int, loss: float | None, c_index: float | None) -> None:
+        """Take the model's weights if they are as good as the best so far; ties go to the later epoch."""
+        score = merit(self.config, epoch, loss, c_index)
+        if not self.state or score >= self.score:
+            self.score, self.epoch = score, epoch
+            self.state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+    def fitted(self) -> Fitted:
+        """The weights that were kept."""
+        return Fitted(self.state, self.epoch)
 
 
 def merit(config: TrainConfig, epoch: int, loss: float | None, c_index: float | None) -> float:
@@ -117,42 +150,41 @@ def warmup_cosine(config: TrainConfig, steps: int) -> Callable[[int], float]:
     return factor
 
 
-def batch_loss(model: Model, batch: Batch, config: TrainConfig, device: torch.device) -> Tensor:
-    """Likelihood loss, mixed with the cosine term where beta asks for it."""
-    output: Output = model(batch.inputs.to(device))
-    loss = discrete_nll(output.logits, batch.bin.to(device), batch.event.to(device), alpha=config.alpha)
-    if not config.beta:
-        return loss
-    term = next(one for one in model.auxiliary if one.kind == "cosine")
-    first, second = (torch.cat([output.embeddings[name] for name in names], -1) for names in (term.first, term.second))
-    both = (first != 0).any(dim=1) & (second != 0).any(dim=1)
-    return (1 - config.beta) * loss + config.beta * cosine_hinge(first, second, both)
-
-
-def validate(model: Model, part: Part, collate: Collate) -> tuple[float | None, float | None]:
-    """Mean negative log-likelihood and C-index of a part; None where there is no case or no comparable pair."""
+def validate(model: Model, part: Part, collate: Collate, config: TrainConfig) -> tuple[float | None, float | None]:
+    """Mean loss (without auxiliary terms) and C-index of a part; None where there is no case or no comparable pair."""
     if not len(part):
         return None, None
-    logits, risk = score(model, part, collate)
-    loss = float(discrete_nll(logits, part.bin, part.event))
+    output = score(model, part, collate)
+    labels = Labels(part.bin, part.event, torch.from_numpy(part.time), {})
+    loss = float(survival_loss(loss_name(model, config), output, labels, config.model_copy(update={"alpha": 0.0})))
     try:
-        return loss, concordance_index(risk, part.time, part.event.numpy())
+        return loss, concordance_index(risks(output), part.time, part.event.numpy())
     except UndefinedMetricError:
         return loss, None
 
 
-def score(model: Model, part: Part, collate: Collate) -> tuple[Tensor, NDArray[np.float64]]:
-    """Logits (n, K) and risks (n,) of a part in evaluation mode."""
+def score(model: Model, part: Part, collate: Collate) -> Output:
+    """Every case of a part in evaluation mode, on the CPU."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
         outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate)]
-    logits = torch.cat([output.logits for output in outputs]).cpu()
-    return logits, torch.cat([output.risk for output in outputs]).double().cpu().numpy()
+    output = together(outputs)
+    return Output(output.logits.cpu(), output.kind, {name: value.cpu() for name, value in output.embeddings.items()})
+
+
+def risks(output: Output) -> NDArray[np.float64]:
+    """(n,) risks."""
+    return output.risk.double().cpu().numpy()
 
 
 def start_at_base_rate(model: Model, train: Part) -> None:
-    """Set the last bias to the hazards of the training part, so that no epoch is spent on the intercept."""
+    """Set the last bias to the hazards of the training part, so that no epoch is spent on the intercept.
+
+    A model of the log-hazard has no intercept: its baseline is fitted afterwards.
+    """
+    if model.config.output == "log-hazard":
+        return
     n_bins = model.output_layer.out_features
     bins = train.bin.unsqueeze(1)  # (n, 1)
     at_risk = (bins >= torch.arange(n_bins)).sum(dim=0)
