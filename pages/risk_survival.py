@@ -33,7 +33,7 @@ with curve:
 with numbers:
     estimate.risk_numbers(prediction)
     estimate.horizon_table(prediction)
-    estimate.modalities(prediction)
+    estimate.modalities(checkpoint, prediction)
 
 histogram, facts = st.columns([3, 2], gap="large")
 with histogram:

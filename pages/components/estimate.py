@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.components import notices
 from survviz.errors import SurvvizError
-from survviz.types import MODALITIES, Prediction
+from survviz.types import Modality, Prediction
 
 if TYPE_CHECKING:
     from survviz.checkpoint import Checkpoint
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from survviz.evaluation import KaplanMeier
 
 PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-NAMES = {"pathology": "Slide", "clinical": "Clinical record", "genomic": "Gene expression"}
+NAMES: dict[Modality, str] = {
+    "pathology": "Slide",
+    "clinical": "Clinical record",
+    "genomic": "Gene expression",
+    "mirna": "miRNA",
+    "cnv": "Copy number",
+}
 
 
 def refused(key: str, error: SurvvizError) -> None:
@@ -66,13 +72,15 @@ def horizon_table(prediction: Prediction) -> None:
     st.table(pd.DataFrame(rows).set_index("Time"))
 
 
-def modalities(prediction: Prediction) -> None:
-    """What the model saw of this case, and what was missing."""
+def modalities(checkpoint: Checkpoint, prediction: Prediction) -> None:
+    """What the model saw of this case, and what of all that it takes was missing."""
+    preprocess = checkpoint.preprocess(0)
+    names = {**NAMES, "pathology": "Pathology features"} if preprocess.ood.regions else NAMES
     with st.container(horizontal=True, gap="small"):
-        for name in MODALITIES:
+        for name in preprocess.modalities:
             used = name in prediction.present
             icon = ":material/check:" if used else ":material/remove:"
-            st.badge(f"{NAMES[name]}{'' if used else ' missing'}", icon=icon, color="blue" if used else "gray")
+            st.badge(f"{names[name]}{'' if used else ' missing'}", icon=icon, color="blue" if used else "gray")
 
 
 def group_curves(reference: Reference) -> dict[str, KaplanMeier]:

@@ -44,8 +44,10 @@ def card(config: CheckpointConfig, reference: Reference, model: Model, preproces
 def _data(config: CheckpointConfig, reference: Reference, model: Model, preprocess: Preprocess) -> str:
     follow_up = reference.median_follow_up
     followed = "undefined" if follow_up is None else f"{follow_up:.1f} months (reverse Kaplan-Meier)"
-    patches = preprocess.ood.patches
+    patches, regions = preprocess.ood.patches, preprocess.ood.regions
     encoder = f"{patches.encoder} at {patches.mpp:g} um/px" if patches else "none"
+    if regions:
+        encoder = f"none; a table of {regions.dim} features per region ({regions.encoder or 'made by: not declared'})"
     tokens = [f"- {group} tokens: {', '.join(names)}" for group, names in model.token_names.items()]
     lines = [
         f"- cohort: {config.cohort}",

@@ -101,10 +101,12 @@ def refuse_unlike(notices: tuple[Notice, ...], anyway: bool) -> None:
 
 def run_explain(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, as_json: bool) -> None:
     """Write the attention maps of one case, every token of every direction."""
-    from survviz.pipeline import Predictor
+    from survviz.pipeline.predictor import Predictor, why_no_map
 
     predictor = Predictor.load(checkpoint, device)
     case, notices = read_case(files, predictor)
+    if why := why_no_map(case):
+        raise InputError(why)
     show_notices((*notices, *predictor.check(case)))
     out.mkdir(parents=True, exist_ok=True)
     written = write_maps(predictor, case, files, out)
@@ -132,10 +134,16 @@ def slide_record(case: Case, index: int) -> dict[str, object]:
 
 
 def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) -> list[str]:
-    """attention.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay."""
+    """attention.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay.
+
+    Nothing is written for a case whose pathology has no place on a slide.
+    """
     from survviz.figures.geojson import geojson_bytes
     from survviz.figures.table import attention_csv
+    from survviz.pipeline.predictor import why_no_map
 
+    if why_no_map(case):
+        return []
     present = predictor.present(case)
     maps: list[PatchScores] = []
     written: list[str] = []
