@@ -4,18 +4,48 @@ from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
 from survviz.models.blocks.cross_attention import MultiheadCrossAttention
-from survviz.models.blocks.dense import feed_forward, head, rectified, self_normalising
+from survviz.models.blocks.dense import (
+    feed_forward,
+    head,
+    rectified,
+    self_normalising,
+    self_normalising_stack,
+    to_width,
+    xavier_normal,
+)
 from survviz.models.blocks.families import FAMILIES, N_FAMILY_GENES
-from survviz.models.blocks.fusion import ModalityGate, OuterProductFusion, append_one
+from survviz.models.blocks.fusion import (
+    FactorisedBilinearPooling,
+    GateKind,
+    LowRankBilinear,
+    LowRankFusion,
+    ModalityGate,
+    OptimalWeightConcatenation,
+    OuterProductFusion,
+    append_one,
+)
+from survviz.models.blocks.global_context import GlobalContextCrossAttention
 from survviz.models.blocks.pooling import masked_mean, masked_softmax
-from survviz.models.blocks.programmes import ProgrammeTokens, genomic_projection, genomic_values
+from survviz.models.blocks.programmes import (
+    ProgrammeTokens,
+    genomic_projection,
+    genomic_values,
+    genomic_vector,
+    genomic_width,
+)
 
 __all__ = [
     "FAMILIES",
     "N_FAMILY_GENES",
+    "FactorisedBilinearPooling",
+    "GateKind",
     "GatedAttention",
+    "GlobalContextCrossAttention",
+    "LowRankBilinear",
+    "LowRankFusion",
     "ModalityGate",
     "MultiheadCrossAttention",
+    "OptimalWeightConcatenation",
     "OuterProductFusion",
     "PartialCrossAttention",
     "ProgrammeTokens",
@@ -23,9 +53,14 @@ __all__ = [
     "feed_forward",
     "genomic_projection",
     "genomic_values",
+    "genomic_vector",
+    "genomic_width",
     "head",
     "masked_mean",
     "masked_softmax",
     "rectified",
     "self_normalising",
+    "self_normalising_stack",
+    "to_width",
+    "xavier_normal",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from torch import nn
 
 
@@ -25,3 +28,31 @@ def self_normalising(n_in: int, n_out: int, dropout: float = 0.25) -> nn.Sequent
 def rectified(n_in: int, n_out: int, dropout: float = 0.25) -> nn.Sequential:
     """Linear, ReLU, dropout (B3)."""
     return nn.Sequential(nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout))
+
+
+def self_normalising_stack(
+    widths: Sequence[int], activation: type[nn.Module] = nn.ELU, dropout: float = 0.25
+) -> nn.Sequential:
+    """Linear, activation, alpha dropout between each two widths; weights start at N(0, 1 / fan-in), biases at zero.
+
+    Klambauer et al. 2017, Self-Normalizing Neural Networks, with the activations of Pathomic Fusion and PG-MLIF.
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        linear = nn.Linear(n_in, n_out)
+        nn.init.normal_(linear.weight, std=n_in**-0.5)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, activation(), nn.AlphaDropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+def to_width(n_in: int, n_out: int) -> nn.Module:
+    """Nothing where the width is the published one already; otherwise a linear layer, which the paper does not have."""
+    return nn.Identity() if n_in == n_out else nn.Linear(n_in, n_out)
+
+
+def xavier_normal(module: nn.Module) -> None:
+    """Start a linear layer by Xavier's rule, normal, with a bias of zero; for `Module.apply`."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_normal_(module.weight)
+        nn.init.zeros_(module.bias)

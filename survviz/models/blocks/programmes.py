@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from survviz.models.inputs import GenomicTokenInput
+from survviz.models.inputs import ExpressionInput, GenomicTokenInput
 from survviz.types import Inputs
 
 
@@ -89,3 +89,13 @@ def genomic_projection(config: GenomicTokenInput, hidden: int, out: int, dropout
 def genomic_values(inputs: Inputs) -> Tensor:
     """What a model reads of genomics in a checked batch: expression (B, G), else precomputed tokens (B, T, D)."""
     return inputs.vectors["rna"] if "rna" in inputs.vectors else inputs.tokens["genomic"]
+
+
+def genomic_vector(inputs: Inputs) -> Float[Tensor, "B G"]:
+    """Expression; where a model reads precomputed tokens, those one after another."""
+    return genomic_values(inputs).flatten(1)
+
+
+def genomic_width(config: ExpressionInput) -> int:
+    """Width of `genomic_vector`."""
+    return config.n_genes or len(config.genomic_tokens) * config.d_genomic
