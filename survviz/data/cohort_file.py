@@ -90,7 +90,7 @@ class PathologySection(_Section):
 
     Attributes:
         case_column: holds the case id, or a sample or slide name that starts with it.
-        name_column: names the rows of a case; needed when a case has several.
+        name_column: names the rows of a case; needed when a case has several and case_column does not tell them apart.
         encoder: what made the features.
         drop: columns that are no features (scanner, pixel size, keys of another table).
     """
