@@ -12,12 +12,14 @@ from pages.components import session
 from pages.components.cases import OpenCase
 from pages.components.owner import current_owner
 from survviz.errors import InputError
+from survviz.pipeline.predictor import why_no_map
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
 from survviz.types import PatchScores
 
 ALL = "all"
 SHOWN_GENES = 8
-DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology"}
+DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology", "case": "Model → pathology"}
+NOUNS = {"clinical": "sentence", "genomic": "gene programme"}
 NO_PATCHES = InputError(
     "This case has no slide, so there is nothing to look at here. Add a slide on the page Load case."
 )
@@ -66,11 +68,18 @@ def available(case: OpenCase) -> list[str]:
         InputError: there is none.
     """
     predictor = session.predictor()
-    present = predictor.present(case.case)
-    found = [query for query, _ in predictor.directions() if query in present]
+    asked_by = [DIRECTIONS.get(query, query) for query, _ in predictor.directions()]
+    if not asked_by:
+        raise InputError(
+            f"The model {predictor.checkpoint.config.model} has no attention over patches, so there is no map. "
+            "Risk and survival are on the next page; choose another checkpoint to see where a model looks."
+        )
+    if why := why_no_map(case.case):
+        raise InputError(why)
+    found = [query for query, _ in predictor.directions_of(case.case)]
     if not found:
         raise InputError(
-            "This model draws maps from clinical sentences and gene programmes, and the case has neither. "
+            f"This model can draw {', '.join(asked_by)}, and the case has no data that could ask. "
             "Add a clinical record or gene expression on the page Load case."
         )
     return found
@@ -119,16 +128,7 @@ def choose_map(case: OpenCase) -> Choice:
         width="stretch",
     )
     query = query if query in queries else queries[0]
-    tokens = [ALL, *session.predictor().tokens(query)]
-    from_address("token", f"token_{query}", tokens)
-    noun = "sentence" if query == "clinical" else "gene programme"
-    token = st.selectbox(
-        f"Look through which {noun}?",
-        tokens,
-        format_func=lambda name: "All tokens (mean)" if name == ALL else name,
-        key=f"token_{query}",
-        persist_state="session",
-    )
+    token = _choose_token(query)
     st.query_params.update(direction=query, token=token or ALL)
     maps = session.maps_of(case, query)[token or ALL]
     if len(maps) > 1:
@@ -143,12 +143,27 @@ def choose_map(case: OpenCase) -> Choice:
     return Choice(query, token or ALL)
 
 
+def _choose_token(query: str) -> str | None:
+    names = session.predictor().tokens(query)
+    if len(names) < 2:
+        return ALL
+    tokens = [ALL, *names]
+    from_address("token", f"token_{query}", tokens)
+    return st.selectbox(
+        f"Look through which {NOUNS.get(query, 'token')}?",
+        tokens,
+        format_func=lambda name: "All tokens (mean)" if name == ALL else name,
+        key=f"token_{query}",
+        persist_state="session",
+    )
+
+
 def token_words(case: OpenCase, choice: Choice) -> None:
     """What the token says: its sentence, or the genes of its programme and how this case expresses them."""
     if choice.token == ALL:
         return
     preprocess = session.predictor().checkpoint.preprocess(0)
-    if choice.query == "clinical":
+    if choice.query == "clinical" and preprocess.templates.fields:
         sentences = preprocess.templates.sentences(case.case.clinical or {})
         st.markdown(f"> {dict(zip(preprocess.templates.tokens, sentences, strict=True))[choice.token]}")
     elif choice.token in preprocess.programmes and preprocess.ood.rna:

@@ -70,7 +70,7 @@ def extract(
     out: Annotated[Path, typer.Option(help="Folder of the feature files (one .h5 per slide).")],
     slide: Slides = None,
     cohort: Annotated[Path | None, typer.Option(help="Cohort folder: extract every slide of its slides.csv.")] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder name; `survviz models` lists them.")] = "he-descriptor",
+    encoder: Annotated[str, typer.Option(help="Encoder name; `survviz encoders` lists them.")] = "he-descriptor",
     weights: Weights = None,
     mpp: MppOption = None,
     device: Device = "auto",
@@ -168,7 +168,15 @@ def doctor(checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")
 
 @app.command()
 def models(json: Json = False) -> None:
-    """List the models, patch encoders and text encoders."""
+    """List every model: where it comes from, what it reads, its size, its attention maps."""
     from survviz.cli.checks import run_models
 
     run_models(as_json=json)
+
+
+@app.command()
+def encoders(json: Json = False) -> None:
+    """List the patch encoders and the text encoders."""
+    from survviz.cli.checks import run_encoders
+
+    run_encoders(as_json=json)

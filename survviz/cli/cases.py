@@ -140,16 +140,10 @@ def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) ->
     """
     from survviz.figures.geojson import geojson_bytes
     from survviz.figures.table import attention_csv
-    from survviz.pipeline.predictor import why_no_map
 
-    if why_no_map(case):
-        return []
-    present = predictor.present(case)
     maps: list[PatchScores] = []
     written: list[str] = []
-    for query, key in predictor.directions():
-        if query not in present or key not in present:
-            continue
+    for query, key in predictor.directions_of(case):
         by_token = predictor.explain_tokens(case, query=query, key=key)
         maps.extend(scores for slides in by_token.values() for scores in slides)
         for scores in by_token["all"]:

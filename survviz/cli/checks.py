@@ -1,4 +1,4 @@
-"""`doctor` and `models`."""
+"""`doctor`, `models` and `encoders`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,28 @@ def run_doctor(folder: Path, *, as_json: bool) -> None:
 
 
 def run_models(*, as_json: bool) -> None:
-    """Show what the registries hold."""
+    """Show every model of the registry at its published sizes."""
+    from survviz.models.describe import describe_all
+
+    models = describe_all()
+    if as_json:
+        show_json(models)
+        return
+    table = Table("name", "year", "reads", "parameters", "attention maps", box=None)
+    for model in models:
+        reads = ", ".join(dict.fromkeys(read["modality"] for read in model["inputs"]))
+        maps = ", ".join(f"{one['query']} → {one['key']}" for one in model["attention"]) or "none"
+        table.add_row(model["name"], str(model["year"]), reads, f"{model['parameters']:,}", maps)
+    stdout.print(table)
+    stdout.print("At published sizes. `survviz models --json` adds paper, licence, and differences from the paper.")
+
+
+def run_encoders(*, as_json: bool) -> None:
+    """Show the patch and the text encoders."""
     from survviz.data.text import list_text_encoders
-    from survviz.models import list_models
     from survviz.wsi.encoders import list_encoders
 
-    registries = {
-        "models": list_models(), "patch encoders": list_encoders(), "text encoders": list_text_encoders(),
-    }  # fmt: skip
+    registries = {"patch encoders": list_encoders(), "text encoders": list_text_encoders()}
     if as_json:
         show_json(registries)
         return

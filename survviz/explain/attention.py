@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 ALL_TOKENS = "all"
 
-LABELS = {"clinical": "clinic", "genomic": "genomic", "pathology": "pathology"}
+LABELS = {"clinical": "clinic", "genomic": "genomic"}
+LEARNT = ("case",)
+"""Queries that are the model's own, the same for every case."""
 
 
 def softmax_over_patches(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -46,16 +48,17 @@ def token_maps(attention: Attention, n_patches: int) -> NDArray[np.float64]:
 
 def semantics(query: str, token: str, n_tokens: int, n_folds: int, n_slides: int, heads: int) -> str:
     """In words, what the numbers of a map are."""
-    who = (
-        f"mean over the {n_tokens} {LABELS[query]} tokens, each with its own softmax"
-        if token == ALL_TOKENS
-        else f"token {token!r}"
-    )
+    label = LABELS.get(query, query)
+    who = f"token {token!r}"
+    if query in LEARNT:
+        label, who = "model", "one that the model has learnt, the same for every case"
+    elif token == ALL_TOKENS:
+        who = f"mean over the {n_tokens} {label} tokens, each with its own softmax"
     slides = "of this slide" if n_slides == 1 else f"of the patient's {n_slides} slides together"
     head = "one attention head" if heads == 1 else f"mean of {heads} attention heads"
     folds = "one model" if n_folds == 1 else f"mean of {n_folds} cross-validation models"
     return (
-        f"Attention {LABELS[query]} → pathology. Query: {who}. Key: every patch {slides}. "
+        f"Attention {label} → pathology. Query: {who}. Key: every patch {slides}. "
         f"Softmax over patches, so the values of a map sum to 1; {head}; {folds}. "
         "It shows where the model looks, not what moves the risk."
     )

@@ -58,12 +58,19 @@ class Predictor:
         return patches.encoder
 
     def tokens(self, group: str) -> tuple[str, ...]:
-        """Names of the tokens of a group ("clinical", "genomic"), in the model's order."""
+        """Names of the tokens of a group ("clinical", "genomic", "case" for a learnt query), in the model's order."""
         return self._models[0].token_names.get(group, ())
 
     def directions(self) -> tuple[tuple[str, str], ...]:
-        """(query, key) pairs that this model can be asked for a map of patches."""
-        return tuple((query, "pathology") for query in ("clinical", "genomic") if self.tokens(query))
+        """(query, key) pairs that this model can be asked for a map of patches; none if it has no patch attention."""
+        return tuple(pair for pair in self._models[0].directions if pair[1] == "pathology")
+
+    def directions_of(self, case: Case) -> tuple[tuple[str, str], ...]:
+        """Those of `directions` whose query and slides this case has; a learnt query ("case") needs no data."""
+        present = self.present(case)
+        if "pathology" not in present or why_no_map(case):
+            return ()
+        return tuple((query, key) for query, key in self.directions() if query in present or query not in MODALITIES)
 
     def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
         """The folds that may score a case: those that did not train on it, where there is one."""
@@ -152,14 +159,18 @@ class Predictor:
             InputError: no such direction, a modality that it needs is missing, or pathology has no place on a slide.
         """
         if (query, key) not in self.directions():
-            known = ", ".join(f"{one} -> {other}" for one, other in self.directions()) or "none"
-            raise InputError(f"Direction {query} -> {key} was asked; this model has: {known}.")
-        present = self.present(case)
-        if query not in present or "pathology" not in present:
-            lacking = query if query not in present else "pathology"
-            raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
+            known = ", ".join(f"{one} -> {other}" for one, other in self.directions())
+            have = (
+                f"this model has: {known}"
+                if known
+                else f"the model {self.checkpoint.config.model} has no patch attention"
+            )
+            raise InputError(f"Direction {query} -> {key} was asked; {have}.")
         if why := why_no_map(case):
             raise InputError(why)
+        if (query, key) not in self.directions_of(case):
+            lacking = "pathology" if "pathology" not in self.present(case) else query
+            raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
         folds, _ = self.folds_for(case)
         raw = []
         for fold in folds:

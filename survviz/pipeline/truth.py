@@ -121,10 +121,8 @@ def localisation(
     for done, case_id in enumerate(cohort.case_ids):
         case = cohort.case(case_id)
         inside = {tuple(target): masks.inside(case.bags, target) for target in targets}
-        for query, key in predictor.directions():
-            if not case.bags or any(item is None for item in inside.values()):
-                continue
-            if query not in predictor.present(case):
+        for query, key in predictor.directions_of(case):
+            if any(item is None for item in inside.values()):
                 continue
             for token, slides in predictor.explain_tokens(case, query=query, key=key).items():
                 maps.setdefault((query, token), []).append(case_map(slides))

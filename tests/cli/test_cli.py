@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "checkpoints" / "demo-survpgc"
 SAMPLE = ROOT / "sample_data"
-VERBS = ("sample", "extract", "train", "predict", "explain", "doctor", "models")
+VERBS = ("sample", "extract", "train", "predict", "explain", "doctor", "models", "encoders")
 
 
 def survviz(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -49,10 +49,11 @@ def test_help_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_models_lists_the_registries_as_json() -> None:
-    run = survviz("models", "--json")
-    registries = json.loads(run.stdout)
-    assert "survpgc" in registries["models"]
+def test_models_and_encoders_are_listed_as_json() -> None:
+    listed = {one["name"]: one for one in json.loads(survviz("models", "--json").stdout)}
+    assert listed["survpgc"]["parameters"] == 854_852
+    assert {"paper", "year", "inputs", "attention", "licence", "differences"} <= listed["survpgc"].keys()
+    registries = json.loads(survviz("encoders", "--json").stdout)
     assert "he-descriptor" in registries["patch encoders"]
     assert "hashed-ngrams" in registries["text encoders"]
 
