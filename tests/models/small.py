@@ -35,6 +35,9 @@ SMALL: dict[str, Any] = {
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "survpgc, precomputed genomic tokens": ("survpgc", {"programmes": None}),
     "survpgc, log-hazard": ("survpgc", {"output": "log-hazard"}),
+    "mcat, bilinear fusion": ("mcat", {"fusion": "bilinear"}),
+    "motcat, precomputed genomic tokens": ("motcat", {"programmes": None}),
+    "survpath, genes alone": ("survpath", {"modalities": ("genomic",)}),
 }
 """Settings worth the whole contract, beside each model's own defaults: title -> (model, settings)."""
 

@@ -33,6 +33,7 @@ from survviz.models.blocks.programmes import (
     genomic_vector,
     genomic_width,
 )
+from survviz.models.blocks.transport import TransportAttention
 
 __all__ = [
     "FAMILIES",
@@ -49,6 +50,7 @@ __all__ = [
     "OuterProductFusion",
     "PartialCrossAttention",
     "ProgrammeTokens",
+    "TransportAttention",
     "append_one",
     "feed_forward",
     "genomic_projection",
