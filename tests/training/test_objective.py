@@ -58,7 +58,7 @@ def test_cox_is_fitted_to_the_ridge_optimum_of_lifelines() -> None:
     reference = CoxPHFitter(penalizer=penalizer).fit(frame, "time", "event")
     assert fitted.epoch == 2
     found = torch.cat([value.flatten() for value in fitted.state.values()])
-    np.testing.assert_allclose(found, reference.params_, atol=1e-4)
+    np.testing.assert_allclose(found, reference.params_, atol=1e-3)
 
 
 def test_several_batches_make_one_risk_set() -> None:
