@@ -267,6 +267,7 @@ def checked(inputs: Inputs, reads: tuple[Reads, ...]) -> Inputs:
     else:
         _check_shape(next(read for read in reads if read.form == "patches"), (patches.shape[-1],))
         mask = mask & present["pathology"].unsqueeze(-1)
+    if "pathology" in present:
         present = {**present, "pathology": mask.any(dim=1)}
     return replace(inputs, patches=patches, patch_mask=mask, tokens=tokens, vectors=vectors, present=present)
 

@@ -25,7 +25,9 @@ from survviz.models.blocks.fusion import (
     append_one,
 )
 from survviz.models.blocks.global_context import GlobalContextCrossAttention
+from survviz.models.blocks.nystrom import ClassTower
 from survviz.models.blocks.pooling import masked_mean, masked_softmax
+from survviz.models.blocks.ppeg import squares
 from survviz.models.blocks.programmes import (
     ProgrammeTokens,
     genomic_projection,
@@ -38,6 +40,7 @@ from survviz.models.blocks.transport import TransportAttention
 __all__ = [
     "FAMILIES",
     "N_FAMILY_GENES",
+    "ClassTower",
     "FactorisedBilinearPooling",
     "GateKind",
     "GatedAttention",
@@ -63,6 +66,7 @@ __all__ = [
     "rectified",
     "self_normalising",
     "self_normalising_stack",
+    "squares",
     "to_width",
     "xavier_normal",
 ]
