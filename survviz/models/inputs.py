@@ -55,9 +55,14 @@ class ModelConfig(BaseModel):
     n_bins: int = Field(4, ge=1)
     output: OutputKind = "discrete-hazard"
 
+    @classmethod
+    def takes(cls) -> tuple[Modality, ...]:
+        """Everything that `modalities` may name; as a rule its default."""
+        return cls.model_fields["modalities"].default
+
     @model_validator(mode="after")
     def _known_modalities(self) -> Self:
-        taken = type(self).model_fields["modalities"].default
+        taken = self.takes()
         unknown = [name for name in self.modalities if name not in taken]
         if unknown or not self.modalities:
             raise ValueError(f"modalities must be some of {', '.join(taken)}; {', '.join(unknown) or 'none'} was given")

@@ -38,6 +38,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "mcat, bilinear fusion": ("mcat", {"fusion": "bilinear"}),
     "motcat, precomputed genomic tokens": ("motcat", {"programmes": None}),
     "survpath, genes alone": ("survpath", {"modalities": ("genomic",)}),
+    "cox, every modality": ("cox", {"modalities": ("clinical", "genomic", "mirna", "cnv")}),
+    "mlp-omics, precomputed genomic tokens": ("mlp-omics", {"n_genes": None}),
+    "snn-omics, precomputed genomic tokens": ("snn-omics", {"n_genes": None}),
 }
 """Settings worth the whole contract, beside each model's own defaults: title -> (model, settings)."""
 
