@@ -29,6 +29,8 @@ SMALL: dict[str, Any] = {
     "d_hidden": 12,
     "heads": 2,
     "landmarks": 4,
+    "mirna_hidden": (10,),
+    "cnv_hidden": (12, 10),
 }
 """By the name of the setting; a model takes those that it has."""
 
@@ -41,6 +43,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "cox, every modality": ("cox", {"modalities": ("clinical", "genomic", "mirna", "cnv")}),
     "mlp-omics, precomputed genomic tokens": ("mlp-omics", {"n_genes": None}),
     "snn-omics, precomputed genomic tokens": ("snn-omics", {"n_genes": None}),
+    "multisurv, attention": ("multisurv", {"fusion": "attention"}),
+    "bilayer, learnt groups": ("bilayer", {"programmes": None}),
+    "bilayer, precomputed genomic tokens": ("bilayer", {"programmes": None, "n_genes": None}),
 }
 """Settings worth the whole contract, beside each model's own defaults: title -> (model, settings)."""
 
