@@ -16,6 +16,7 @@ from survviz.models.blocks.dense import (
 from survviz.models.blocks.families import FAMILIES, N_FAMILY_GENES
 from survviz.models.blocks.fusion import (
     FactorisedBilinearPooling,
+    GatedLowRankFusion,
     GateKind,
     LowRankBilinear,
     LowRankFusion,
@@ -44,6 +45,7 @@ __all__ = [
     "FactorisedBilinearPooling",
     "GateKind",
     "GatedAttention",
+    "GatedLowRankFusion",
     "GlobalContextCrossAttention",
     "LowRankBilinear",
     "LowRankFusion",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -142,6 +142,33 @@ class LowRankFusion(nn.Module):
             for value, factor in zip(values, self.factors, strict=True)
         ]
         return (self.rank_weights @ torch.stack(parts).prod(dim=0)).squeeze(1) + self.bias
+
+
+class GatedLowRankFusion(nn.Module):
+    """A gate for each of two modalities (MAM), then their low-rank fusion (LMF); PG-MLIF, CA-MLIF.
+
+    Args:
+        width: of either modality.
+        hidden: width of each after its gate.
+        out: width of the fusion.
+        rank: of the fusion.
+        kind: what the gates are made of.
+        dropout: rate.
+    """
+
+    def __init__(self, width: int, hidden: int, out: int, rank: int, kind: GateKind, dropout: float = 0.25) -> None:
+        super().__init__()
+        self.gate_first = ModalityGate(width, width, width, hidden, kind, dropout)
+        self.gate_second = ModalityGate(width, width, width, hidden, kind, dropout)
+        self.low_rank = LowRankFusion((hidden, hidden), out, rank)
+
+    def forward(
+        self, first: Float[Tensor, "B D"], second: Float[Tensor, "B D"], present: Bool[Tensor, "B 2"]
+    ) -> tuple[Float[Tensor, "B E"], Float[Tensor, "B H"], Float[Tensor, "B H"]]:
+        """The fusion, and each modality after its gate, zero where it is absent."""
+        gated_first = self.gate_first(first, first, second) * present[:, :1]
+        gated_second = self.gate_second(second, first, second) * present[:, 1:]
+        return self.low_rank(gated_first, gated_second), gated_first, gated_second
 
 
 class OptimalWeightConcatenation(nn.Module):
