@@ -29,6 +29,7 @@ SMALL: dict[str, Any] = {
     "d_hidden": 12,
     "heads": 2,
     "landmarks": 4,
+    "genomic_layers": (14, 12, 10),
     "mirna_hidden": (10,),
     "cnv_hidden": (12, 10),
 }
@@ -46,6 +47,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "multisurv, attention": ("multisurv", {"fusion": "attention"}),
     "bilayer, learnt groups": ("bilayer", {"programmes": None}),
     "bilayer, precomputed genomic tokens": ("bilayer", {"programmes": None, "n_genes": None}),
+    "ca-mlif, region vectors": ("ca-mlif", {"pathology": "regions", "residual_from": "other"}),
+    "ca-mlif, released": ("ca-mlif", {"variant": "released", "programmes": None}),
+    "pathomic-fusion, one gate and a skip": ("pathomic-fusion", {"gated": ("pathology",), "skip": True}),
+    "bilinear, residual, no pathology": ("bilinear", {"residual": True, "modalities": ("genomic", "clinical")}),
 }
 """Settings worth the whole contract, beside each model's own defaults: title -> (model, settings)."""
 
