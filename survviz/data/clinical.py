@@ -73,7 +73,7 @@ class ClinicalField(BaseModel):
         return self.sentence.replace("{value}", KINDS[self.kind](self, value))
 
     def code(self, value: object) -> float | str | None:
-        """A number as it is, a stage without its substage, any other value as the sentence writes it; None if unknown.
+        """A number as it is, a stage as 0, I, II, III, IV or other, else as the sentence writes it; None if unknown.
 
         Raises:
             InputError: a number is unreadable or outside its plausible range.
@@ -83,8 +83,10 @@ class ClinicalField(BaseModel):
         if self.kind == "number":
             return _plausible(self, value)
         written = KINDS[self.kind](self, value)
-        main = MAIN_STAGE.match(written) if self.kind == "stage" else None
-        return main.group(1) if main else written
+        if self.kind != "stage":
+            return written
+        main = MAIN_STAGE.match(written)
+        return main.group(1) if main else "other"
 
     def is_unknown(self, value: object) -> bool:
         """Whether a cell is empty, or says that the stage or grade cannot be told (GX)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -129,7 +130,7 @@ class OmicsReference:
     def _values(self, case: Case) -> dict[str, float] | None:
         """The case's row of this table, without gaps; None where it has none."""
         values = {"rna": case.rna, "mirna": case.mirna, "cnv": case.cnv}[self.name]
-        return None if values is None else {name: value for name, value in values.items() if np.isfinite(value)}
+        return None if values is None else {name: value for name, value in values.items() if math.isfinite(value)}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: three keys that begin with the name of the table."""

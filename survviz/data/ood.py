@@ -9,7 +9,13 @@ from typing import Any, Self
 from survviz.data.clinical import ClinicalTemplates, load_templates
 from survviz.data.cohort import Cohort
 from survviz.data.omics import OmicsName, OmicsScaler
-from survviz.data.omics_reference import MODALITY, OmicsReference, fit_scalers
+from survviz.data.omics_reference import (
+    COVERAGE_STOP,
+    COVERAGE_WARNING,
+    MODALITY,
+    OmicsReference,
+    fit_scalers,
+)
 from survviz.data.patch_statistics import PatchStatistics
 from survviz.data.region_statistics import FAR, RegionStatistics
 from survviz.types import MODALITIES, Bag, Case, Modality, Notice, Regions
@@ -143,8 +149,9 @@ class OodReference:
             text += f"; no training case had more than {100 * known.limit:.2g} %. Read the score with caution."
             notices.append(Notice("warning", "ood.regions", text))
         if missing:
+            level = "stop" if missing > 1 - COVERAGE_STOP else "warning" if missing > 1 - COVERAGE_WARNING else "info"
             text = f"{100 * missing:.2g} % of the pathology features were not measured; the training mean stands in."
-            notices.append(Notice("info", "regions.missing", text))
+            notices.append(Notice(level, "regions.missing", text))
         return notices
 
     def to_dict(self) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def test_order_follows_the_templates_and_not_the_rows() -> None:
 
 
 def test_main_stages_stand_in_their_order_and_merge_substages() -> None:
+    assert templates("Stage").codes({"Stage": "I/II NOS"}) == {"Stage": "other"}
     written = ["IV", "Stage IIIC", "0", "Tis", "ia1", "Stage I", "stage iic", "ii", "3a", "4"]
     assert fit([{"Stage": value} for value in written], "Stage").columns == tuple(
         f"Stage={stage}" for stage in ("0", "I", "II", "III", "IV")

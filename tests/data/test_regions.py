@@ -153,6 +153,16 @@ def test_values_far_from_training_are_said(
     assert found == ([level] if level else [])
 
 
+@pytest.mark.parametrize(("count", "level"), [(1, "info"), (2, "warning"), (5, "stop")])
+def test_features_that_were_not_measured_are_said(fitted: Preprocess, regions: Cohort, count: int, level: str) -> None:
+    case = regions.case("C033").regions
+    assert case is not None
+    features = case.features.copy()
+    features[:, :count] = np.nan
+    (notice,) = fitted.notices(Case("new", regions=replace(case, features=features)))
+    assert (notice.level, notice.code) == (level, "regions.missing")
+
+
 def test_features_of_another_kind_are_refused(fitted: Preprocess, regions: Cohort) -> None:
     case = regions.case("C033").regions
     assert case is not None
