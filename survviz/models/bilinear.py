@@ -87,6 +87,7 @@ class Bilinear(ChimeraEncoders):
         pieces = [] if self.pairs else list(vectors.values())
         if self.pairs:
             both = torch.stack([inputs.present[x] & inputs.present[y] for x, y in self.pairs], dim=1)  # (B, P)
+            both = both.to(inputs.patches.dtype)
             shares = both * len(self.pairs) / both.sum(dim=1, keepdim=True).clamp(min=1)
             for (x, y), share in zip(self.pairs, shares.unbind(dim=1), strict=True):
                 pieces.append(self.fuse[f"{x}|{y}"](vectors[x], vectors[y]) * share.unsqueeze(-1))

@@ -103,6 +103,7 @@ class CaMlif(Model):
             "The released variant, too, takes clinical columns, beside the fusions; the release has none.",
             "In the paper's words the other modality's residual is added; with `residual_from` at its default, its own "
             "is, as in CMX, where the equations come from.",
+            "Class tokens take no part in the cross-attention, as in the release; the paper does not say.",
             "The log-hazard is not squashed to (-3, 3).",
         ),
     )
