@@ -52,7 +52,8 @@ def to_width(n_in: int, n_out: int) -> nn.Module:
 
 
 def xavier_normal(module: nn.Module) -> None:
-    """Start a linear layer by Xavier's rule, normal, with a bias of zero; for `Module.apply`."""
-    if isinstance(module, nn.Linear):
+    """Start a linear layer by Xavier's rule, normal, with a bias of zero, if it has one; for `Module.apply`."""
+    if isinstance(module, nn.Linear) and not module.weight.is_meta:
         nn.init.xavier_normal_(module.weight)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -45,6 +45,11 @@ class Squares:
         sums = weights.new_zeros(*weights.shape[:-1], self.place.shape[1]).scatter_add(-1, source, weights)
         return sums.clamp(min=torch.finfo(sums.dtype).tiny).log().log_softmax(dim=-1)
 
+    def of_patches(self, rows: Float[Tensor, "B H S K"]) -> Float[Tensor, "B H N K"]:
+        """Rows of tokens -> rows of patches, each that of its first copy."""
+        index = self.place[:, None, :, None].expand(-1, rows.shape[1], -1, rows.shape[-1])
+        return rows.gather(2, index)
+
 
 def squares(mask: Bool[Tensor, "B N"]) -> Squares:
     """Lay bags out as squares.
