@@ -262,6 +262,11 @@ def checked(inputs: Inputs, reads: tuple[Reads, ...]) -> Inputs:
             patch_width = read.shape[0]
             continue
         values = (inputs.tokens if read.form == "tokens" else inputs.vectors).get(read.name)
+        if values is None and bool(present[read.modality].any()):
+            raise InputError(
+                f"The batch says that cases have {read.modality} data, but holds no {read.form} of it for this model "
+                f"({read.shape[-1]} {read.what}). Use the preprocessing stored in the checkpoint."
+            )
         if values is None:
             values = patches.new_zeros(n_cases, *read.shape)
         _check_shape(read, tuple(values.shape[1:]))

@@ -7,13 +7,14 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 import survviz.models
 from survviz.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from survviz.models.base import Model
+    from survviz.models.inputs import ModelConfig
 
     ModelClass = TypeVar("ModelClass", bound=type[Model])
 
@@ -56,7 +57,7 @@ def model_class(name: str) -> type[Model]:
     return _MODELS[name]
 
 
-def model_config(name: str) -> type[BaseModel]:
+def model_config(name: str) -> type[ModelConfig]:
     """The pydantic class that holds a model's settings."""
     return model_class(name).Config
 

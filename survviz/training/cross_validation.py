@@ -223,11 +223,12 @@ def model_settings(config: TrainConfig, preprocess: Preprocess) -> dict[str, Any
 
 def _modalities(config: TrainConfig) -> tuple[Modality, ...]:
     """What the model will read, checked before anything is loaded."""
-    taken: tuple[Modality, ...] = model_config(config.model).model_fields["modalities"].default
+    settings = model_config(config.model)
+    taken: tuple[Modality, ...] = settings.model_fields["modalities"].default
     if config.modalities is not None:
-        unknown = [name for name in config.modalities if name not in taken]
+        unknown = [name for name in config.modalities if name not in settings.takes()]
         if unknown:
-            raise InputError(f"Model {config.model!r} reads {', '.join(taken)}, not {', '.join(unknown)}.")
+            raise InputError(f"Model {config.model!r} reads {', '.join(settings.takes())}, not {', '.join(unknown)}.")
         taken = tuple(name for name in MODALITIES if name in config.modalities)
     if config.beta and not {"clinical", "genomic"} <= set(taken):
         raise InputError("The cosine term (beta above 0) needs both clinical and genomic data; set beta to 0.")
