@@ -80,8 +80,8 @@ class Cmta(Model):
         family="pathology + omics",
         licence=f"original without a licence (non-commercial, academic); {CLEAN_ROOM}",
         pathology=f"{TAKES_BAG}; the order of the patches matters (rows, then columns)",
-        when_missing="three of the four embeddings are zero without either modality, and the mean of an embedding and "
-        "its translation is the embedding alone; with nothing at all, the risk is that of no information",
+        when_missing="the towers of an absent modality, and both translations, give zero; the mean of an embedding and "
+        "its translation is then the embedding alone; with nothing at all, the risk is that of no information",
         differences=(
             "Padding, also to a multiple of the landmarks, is masked.",
             "The pseudo-inverse starts from each matrix's own largest column sum, not from the largest of the batch.",
