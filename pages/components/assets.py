@@ -10,14 +10,30 @@ import streamlit as st
 from survviz.server.routes import WEB
 
 BOOT = """
+const newest = new WeakMap(); // parentElement -> its newest call
+
+// Streamlit calls this on mount and for new data, always with the same parentElement. While scripts load, the calls may
+// come in any order, because browsers resolve pending imports of one module in any order. After a call that newer data
+// overtook, Streamlit cleans up at once: that call must neither draw, nor take away what the newer one draws.
 export default function (component) {
   const { root, version } = component.data;
+  const host = component.parentElement;
   const url = new URL(`${root}/web/${version}/MODULE`, window.location.href).href;
-  const mounted = import(url).then((module) => module.render(component));
-  mounted.catch((error) => {
-    component.parentElement.textContent = `The MODULE script could not be loaded (${error}). Reload the page.`;
+  let over = false;
+  const draw = async () => {
+    await new Promise((resolve) => setTimeout(resolve)); // until Streamlit has said whether it was overtaken
+    if (over) return;
+    newest.set(host, component);
+    const module = await import(url);
+    if (!over && newest.get(host) === component) await module.render(component);
+  };
+  draw().catch((error) => {
+    host.textContent = `The MODULE script could not be loaded (${error}). Reload the page.`;
   });
-  return () => mounted.then((unmount) => unmount());
+  return async () => {
+    over = true;
+    if (!host.isConnected) (await import(url)).unmount(host); // it has left the page
+  };
 }
 """
 

@@ -1,4 +1,4 @@
-"""Who may see what, what leaves the browser, how fast small answers are, and what is said when a file is lost."""
+"""Who may see what, what leaves the browser, how fast small answers are, and what is said when something is lost."""
 
 from __future__ import annotations
 
@@ -87,3 +87,18 @@ def test_lost_slide_file_is_said_in_words(
     expect(message).to_contain_text("Slide file is not available.", timeout=20_000)
     expect(message).to_contain_text("lost.tif")
     context.close()
+
+
+def test_map_that_does_not_arrive_is_said_in_words_and_asked_again(visit: Visit) -> None:
+    page, maps = visit.page, "**/sv/maps/**"
+    page.route(maps, lambda route: route.abort())
+    page.reload()
+    warning = page.locator(".note.warning")
+    expect(warning).to_contain_text("The map “Hot” could not be loaded: The server could not be reached.")
+    page.route(maps, lambda route: route.fulfill(status=404, json={"error": "Not found, or not yours."}))
+    warning.get_by_role("button", name="Try again").click()
+    expect(warning).to_contain_text("The map “Hot” could not be loaded: Not found, or not yours.")
+    page.unroute(maps)
+    warning.get_by_role("button", name="Try again").click()
+    expect(page.locator(".viewer")).to_have_attribute("data-map", "clinical:pathology:hot")
+    expect(warning).to_have_count(0)

@@ -12,9 +12,22 @@ from playwright.sync_api import expect
 from scipy.stats import entropy, rankdata
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.e2e.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
+
+HOLD_COMPONENTS = """
+const make = URL.createObjectURL;
+const held = (window.held = []);
+URL.createObjectURL = (blob) => {
+  if (blob.type !== "text/javascript") return make(blob);
+  held.push(blob);
+  return `${location.origin}/held/${held.length - 1}`;
+};
+"""
+"""Streamlit loads a component's inline script from a blob; here from a URL, so that a test can hold it up."""
 
 
 def test_controls_repaint_without_a_rerun(visit: Visit) -> None:
@@ -41,6 +54,38 @@ def test_controls_repaint_without_a_rerun(visit: Visit) -> None:
     under = visit.look()
     page.keyboard.up(" ")
     assert np.abs(under - visit.look()).max() > 8
+
+
+def test_data_that_overtake_the_script_of_the_component_are_shown(visit: Visit) -> None:
+    page = visit.page
+    asked: list[Route] = []
+    page.add_init_script(HOLD_COMPONENTS)
+    page.route("**/held/*", lambda route: asked.append(route))
+    page.reload()
+    page.get_by_text("runs 1").wait_for()
+    page.get_by_text("Without the slide file").click()
+    page.get_by_text("runs 2").wait_for()
+    assert page.locator(".viewer").count() == 0
+    (script,) = asked
+    script.fulfill(content_type="text/javascript", body=page.evaluate("held[0].text()"))
+    visit.viewer()
+    expect(page.locator(".notes")).to_contain_text("showing the patch grid")
+
+
+def test_the_newest_of_many_data_that_overtake_the_viewers_modules_are_shown(visit: Visit) -> None:
+    page = visit.page
+    asked: list[Route] = []
+    page.route("**/viewer.js", lambda route: asked.append(route))
+    page.reload()
+    page.get_by_text("runs 1").wait_for()
+    for run in range(2, 10):
+        page.get_by_text("Without the slide file" if run == 9 else "Go to the square").click()
+        page.get_by_text(f"runs {run}").wait_for()
+    assert page.locator(".viewer").count() == 0
+    for script in asked:
+        script.continue_()
+    visit.viewer()
+    expect(page.locator(".notes")).to_contain_text("showing the patch grid")
 
 
 def test_click_names_the_patch(visit: Visit) -> None:

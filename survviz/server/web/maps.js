@@ -32,7 +32,9 @@ export class MapStore {
 }
 
 async function binary(url) {
-  const answer = await fetch(url);
+  const answer = await fetch(url).catch(() => {
+    throw new Error("The server could not be reached.");
+  });
   if (!answer.ok) throw new Error(await reason(answer));
   return answer.arrayBuffer();
 }

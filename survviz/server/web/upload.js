@@ -15,12 +15,12 @@ export async function render(component) {
     host.append(style);
     uploads.set(host, new Upload(host));
   }
-  const upload = uploads.get(host);
-  upload.update(component);
-  return () => {
-    uploads.delete(host);
-    upload.cancel();
-  };
+  uploads.get(host).update(component);
+}
+
+export function unmount(host) {
+  uploads.get(host)?.cancel();
+  uploads.delete(host);
 }
 
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.max(bytes / 1e6, 0.1).toFixed(1)} MB`);

@@ -1,5 +1,6 @@
-// The slide viewer. Streamlit calls `render` on mount and on every change of data, always with the same parentElement;
-// what is drawn lives in a SlideViewer per parentElement, and only what changed is applied.
+// The slide viewer. `render` is called on mount and on every change of data, always with the same parentElement, and
+// `unmount` when that has left the page (pages/components/assets.py sees to the order). What is drawn lives in a
+// SlideViewer per parentElement, and only what changed is applied.
 
 import { COLORMAPS } from "./colormaps.js";
 import { MapStore } from "./maps.js";
@@ -28,10 +29,12 @@ export async function render(component) {
   }
   const viewer = await viewers.get(host);
   viewer.update(component);
-  return () => {
-    viewers.delete(host);
-    viewer.destroy();
-  };
+}
+
+export async function unmount(host) {
+  const made = viewers.get(host);
+  viewers.delete(host);
+  (await made)?.destroy();
 }
 
 // Whether a key belongs to the control that has the focus, and not to the view.
@@ -63,6 +66,7 @@ class SlideViewer {
     });
     this.stage.element.append(this.legend.node);
     this.notes = element("div", { class: "notes" });
+    this.again = element("button", { type: "button", onclick: () => this.choose(this.wanted, false) }, "Try again");
     this.root = element(
       "div",
       { class: "viewer", tabindex: 0, role: "application", onkeydown: (e) => this.keyDown(e), onkeyup: (e) => this.keyUp(e) },
@@ -176,6 +180,7 @@ class SlideViewer {
     this.stage.setOpacity(settings.visible && !this.peeking ? settings.opacity : 0);
     const notes = this.words();
     this.notes.replaceChildren(...notes.map(([level, text, title]) => element("p", { class: `note ${level}`, title }, text)));
+    if (this.problem) this.notes.firstChild.append(this.again);
     this.notes.hidden = !notes.length;
   }
 
