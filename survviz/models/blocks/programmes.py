@@ -44,25 +44,17 @@ class ProgrammeTokens(nn.Module):
 
     def __init__(self, programmes: Sequence[Sequence[int]], hidden: int, out: int, dropout: float = 0.25) -> None:
         super().__init__()
-        count, longest = len(programmes), max(len(genes) for genes in programmes)
-        total = sum(len(genes) for genes in programmes)
-        indices = torch.zeros(count, longest, dtype=torch.int64)
-        slots = torch.full((count, longest), total)
-        cells: list[int] = []  # of a (count, longest) table, those that hold a gene
-        start = 0
+        count, longest = len(programmes), max(map(len, programmes))
+        total = sum(map(len, programmes))
+        indices, slots, cells = [], [], []  # cells: of a (count, longest) table, those that hold a gene
         for row, genes in enumerate(programmes):
-            indices[row, : len(genes)] = torch.tensor(genes)
-            slots[row, : len(genes)] = torch.arange(start, start + len(genes))
+            absent = longest - len(genes)
+            indices.append([*genes, *[0] * absent])
+            slots.append([*range(len(cells), len(cells) + len(genes)), *[total] * absent])
             cells += range(row * longest, row * longest + len(genes))
-            start += len(genes)
-        self.register_buffer("indices", indices, persistent=False)
-        self.register_buffer("slots", slots, persistent=False)
-        sizes = torch.tensor([len(genes) for genes in programmes]).view(-1, 1, 1)
-        activity = standard_normal(count, 1, hidden) / sizes
-        own = standard_normal(count, longest, hidden) * (GENE_SHARE / sizes.sqrt())
-        self.weight_in = nn.Parameter(
-            (activity + own).flatten(0, 1)[torch.tensor(cells)]
-        )  # (total, H): programmes one after another
+        self.register_buffer("indices", torch.tensor(indices), persistent=False)
+        self.register_buffer("slots", torch.tensor(slots), persistent=False)
+        self.weight_in = nn.Parameter(_first_weights(programmes, cells, hidden))  # (total, H), one after another
         self.bias_in = nn.Parameter(torch.zeros(count, hidden))
         self.weight_out = nn.Parameter(standard_normal(count, hidden, out).mul_(hidden**-0.5))
         self.bias_out = nn.Parameter(standard_normal(count, out))
@@ -77,6 +69,16 @@ class ProgrammeTokens(nn.Module):
 
     def _activate(self, values: Tensor) -> Tensor:
         return functional.alpha_dropout(functional.elu(values), self.dropout, self.training)
+
+
+def _first_weights(programmes: Sequence[Sequence[int]], cells: list[int], hidden: int) -> Float[Tensor, "total H"]:
+    sizes = torch.tensor([len(genes) for genes in programmes]).view(-1, 1, 1)
+    activity = standard_normal(len(programmes), 1, hidden)
+    own = standard_normal(len(programmes), max(map(len, programmes)), hidden)
+    if own.is_meta:  # arithmetic there imports torch._dynamo for seconds
+        return torch.empty(len(cells), hidden)
+    both = activity / sizes + own * (GENE_SHARE / sizes.sqrt())
+    return both.flatten(0, 1)[torch.tensor(cells)]
 
 
 def genomic_projection(config: GenomicTokenInput, hidden: int, out: int, dropout: float = 0.25) -> nn.Module:
