@@ -62,8 +62,9 @@ class Predictor:
         return self._models[0].token_names.get(group, ())
 
     def directions(self) -> tuple[tuple[str, str], ...]:
-        """(query, key) pairs that this model can be asked for a map of patches; none if it has no patch attention."""
-        return tuple(pair for pair in self._models[0].directions if pair[1] == "pathology")
+        """(query, key) pairs that this model can be asked for a map of patches, clinic first; none if it has none."""
+        found = [pair for pair in self._models[0].directions if pair[1] == "pathology"]
+        return tuple(sorted(found, key=lambda pair: pair[0] != "clinical"))
 
     def directions_of(self, case: Case) -> tuple[tuple[str, str], ...]:
         """Those of `directions` whose query and slides this case has; a learnt query ("case") needs no data."""
