@@ -47,7 +47,7 @@ class TrainConfig(BaseModel):
     batch_size: int = Field(16, ge=1)
     loss: Literal["nll", "cross-entropy", "cox", "ranking"] | None = None
     ties: Literal["efron", "breslow"] = "efron"
-    risk_set: int = Field(64, ge=2)
+    risk_set: int = Field(32, ge=2)
     auxiliary: dict[str, float] = {}
     l1: float | None = Field(None, ge=0)
     ridges: tuple[Annotated[float, Field(gt=0)], ...] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)

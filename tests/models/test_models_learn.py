@@ -41,8 +41,8 @@ def test_sixteen_cases_are_learnt_by_heart(name: str) -> None:
         output = model(inputs)
         c_index = concordance_index(output.risk.detach().numpy(), order.numpy(), labels.event.numpy())
         if c_index >= GOAL:
-            return
+            break
         optimizer.zero_grad()
         objective(model, [output], labels, config).backward()
         optimizer.step()
-    pytest.fail(f"{name} orders {c_index:.3f} of the comparable pairs after {STEPS} steps")
+    assert c_index >= GOAL
