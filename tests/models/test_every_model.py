@@ -26,8 +26,9 @@ def model(request: pytest.FixtureRequest) -> Model:
     return small_model(request.param)
 
 
-def reads_patches(model: Model) -> bool:
-    return "pathology" in model.modalities
+@pytest.fixture(params=[title for title in every_model() if "pathology" in small_model(title).modalities])
+def patch_model(request: pytest.FixtureRequest) -> Model:
+    return small_model(request.param)
 
 
 def gradients(model: Model, inputs: Inputs) -> dict[str, torch.Tensor]:
@@ -69,23 +70,19 @@ def test_the_order_of_cases_in_a_batch_changes_nothing(model: Model) -> None:
     torch.testing.assert_close(model(turned).logits.flip(0), model(inputs).logits, **CLOSE)
 
 
-def test_padding_has_no_influence(model: Model) -> None:
-    if not reads_patches(model):
-        pytest.skip("reads no patches")
-    inputs = batch(model)
+def test_padding_has_no_influence(patch_model: Model) -> None:
+    inputs = batch(patch_model)
     noise = torch.randn(inputs.patches.shape) * 1e3
     dirty = replace(inputs, patches=torch.where(inputs.patch_mask.unsqueeze(-1), inputs.patches, noise))
-    same(model(dirty), model(inputs))
+    same(patch_model(dirty), patch_model(inputs))
 
 
-def test_patch_order_changes_nothing_or_is_declared(model: Model) -> None:
-    if not reads_patches(model):
-        pytest.skip("reads no patches")
-    inputs = batch(model, (9,))
+def test_patch_order_changes_nothing_or_is_declared(patch_model: Model) -> None:
+    inputs = batch(patch_model, (9,))
     order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
     shuffled = replace(inputs, patches=inputs.patches[:, order], patch_mask=inputs.patch_mask[:, order])
-    moved = not torch.allclose(model(shuffled).logits, model(inputs).logits, **CLOSE)
-    assert moved == model.order_matters
+    moved = not torch.allclose(patch_model(shuffled).logits, patch_model(inputs).logits, **CLOSE)
+    assert moved == patch_model.order_matters
 
 
 def test_every_subset_of_modalities_scores_with_finite_gradients(model: Model) -> None:
@@ -159,12 +156,10 @@ def test_an_empty_batch_is_refused_in_words(model: Model) -> None:
         model(nobody)
 
 
-def test_an_empty_bag_is_a_missing_slide(model: Model) -> None:
-    if not reads_patches(model):
-        pytest.skip("reads no patches")
-    inputs = batch(model, (4,))
+def test_an_empty_bag_is_a_missing_slide(patch_model: Model) -> None:
+    inputs = batch(patch_model, (4,))
     empty = replace(inputs, patches=inputs.patches[:, :0], patch_mask=inputs.patch_mask[:, :0])
-    torch.testing.assert_close(model(empty).logits, model(without(inputs, "pathology")).logits)
+    torch.testing.assert_close(patch_model(empty).logits, patch_model(without(inputs, "pathology")).logits)
 
 
 def test_double_precision_agrees_with_single(model: Model) -> None:
