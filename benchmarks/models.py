@@ -36,7 +36,7 @@ COHORT = ROOT / "sample_data"
 RESULTS = Path(__file__).parent / "results" / "models.json"
 SETTINGS: dict[str, Any] = {"n_folds": 3, "epochs": 20, "max_patches": 256, "risk_set": 16, "seed": 0}
 SMALLER: dict[str, dict[str, Any]] = {
-    "cmta": {"landmarks": 32},
+    "cmta": {"d_embed": 64, "landmarks": 16},
     "transmil": {"d_embed": 256, "landmarks": 32},
 }
 """Where published sizes would take hours here: Nystrom's landmarks are inverted per case and head."""

@@ -154,6 +154,8 @@ def register_map(owner: str, scores: PatchScores, *, label: str | None = None) -
 
 def default_label(scores: PatchScores) -> str:
     """For example "Hypoxia (genomic → pathology)"."""
+    if scores.query == "case":
+        return f"The model's own query (model → {scores.key})"
     token = "All tokens" if scores.token == "all" else scores.token
     return f"{token} ({scores.query} → {scores.key})"
 
