@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from survviz.models.card import TAKES_VECTOR
 from survviz.models.registry import create_model, list_models
+from survviz.types import MODALITIES
 
 if TYPE_CHECKING:
     from survviz.models.base import Model
     from survviz.models.inputs import Reads
-
-FORMS = {"patches": "bag of patches", "tokens": "tokens", "vector": "vector"}
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def describe(name: str) -> dict[str, Any]:
         "paper": card.paper,
         "year": card.year,
         "family": card.family,
-        "inputs": [_input(read) for read in model.config.reads],
+        "inputs": _inputs(model),
         "pathology": card.pathology,
         "output": model.config.output,
         "parameters": n_parameters(model),
@@ -54,5 +54,15 @@ def n_parameters(model: Model) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _input(read: Reads) -> dict[str, Any]:
-    return {"modality": read.modality, "form": FORMS[read.form], "shape": list(read.shape)}
+def _inputs(model: Model) -> list[dict[str, Any]]:
+    """What it reads, in the order of `MODALITIES`."""
+    reads = sorted(model.config.reads, key=lambda read: MODALITIES.index(read.modality))
+    return [{"modality": read.modality, "form": _form(model, read), "shape": list(read.shape)} for read in reads]
+
+
+def _form(model: Model, read: Reads) -> str:
+    if read.form == "patches":
+        return "feature vector" if model.card.pathology.startswith(TAKES_VECTOR) else "bag of patches"
+    if read.name == "rna" and getattr(model.config, "programmes", None):
+        return "expression of gene programmes"
+    return read.form
