@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Modality: TypeAlias = Literal["pathology", "clinical", "genomic", "mirna", "cnv"]
 MODALITIES: tuple[Modality, ...] = ("pathology", "clinical", "genomic", "mirna", "cnv")
 
+LEARNT_QUERY = "case"
+"""Name of a query that is a model's own, the same for every case; the others are groups of a case's data."""
+
 Progress: TypeAlias = Callable[[int, int], None]
 """Called as `progress(done, total)`; it may raise `CancelledError` to stop the step."""
 

@@ -14,11 +14,11 @@ from pages.components.owner import current_owner
 from survviz.errors import InputError
 from survviz.pipeline.predictor import why_no_map
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
-from survviz.types import PatchScores
+from survviz.types import LEARNT_QUERY, PatchScores
 
 ALL = "all"
 SHOWN_GENES = 8
-DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology", "case": "Model → pathology"}
+DIRECTIONS = {"clinical": "Clinic → pathology", "genomic": "Genomic → pathology", LEARNT_QUERY: "Model → pathology"}
 NOUNS = {"clinical": "sentence", "genomic": "gene programme"}
 NO_PATCHES = InputError(
     "This case has no slide, so there is nothing to look at here. Add a slide on the page Load case."

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError, UnknownNameError
-from survviz.types import Bag, PatchScores
+from survviz.types import LEARNT_QUERY, Bag, PatchScores
 
 if TYPE_CHECKING:
     from survviz.types import Attention
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 ALL_TOKENS = "all"
 
 LABELS = {"clinical": "clinic", "genomic": "genomic"}
-LEARNT = ("case",)
-"""Queries that are the model's own, the same for every case."""
 
 
 def softmax_over_patches(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -50,7 +48,7 @@ def semantics(query: str, token: str, n_tokens: int, n_folds: int, n_slides: int
     """In words, what the numbers of a map are."""
     label = LABELS.get(query, query)
     who = f"token {token!r}"
-    if query in LEARNT:
+    if query == LEARNT_QUERY:
         label, who = "model", "one that the model has learnt, the same for every case"
     elif token == ALL_TOKENS:
         who = f"mean over the {n_tokens} {label} tokens, each with its own softmax"

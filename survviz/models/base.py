@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from survviz.models.card import Attends, Auxiliary, Card
 from survviz.models.inputs import ModelConfig, checked
-from survviz.types import Inputs, Modality, Output
+from survviz.types import LEARNT_QUERY, Inputs, Modality, Output
 
 
 class Model(nn.Module, ABC):
@@ -53,7 +53,9 @@ class Model(nn.Module, ABC):
     @property
     def token_names(self) -> Mapping[str, tuple[str, ...]]:
         """Token group -> names, in the order of the group's rows in attention."""
-        learnt = {"case": ("case",)} if any(attends.query == "case" for attends in self.attends) else {}
+        learnt = (
+            {LEARNT_QUERY: (LEARNT_QUERY,)} if any(attends.query == LEARNT_QUERY for attends in self.attends) else {}
+        )
         return {**self.config.token_names, **learnt}
 
     @property

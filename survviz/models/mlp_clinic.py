@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from survviz.models.base import Model
-from survviz.models.blocks.token_networks import flattened_tokens
+from survviz.models.blocks.dense import flattened_tokens
 from survviz.models.card import CLEAN_ROOM, ZERO_EMBEDDING, Card
 from survviz.models.inputs import SentenceInput
 from survviz.models.registry import register

@@ -10,7 +10,7 @@ from torch import nn
 
 from survviz.models.base import Model
 from survviz.models.blocks import genomic_values, rectified
-from survviz.models.blocks.token_networks import flattened_tokens
+from survviz.models.blocks.dense import flattened_tokens
 from survviz.models.card import CLEAN_ROOM, ZERO_EMBEDDING, Card
 from survviz.models.inputs import ExpressionInput
 from survviz.models.registry import register

@@ -16,7 +16,7 @@ from survviz.evaluation import survival_at
 from survviz.explain.attention import ALL_TOKENS, patch_scores
 from survviz.models import Model
 from survviz.pipeline.device import choose_device, inference_precision
-from survviz.types import MODALITIES, Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
+from survviz.types import LEARNT_QUERY, MODALITIES, Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
 
 HORIZONS_MONTHS = (12.0, 36.0, 60.0)
 
@@ -71,7 +71,7 @@ class Predictor:
         present = self.present(case)
         if "pathology" not in present or why_no_map(case):
             return ()
-        return tuple((query, key) for query, key in self.directions() if query in present or query not in MODALITIES)
+        return tuple((query, key) for query, key in self.directions() if query in (*present, LEARNT_QUERY))
 
     def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
         """The folds that may score a case: those that did not train on it, where there is one."""

@@ -18,7 +18,7 @@ from survviz.server.folders import allowed_path
 from survviz.server.maps import encode_layout, encode_values
 from survviz.server.slides import TILE_SIZE, slide_cache
 from survviz.server.store import Grant
-from survviz.types import Bag, PatchScores
+from survviz.types import LEARNT_QUERY, Bag, PatchScores
 
 LARGEST_PATCH = 8192
 
@@ -154,7 +154,7 @@ def register_map(owner: str, scores: PatchScores, *, label: str | None = None) -
 
 def default_label(scores: PatchScores) -> str:
     """For example "Hypoxia (genomic → pathology)"."""
-    if scores.query == "case":
+    if scores.query == LEARNT_QUERY:
         return f"The model's own query (model → {scores.key})"
     token = "All tokens" if scores.token == "all" else scores.token
     return f"{token} ({scores.query} → {scores.key})"

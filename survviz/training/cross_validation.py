@@ -27,7 +27,6 @@ from survviz.training.batches import Part
 from survviz.training.config import TrainConfig
 from survviz.training.convex import fit_path
 from survviz.training.fitting import EpochScore, Fitted, fit, risks, score, start_at_base_rate
-from survviz.training.objective import loss_name
 from survviz.training.run_log import RunLog
 from survviz.types import MODALITIES, Case, Modality, Progress
 
@@ -144,7 +143,6 @@ class _FoldRun:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = create_model(config.model, **settings)
-            loss_name(model, config)
             start_at_base_rate(model, parts[0])
             fitted = self._fit(model.to(self.device), parts, preprocess, seed)
         model.load_state_dict(fitted.state)

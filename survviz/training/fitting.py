@@ -17,7 +17,7 @@ from survviz.evaluation import UndefinedMetricError, concordance_index
 from survviz.models import Model
 from survviz.training.batches import Collate, Part, evaluation_batches, training_batches
 from survviz.training.config import TrainConfig
-from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective, survival_loss, together
+from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective, survival_loss
 from survviz.types import Output
 
 
@@ -164,13 +164,12 @@ def validate(model: Model, part: Part, collate: Collate, config: TrainConfig) ->
 
 
 def score(model: Model, part: Part, collate: Collate) -> Output:
-    """Every case of a part in evaluation mode, on the CPU."""
+    """Logits of every case of a part in evaluation mode, on the CPU; embeddings are not kept."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
         outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate)]
-    output = together(outputs)
-    return Output(output.logits.cpu(), output.kind, {name: value.cpu() for name, value in output.embeddings.items()})
+    return Output(torch.cat([output.logits for output in outputs]).cpu(), outputs[0].kind, {})
 
 
 def risks(output: Output) -> NDArray[np.float64]:

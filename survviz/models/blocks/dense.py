@@ -30,6 +30,11 @@ def rectified(n_in: int, n_out: int, dropout: float = 0.25) -> nn.Sequential:
     return nn.Sequential(nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout))
 
 
+def flattened_tokens(n_in: int, hidden: int, out: int, dropout: float = 0.1) -> nn.Sequential:
+    """Two layers per token, the results one after another: (B, T, n_in) -> (B, T * out); B3 twice."""
+    return nn.Sequential(rectified(n_in, hidden, dropout), rectified(hidden, out, dropout), nn.Flatten(1))
+
+
 def self_normalising_stack(
     widths: Sequence[int], activation: type[nn.Module] = nn.ELU, dropout: float = 0.25
 ) -> nn.Sequential:
