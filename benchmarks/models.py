@@ -1,6 +1,6 @@
 """Every model of the registry on the bundled cohort: `python -m benchmarks.models` -> benchmarks/results/models.json.
 
-Short, equal for all, and untuned: it shows that each learns what its modalities allow and what it costs, not which is
+Equal for all and untuned: it shows that each learns what its modalities allow and what it costs, not which is
 best. Times are CPU milliseconds of one process with one torch thread. docs/models.md is written anew at the end.
 """
 
@@ -27,14 +27,14 @@ from survviz.models import Model, create_model, list_models, model_config
 from survviz.models.describe import n_parameters
 from survviz.training import TrainConfig, cross_validate
 from survviz.training.batches import Batch
-from survviz.training.cross_validation import model_settings
+from survviz.training.fold import model_settings
 from survviz.training.objective import Labels, objective
 from survviz.types import Modality
 
 ROOT = Path(__file__).resolve().parents[1]
 COHORT = ROOT / "sample_data"
 RESULTS = Path(__file__).parent / "results" / "models.json"
-SETTINGS: dict[str, Any] = {"n_folds": 3, "epochs": 20, "max_patches": 256, "risk_set": 16, "seed": 0}
+SETTINGS: dict[str, Any] = {"n_folds": 5, "epochs": 40, "max_patches": 256, "risk_set": 16, "seed": 0}
 SMALLER: dict[str, dict[str, Any]] = {
     "cmta": {"d_embed": 64, "landmarks": 16},
     "transmil": {"d_embed": 256, "landmarks": 32},

@@ -10,15 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from survviz.checkpoint import Checkpoint, load_checkpoint
+from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots, survival_curves
 from survviz.data.preprocess import Preprocess
 from survviz.errors import InputError, OutOfDistributionError
-from survviz.evaluation import survival_at
 from survviz.explain.attention import ALL_TOKENS, patch_scores
 from survviz.models import Model
 from survviz.pipeline.device import choose_device, inference_precision
 from survviz.types import LEARNT_QUERY, MODALITIES, Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
-
-HORIZONS_MONTHS = (12.0, 36.0, 60.0)
 
 
 class Predictor:
@@ -194,25 +192,15 @@ class Predictor:
         self, folds: tuple[int, ...], outputs: list[Output]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Common times (T,) within every fold's follow-up, and S(t) per fold (F, T)."""
-        knots = [self._knots(fold) for fold in folds]
+        parts = [(self._preprocess(fold).bins, self.checkpoint.baselines[fold]) for fold in folds]
+        knots = [curve_knots(bins, baseline) for bins, baseline in parts]
         end = min(one[-1] for one in knots)
         times = np.unique(
             np.concatenate([[0.0, end], *(one[(one > 0) & (one < end)] for one in knots), HORIZONS_MONTHS])
         )
         times = times[times <= end]
-        return times, np.stack([self._curve(fold, output, times) for fold, output in zip(folds, outputs, strict=True)])
-
-    def _knots(self, fold: int) -> NDArray[np.float64]:
-        """Times between which a fold's curve has no bend: edges of its bins, or steps of its baseline."""
-        baseline = self.checkpoint.baselines[fold]
-        edges = self._preprocess(fold).bins.edges if baseline is None else baseline.times
-        return np.asarray(edges, dtype=np.float64)
-
-    def _curve(self, fold: int, output: Output, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        baseline = self.checkpoint.baselines[fold]
-        if baseline is None:
-            return survival_at(times, self._knots(fold), output.survival[0].double().cpu().numpy())
-        return baseline.survival(output.risk.double().cpu().numpy(), times)[0]
+        curves = [survival_curves(output, times, *part)[0] for output, part in zip(outputs, parts, strict=True)]
+        return times, np.stack(curves)
 
 
 def why_no_map(case: Case) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,21 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import ValidationError
 
 from survviz.checkpoint import FoldScore, Reference, save_checkpoint
 from survviz.checkpoint.layout import RUN_LOG
 from survviz.checkpoint.writing import new_folder
 from survviz.data.cohort import Cohort
-from survviz.data.preprocess import Preprocess, PreprocessConfig
-from survviz.data.splits import Split, stratified_kfold
+from survviz.data.splits import stratified_kfold
 from survviz.errors import InputError
-from survviz.evaluation import BreslowBaseline, UndefinedMetricError, concordance_index
-from survviz.models import Model, create_model, model_class, model_config
-from survviz.training.batches import Part
+from survviz.models import model_class, model_config
 from survviz.training.config import TrainConfig
-from survviz.training.convex import fit_path
-from survviz.training.fitting import EpochScore, Fitted, fit, risks, score, start_at_base_rate
+from survviz.training.fitting import EpochScore
+from survviz.training.fold import FoldResult, run_fold
 from survviz.training.run_log import RunLog
 from survviz.types import MODALITIES, Case, Modality, Progress
 
@@ -61,16 +57,6 @@ class TrainReport:
         return self.reference.metrics.folds
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    settings: dict[str, Any]
-    preprocess: Preprocess
-    fitted: Fitted
-    baseline: BreslowBaseline | None
-    score: FoldScore
-    risks: dict[str, float]
-
-
 def cross_validate(
     cohort: Cohort,
     config: TrainConfig,
@@ -96,7 +82,7 @@ def cross_validate(
         InputError: the cohort cannot be split or prepared this way, or the settings do not fit the model.
     """
     started = clock.perf_counter()
-    modalities = _modalities(config)
+    modalities = modalities_read(config)
     cases, excluded = _usable_cases(cohort, modalities)
     splits = stratified_kfold(
         list(cases), cohort.event.loc[list(cases)], n_folds=config.n_folds, inner_val=config.inner_val, seed=config.seed
@@ -109,8 +95,18 @@ def cross_validate(
         )
         folds = []
         for index, split in enumerate(splits):
-            run = _FoldRun(cohort, config, modalities, cases, index, split, _device(device), log, progress)
-            folds.append(run.result())
+            result = run_fold(
+                cohort,
+                config,
+                split,
+                modalities=modalities,
+                cases=cases,
+                seed=config.seed * 1000 + index,
+                device=_device(device),
+                on_epoch=_after_epoch(log, config, index, progress),
+            )
+            log.write("fold", fold=index, **result.score.model_dump())
+            folds.append(result)
         risks = _out_of_fold(cohort, folds)
         time, event = risks["time"].to_numpy(), risks["event"].to_numpy()
         reference = Reference.of(risks["risk"].to_numpy(), time, event, tuple(fold.score for fold in folds))
@@ -121,105 +117,7 @@ def cross_validate(
     return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder)
 
 
-@dataclass(frozen=True, slots=True)
-class _FoldRun:
-    cohort: Cohort
-    config: TrainConfig
-    modalities: tuple[Modality, ...]
-    cases: Mapping[str, Case]
-    index: int
-    split: Split
-    device: torch.device
-    log: RunLog
-    progress: Progress | None
-
-    def result(self) -> _Fold:
-        """Fit on the training part, choose on the validation part, score the test part once."""
-        config = self.config
-        preprocess = self._fit_preprocess()
-        settings = model_settings(config, preprocess)
-        parts = [self._part(preprocess, ids) for ids in (self.split.train, self.split.val, self.split.test)]
-        seed = config.seed * 1000 + self.index
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            model = create_model(config.model, **settings)
-            start_at_base_rate(model, parts[0])
-            fitted = self._fit(model.to(self.device), parts, preprocess, seed)
-        model.load_state_dict(fitted.state)
-        baseline = self._baseline(model, parts[0], preprocess)
-        test_score, test_risks = self._test(model, parts[2], preprocess, fitted.epoch)
-        return _Fold(model.config.model_dump(mode="json"), preprocess, fitted, baseline, test_score, test_risks)
-
-    def _fit(self, model: Model, parts: list[Part], preprocess: Preprocess, seed: int) -> Fitted:
-        train, validation, _ = parts
-        if model.convex:
-            return fit_path(model, train, validation, preprocess.collate, self.config, on_epoch=self._after_epoch)
-        random = torch.Generator().manual_seed(seed)
-        return fit(model, train, validation, preprocess.collate, self.config, random=random, on_epoch=self._after_epoch)
-
-    def _baseline(self, model: Model, train: Part, preprocess: Preprocess) -> BreslowBaseline | None:
-        """What turns a log-hazard into a survival curve; a discrete-time model needs none."""
-        if model.config.output == "discrete-hazard":
-            return None
-        log_hazard = risks(score(model, train, preprocess.collate))
-        return BreslowBaseline.fit(log_hazard, train.time, train.event.numpy())
-
-    def _fit_preprocess(self) -> Preprocess:
-        fields = {"modalities": self.modalities, "n_bins": self.config.n_bins, **self.config.preprocess}
-        try:
-            settings = PreprocessConfig(**fields)
-        except ValidationError as error:
-            raise InputError(f"The preprocessing settings cannot be used: {error.errors()[0]['msg']}.") from error
-        return Preprocess.fit(self.cohort, self.split.train, settings)
-
-    def _part(self, preprocess: Preprocess, case_ids: tuple[str, ...]) -> Part:
-        ids = list(case_ids)
-        time = self.cohort.time.loc[ids].to_numpy(dtype=np.float64)
-        return Part(
-            case_ids=case_ids,
-            samples=[preprocess.transform(self.cases[case_id]) for case_id in ids],
-            bin=torch.as_tensor(preprocess.bins.labels(time), dtype=torch.int64),
-            event=torch.as_tensor(self.cohort.event.loc[ids].to_numpy(dtype=bool)),
-            time=time,
-        )
-
-    def _after_epoch(self, scored: EpochScore) -> None:
-        self.log.write("epoch", fold=self.index, **asdict(scored))
-        if self.progress:
-            steps = len(self.config.ridges) if model_class(self.config.model).convex else self.config.epochs
-            self.progress(self.index * steps + scored.epoch, self.config.n_folds * steps)
-
-    def _test(self, model: Model, part: Part, preprocess: Preprocess, epoch: int) -> tuple[FoldScore, dict[str, float]]:
-        risk = risks(score(model, part, preprocess.collate))
-        c_index, reason = None, ""
-        try:
-            c_index = concordance_index(risk, part.time, part.event.numpy())
-        except UndefinedMetricError as error:
-            reason = str(error)
-        scored = FoldScore(
-            n_train=len(self.split.train),
-            n_validation=len(self.split.val),
-            n_test=len(part),
-            n_events_test=int(part.event.sum()),
-            epoch=epoch,
-            c_index=c_index,
-            reason=reason,
-        )
-        self.log.write("fold", fold=self.index, **scored.model_dump())
-        return scored, dict(zip(part.case_ids, risk.tolist(), strict=True))
-
-
-def model_settings(config: TrainConfig, preprocess: Preprocess) -> dict[str, Any]:
-    """The model's configuration: sizes and names from the data, the rest from the training settings; JSON values."""
-    known = model_config(config.model).model_fields
-    offered = {**preprocess.sizes, "n_bins": config.n_bins, "modalities": preprocess.modalities}
-    if "genomic" in preprocess.modalities:  # one form of it, whatever the published default reads
-        offered = {"programmes": None, "n_genes": None, **offered}
-    fields = {name: value for name, value in offered.items() if name in known}
-    return {**fields, **config.model_settings}
-
-
-def _modalities(config: TrainConfig) -> tuple[Modality, ...]:
+def modalities_read(config: TrainConfig) -> tuple[Modality, ...]:
     """What the model will read, checked before anything is loaded."""
     settings = model_config(config.model)
     taken: tuple[Modality, ...] = settings.model_fields["modalities"].default
@@ -256,9 +154,25 @@ def _usable_cases(cohort: Cohort, modalities: tuple[Modality, ...]) -> tuple[dic
     return cases, tuple(excluded)
 
 
-def _out_of_fold(cohort: Cohort, folds: list[_Fold]) -> pd.DataFrame:
-    risk = pd.concat([pd.Series(fold.risks, dtype=np.float64) for fold in folds]).rename_axis("case_id").sort_index()
-    fold_of = pd.Series({case_id: index for index, fold in enumerate(folds) for case_id in fold.risks})
+def _after_epoch(
+    log: RunLog, config: TrainConfig, fold: int, progress: Progress | None
+) -> Callable[[EpochScore], None]:
+    steps = len(config.ridges) if model_class(config.model).convex else config.epochs
+
+    def report(scored: EpochScore) -> None:
+        log.write("epoch", fold=fold, **asdict(scored))
+        if progress:
+            progress(fold * steps + scored.epoch, config.n_folds * steps)
+
+    return report
+
+
+def _out_of_fold(cohort: Cohort, folds: list[FoldResult]) -> pd.DataFrame:
+    tests = [fold.test for fold in folds]
+    risk = (
+        pd.concat([pd.Series(one.risk, index=list(one.case_ids)) for one in tests]).rename_axis("case_id").sort_index()
+    )
+    fold_of = pd.Series({case_id: index for index, one in enumerate(tests) for case_id in one.case_ids})
     return pd.DataFrame(
         {
             "risk": risk,
@@ -275,7 +189,7 @@ def _save(
     cohort: Cohort,
     config: TrainConfig,
     purpose: str,
-    folds: list[_Fold],
+    folds: list[FoldResult],
     reference: Reference,
     risks: pd.DataFrame,
 ) -> None:
