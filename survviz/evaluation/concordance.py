@@ -1,4 +1,4 @@
-"""Harrell's concordance index, exact in O(n log n), and its bootstrap interval over cases."""
+"""Harrell's concordance index, exact in O(n log n), overall and within strata, and its bootstrap interval."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from survviz.evaluation.outcomes import UndefinedMetricError, check_numbers, check_outcomes, check_same_length
+from survviz.evaluation.resampling import Interval, draw_counts, percentile_interval, resampled_concordance
 
-ROWS_AT_ONCE = 512
+@dataclass(frozen=True, slots=True)
+class StratumConcordance:
+    """Concordance within one stratum.
+
+    Attributes:
+        value: None where the stratum has no comparable pair.
+    """
+
+    name: str
+    value: float | None
+    n: int
+    n_events: int
+    n_pairs: int
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A bootstrap percentile interval.
+class WithinStrata:
+    """Concordance over all pairs of cases of the same stratum."""
 
-    Attributes:
-        level: nominal coverage, for example 0.95.
-        n_resamples: resamples on which the statistic is defined.
-        n_undefined: resamples on which it is not; they are left out.
-    """
-
-    low: float
-    high: float
-    level: float
-    n_resamples: int
-    n_undefined: int = 0
+    value: float
+    n_pairs: int
+    strata: tuple[StratumConcordance, ...]
 
 
 def concordance_index(risk: ArrayLike, time: ArrayLike, event: ArrayLike) -> float:
@@ -39,16 +44,44 @@ def concordance_index(risk: ArrayLike, time: ArrayLike, event: ArrayLike) -> flo
         UndefinedMetricError: no pair is comparable.
         InputError: NaN, negative times, different lengths.
     """
-    concordant, tied, pairs = _count_pairs(*_checked(risk, time, event))
+    risks, times, events = checked_predictions(risk, time, event)
+    won, pairs = _won_and_pairs(risks, times, events)
     if pairs == 0:
-        raise UndefinedMetricError(_why_undefined(event))
-    return (concordant + tied / 2) / pairs
+        raise UndefinedMetricError(why_no_pair("The concordance index", events))
+    return won / pairs
 
 
 def comparable_pairs(time: ArrayLike, event: ArrayLike) -> int:
     """Number of pairs that the concordance index rests on."""
     times, events = check_outcomes(time, event)
-    return _count_pairs(np.zeros(len(times)), times, events)[2]
+    return _won_and_pairs(np.zeros(len(times)), times, events)[1]
+
+
+def within_strata_concordance(risk: ArrayLike, time: ArrayLike, event: ArrayLike, strata: ArrayLike) -> WithinStrata:
+    """Concordance index over the comparable pairs of the same stratum, pooled: for example within cancer types.
+
+    A model that only knows which stratum is worse scores one half here, whatever the overall index says.
+
+    Args:
+        strata: (n,) labels.
+
+    Raises:
+        UndefinedMetricError: no stratum has a comparable pair.
+        InputError: NaN, negative times, different lengths.
+    """
+    risks, times, events = checked_predictions(risk, time, event)
+    labels = np.asarray(strata)
+    check_same_length(risk=risks, strata=labels)
+    found, total_won, total_pairs = [], 0.0, 0
+    for name in np.unique(labels):
+        rows = labels == name
+        won, pairs = _won_and_pairs(risks[rows], times[rows], events[rows])
+        value = won / pairs if pairs else None
+        found.append(StratumConcordance(str(name), value, int(rows.sum()), int(events[rows].sum()), pairs))
+        total_won, total_pairs = total_won + won, total_pairs + pairs
+    if total_pairs == 0:
+        raise UndefinedMetricError(f"The concordance within strata is undefined: none of {len(found)} has a pair.")
+    return WithinStrata(total_won / total_pairs, total_pairs, tuple(found))
 
 
 def bootstrap_ci(
@@ -62,52 +95,49 @@ def bootstrap_ci(
 ) -> Interval:
     """Percentile interval of the concordance index; whole cases are resampled.
 
-    With W the (R, n) resampling counts, S the pairwise scores and M the comparable pairs, C_r = w'Sw / w'Mw: two
-    matrix products over row blocks instead of R recomputations.
-
     Raises:
         UndefinedMetricError: no pair is comparable.
     """
-    risks, times, events = _checked(risk, time, event)
+    risks, times, events = checked_predictions(risk, time, event)
     concordance_index(risks, times, events)
-    n = len(risks)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float32)
-    score, total = np.zeros(n_resamples), np.zeros(n_resamples)
-    for rows in np.array_split(np.flatnonzero(events), max(1, -(-int(events.sum()) // ROWS_AT_ONCE))):
-        earlier, at = times[rows, None] < times, times[rows, None] == times
-        comparable = (earlier | (at & ~events)).astype(np.float32)  # (rows, n)
-        won = (risks[rows, None] > risks) + np.float32(0.5) * (risks[rows, None] == risks)
-        # sums of halves below 2**23 are exact in float32
-        total += np.einsum("rb,rb->r", weights[:, rows], weights @ comparable.T, dtype=np.float64)
-        score += np.einsum("rb,rb->r", weights[:, rows], weights @ (comparable * won).T, dtype=np.float64)
-    defined = total > 0
-    values = score[defined] / total[defined]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, int(defined.sum()), int((~defined).sum()))
+    counts = draw_counts(len(risks), n_resamples, seed)
+    return percentile_interval(resampled_concordance(risks, times, events, counts), level)
 
 
-def _checked(
+def checked_predictions(
     risk: ArrayLike, time: ArrayLike, event: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Risks, times and events as equally long arrays without gaps.
+
+    Raises:
+        InputError: NaN, negative times, different lengths.
+    """
     times, events = check_outcomes(time, event)
     risks = check_numbers("risk", risk)
     check_same_length(risk=risks, time=times)
     return risks, times, events
 
 
-def _why_undefined(event: ArrayLike) -> str:
-    events = np.asarray(event, dtype=bool)
-    if len(events) < 2:
-        return f"The concordance index needs at least two cases; {len(events)} given."
-    if not events.any():
-        return f"The concordance index is undefined: none of the {len(events)} cases has an event."
-    return "The concordance index is undefined: nobody is followed beyond the first event, so no pair is comparable."
+def why_no_pair(statistic: str, event: NDArray[np.bool_]) -> str:
+    """Why no pair is comparable, in words."""
+    if len(event) < 2:
+        return f"{statistic} needs at least two cases; {len(event)} given."
+    if not event.any():
+        return f"{statistic} is undefined: none of the {len(event)} cases has an event."
+    return f"{statistic} is undefined: nobody is followed beyond the first event, so no pair is comparable."
 
 
-def _count_pairs(
+def _won_and_pairs(
     risk: NDArray[np.float64], time: NDArray[np.float64], event: NDArray[np.bool_]
-) -> tuple[int, int, int]:
-    """Concordant, tied and comparable pairs.
+) -> tuple[float, int]:
+    _, below, equal, partners = pair_counts(risk, time, event)
+    return float(below.sum() + equal.sum() / 2), int(partners.sum())
+
+
+def pair_counts(
+    risk: NDArray[np.float64], time: NDArray[np.float64], event: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Per event: its row, its partners with a lower risk, with an equal risk, and all partners.
 
     In the order of (time, events first), the partners of an event are everybody after the events of its own time.
     """
@@ -117,7 +147,7 @@ def _count_pairs(
     key = 2 * np.unique(time, return_inverse=True)[1] + ~event
     start = np.searchsorted(key, key[event], side="right")  # (events,)
     below, equal = _count_in_suffix(rank.astype(np.int64), start, rank[event])
-    return int(below.sum()), int(equal.sum()), int((len(time) - start).sum())
+    return order[event], below, equal, len(time) - start
 
 
 def _count_in_suffix(

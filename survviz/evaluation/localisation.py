@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from survviz.errors import InputError
-from survviz.evaluation.concordance import Interval
 from survviz.evaluation.outcomes import UndefinedMetricError, check_numbers, check_same_length
+from survviz.evaluation.resampling import Interval
 
 
 @dataclass(frozen=True, slots=True)
