@@ -51,7 +51,7 @@ class Cox(Model):
             "A ridge penalty, chosen on inner validation, keeps separable and collinear columns finite; the SurvPGC "
             "paper names none.",
             "Ties follow Efron; the SurvPGC paper names no rule.",
-            "Expression, genomic tokens, miRNA and copy number can be read too.",
+            "The mean patch, expression, genomic tokens, miRNA and copy number can be read too.",
         ),
         parameters=24,
     )

@@ -48,7 +48,7 @@ class LogisticHazard(Model):
         differences=(
             "A ridge penalty on the slope, not on the intercepts, is chosen on inner validation.",
             "One slope for all bins, not one per bin.",
-            "Expression, genomic tokens, miRNA and copy number can be read too.",
+            "The mean patch, expression, genomic tokens, miRNA and copy number can be read too.",
         ),
         parameters=28,
     )

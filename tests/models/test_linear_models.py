@@ -92,9 +92,11 @@ def test_the_wrong_kind_of_output_names_the_right_model(name: str, output: str, 
         create_model(name, output=output)
 
 
-def test_linear_models_read_no_slide() -> None:
-    with pytest.raises(InputError, match="some of clinical, genomic, mirna, cnv; pathology was given"):
-        create_model("cox", modalities=("pathology",))
+def test_of_a_slide_a_linear_model_reads_the_mean_patch() -> None:
+    model = create_model("cox", modalities=("pathology",), d_patch=4).eval()
+    inputs = random_inputs(model.config.reads, (3, 5))
+    means = torch.stack([inputs.patches[0, :3].mean(dim=0), inputs.patches[1, :5].mean(dim=0)])
+    torch.testing.assert_close(model(inputs).logits, means @ model.output_layer.weight.mT)
 
 
 @pytest.mark.parametrize("name", ["mlp-omics", "snn-omics"])

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from survviz.models.blocks.modality_encoders import ONE_HOT_FIELDS
-from survviz.models.inputs import ClinicalVectorInput, CnvInput, ExpressionInput, MirnaInput
+from survviz.models.inputs import ClinicalVectorInput, CnvInput, ExpressionInput, MirnaInput, PatchInput
 from survviz.types import Modality
 
 
-class LinearInput(ClinicalVectorInput, ExpressionInput, MirnaInput, CnvInput):
-    """Any of clinical columns, expression (or genomic tokens, one after another), miRNA and copy number."""
+class LinearInput(ClinicalVectorInput, ExpressionInput, MirnaInput, CnvInput, PatchInput):
+    """Any of the mean patch, clinical columns, expression (or genomic tokens, one after another), miRNA, copy number."""
 
     clinical_fields: dict[str, tuple[int, ...]] = ONE_HOT_FIELDS
     modalities: tuple[Modality, ...] = ("clinical",)
@@ -23,7 +23,7 @@ class LinearInput(ClinicalVectorInput, ExpressionInput, MirnaInput, CnvInput):
     @classmethod
     def takes(cls) -> tuple[Modality, ...]:
         """More than the clinical columns that are read unless others are asked for."""
-        return ("clinical", "genomic", "mirna", "cnv")
+        return ("pathology", "clinical", "genomic", "mirna", "cnv")
 
 
 class ProportionalLinear(nn.Linear):
