@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from survviz.evaluation.outcomes import UndefinedMetricError, check_numbers, check_outcomes, check_same_length
 from survviz.evaluation.resampling import Interval, draw_counts, percentile_interval, resampled_concordance
 
+
 @dataclass(frozen=True, slots=True)
 class StratumConcordance:
     """Concordance within one stratum.
@@ -127,9 +128,7 @@ def why_no_pair(statistic: str, event: NDArray[np.bool_]) -> str:
     return f"{statistic} is undefined: nobody is followed beyond the first event, so no pair is comparable."
 
 
-def _won_and_pairs(
-    risk: NDArray[np.float64], time: NDArray[np.float64], event: NDArray[np.bool_]
-) -> tuple[float, int]:
+def _won_and_pairs(risk: NDArray[np.float64], time: NDArray[np.float64], event: NDArray[np.bool_]) -> tuple[float, int]:
     _, below, equal, partners = pair_counts(risk, time, event)
     return float(below.sum() + equal.sum() / 2), int(partners.sum())
 

@@ -45,7 +45,9 @@ def resampled_concordance(
     time: NDArray[np.float64],
     event: NDArray[np.bool_],
     counts: NDArray[np.float32],
+    *,
     weights: NDArray[np.float64] | None = None,
+    labels: NDArray[np.generic] | None = None,
 ) -> NDArray[np.float64]:
     """(R,) concordance of every resample; NaN where it has no comparable pair.
 
@@ -54,19 +56,25 @@ def resampled_concordance(
 
     Args:
         weights: (n,) of a case as the earlier one of a pair; None = 1.
+        labels: (n,) strata; only pairs of the same stratum count. None = all pairs.
     """
-    score, total = resampled_pairs(risk, time, event, counts, np.ones(len(risk)) if weights is None else weights)
+    weights = np.ones(len(risk)) if weights is None else weights
+    groups = [slice(None)] if labels is None else [np.flatnonzero(labels == name) for name in np.unique(labels)]
+    score, total = np.zeros(len(counts)), np.zeros(len(counts))
+    for rows in groups:
+        won, pairs = _pairs(risk[rows], time[rows], event[rows], counts[:, rows], weights[rows])
+        score, total = score + won, total + pairs
     return np.divide(score, total, out=np.full(len(counts), np.nan), where=total > 0)
 
 
-def resampled_pairs(
+def _pairs(
     risk: NDArray[np.float64],
     time: NDArray[np.float64],
     event: NDArray[np.bool_],
     counts: NDArray[np.float32],
     weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(R,) weighted pairs won, and (R,) weighted comparable pairs, of every resample."""
+    """(R,) weighted pairs won, and (R,) weighted comparable pairs."""
     score, total = np.zeros(len(counts)), np.zeros(len(counts))
     chosen = np.flatnonzero(event & (weights > 0))
     for rows in np.array_split(chosen, max(1, -(-len(chosen) // ROWS_AT_ONCE))):
@@ -78,3 +86,19 @@ def resampled_pairs(
         total += np.einsum("rb,rb->r", drawn, counts @ comparable.T)
         score += np.einsum("rb,rb->r", drawn, counts @ (comparable * won).T)
     return score, total
+
+
+def resampled_survival(
+    time: NDArray[np.float64], event: NDArray[np.bool_], counts: NDArray[np.float32], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R, M) Kaplan-Meier estimate of every resample at given times; NaN after its last follow-up."""
+    order = np.argsort(time, kind="stable")
+    time, event, drawn = time[order], event[order], counts[:, order].astype(np.float64)
+    grid, first = np.unique(time, return_index=True)
+    at_risk = np.cumsum(drawn[:, ::-1], axis=1)[:, ::-1][:, first]  # (R, G)
+    deaths = np.add.reduceat(drawn * event, first, axis=1)
+    share = np.divide(deaths, at_risk, out=np.zeros_like(deaths), where=at_risk > 0)
+    survival = np.column_stack([np.ones(len(counts)), np.cumprod(1 - share, axis=1)])
+    values = survival[:, np.searchsorted(grid, at, side="right")]
+    last = np.where(drawn > 0, time, -np.inf).max(axis=1, keepdims=True)
+    return np.where(at <= last, values, np.nan)
