@@ -42,7 +42,7 @@ class CensoringDistribution:
         """The same from the counts that a Kaplan-Meier curve of the events holds."""
         left = curve.at_risk - curve.n_events
         share = np.divide(curve.n_censored, left, out=np.zeros(len(left)), where=left > 0)
-        return cls(curve.times, np.cumprod(1 - share))
+        return cls(curve.times, np.cumprod(1 - share, dtype=np.float64))
 
     @property
     def end(self) -> float:

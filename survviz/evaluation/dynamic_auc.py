@@ -1,4 +1,4 @@
-"""Cumulative/dynamic AUC: can the risk tell who dies by a time from who lives beyond it (Uno 2007; Hung, Chiang 2010)?"""
+"""Cumulative/dynamic AUC: can the risk tell who dies by a time from who lives beyond it (Uno 2007; Hung 2010)?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is one model better than another on the same patients? Nothing here compares models that scored different patients."""
+"""Is one model better than another, on the same patients?"""
 
 from __future__ import annotations
 

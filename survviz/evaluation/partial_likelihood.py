@@ -87,7 +87,7 @@ class _RiskSets:
         self, beta: NDArray[np.float64], step: NDArray[np.float64], value: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Take the step, halved until the likelihood does not fall; also says where the step was negligible."""
-        small = (np.abs(step) < CONVERGED * (1 + np.abs(beta))).all(axis=1)
+        small = np.all(np.abs(step) < CONVERGED * (1 + np.abs(beta)), axis=1)
         scale = np.ones((len(beta), 1))
         new = self.log_likelihood(beta + step)
         for _ in range(20):

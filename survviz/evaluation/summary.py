@@ -1,4 +1,4 @@
-"""Every number that a table of results needs for one set of predictions, each with its interval or the reason why not."""
+"""Every number that a table of results needs for one set of predictions, with its interval or the reason why not."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def summarise(
 ) -> dict[str, Estimate]:
     """All statistics of one set of predictions; one that is undefined stands there with its reason.
 
-    Uno's C counts events before 60 months; `iauc` and `ibs` integrate over months 1 to 60. Where the follow-up of these
-    or of the training patients, or the curves, end earlier, so do they, and `reason` says where. Intervals are bootstrap
-    percentiles over patients, the training outcomes staying as they are; p-values have none. With many patients fewer
-    resamples are drawn (see `summary_bootstrap.affordable`).
+    Uno's C counts events before 60 months; `iauc` and `ibs` integrate over months 1 to 60. Where the follow-up of
+    these or of the training patients, or the curves, end earlier, so do they, and `reason` says where. Intervals are
+    bootstrap percentiles over patients, the training outcomes staying as they are; p-values have none. With many
+    patients fewer resamples are drawn (see `summary_bootstrap.affordable`).
 
     Args:
         risk: (n,) higher = worse.
