@@ -107,6 +107,25 @@ def train(
 
 
 @app.command()
+def benchmark(
+    suite: Annotated[Path, typer.Argument(help="Suite file (TOML): cohorts, splits, entries; see benchmarks/suites.")],
+    out: Annotated[Path, typer.Option(help="Folder of the leaderboard and of the cached cells.")],
+    cohorts: Annotated[
+        Path | None, typer.Option(help="Where the suite's cohort folders are. Default: beside the suite file.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this entry, beside the baselines; repeat for several.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare models on cohorts over shared splits. Stop it at any time: finished cells are never made again."""
+    from survviz.cli.benchmark import run_benchmark
+
+    run_benchmark(suite, out, cohorts=cohorts, workers=workers, only=only or [], as_json=json)
+
+
+@app.command()
 def predict(
     checkpoint: CheckpointOption,
     out: Annotated[Path, typer.Option(help="Folder for prediction.json, attention.csv, GeoJSON and overlays.")],

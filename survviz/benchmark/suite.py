@@ -1,0 +1,177 @@
+"""A suite: which models are compared on which cohorts, over which splits. One TOML file, checked as a whole."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from survviz.data.words import explain_validation
+from survviz.errors import InputError
+from survviz.training import TrainConfig
+from survviz.types import Modality
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._+()-]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class PlanSection(_Section):
+    """How the cases of a cohort are divided; the same for every entry.
+
+    Attributes:
+        kind: "k-fold" (every case tested once per repeat), "monte-carlo" (`folds` random test parts of `test_share`),
+            "site" (k-fold that keeps the cases of a hospital together) or "file" (a published split file, which the
+            cohort names in `split_file`).
+        inner_val: share of what is not tested that chooses the epoch, or the ridge penalty.
+    """
+
+    kind: Literal["k-fold", "monte-carlo", "site", "file"] = "k-fold"
+    folds: int = Field(5, ge=1)
+    repeats: int = Field(1, ge=1)
+    test_share: float = Field(0.2, gt=0, lt=1)
+    inner_val: float = Field(0.2, ge=0, lt=0.9)
+
+    @model_validator(mode="after")
+    def _enough_folds(self) -> Self:
+        if self.kind in ("k-fold", "site") and self.folds < 2:
+            raise ValueError(f"{self.kind} needs at least 2 folds")
+        return self
+
+    def in_words(self, n_splits: int) -> str:
+        """For the heading of a table."""
+        kind = {
+            "k-fold": f"{self.folds}-fold, stratified by event",
+            "monte-carlo": f"{self.folds} random test parts of {self.test_share:.0%}",
+            "site": f"{self.folds}-fold, hospitals kept together",
+            "file": f"{n_splits} published splits",
+        }[self.kind]
+        repeats = f", {self.repeats} repeats" if self.repeats > 1 and self.kind != "file" else ""
+        return f"{kind}{repeats}; {self.inner_val:.0%} of what is not tested is inner validation"
+
+
+class CohortSection(_Section):
+    """One cohort of the suite.
+
+    Attributes:
+        folder: relative to the suite file, or to `--cohorts DIR`; default the name.
+        split_file: published splits (plan "file"), relative to the cohort's folder.
+        plan: instead of the suite's.
+        require: modalities that a case must have to take part in this cohort at all.
+        settings: training settings for every entry of this cohort, for example its clinical fields.
+        oracle: JSON file of a synthetic cohort with the true log-hazard of every case.
+        strata: clinical field within whose values concordance is also stated (pan-cancer: the cancer type).
+    """
+
+    name: str = Field(pattern=NAME)
+    folder: str = ""
+    split_file: str | None = None
+    plan: PlanSection | None = None
+    require: tuple[Modality, ...] = ()
+    settings: dict[str, Any] = {}
+    oracle: str | None = None
+    strata: str | None = None
+
+
+class EntrySection(_Section):
+    """One model as it takes part.
+
+    Attributes:
+        modalities: what it reads; a cohort without one of them cannot serve it. Default: all that the model reads.
+        if_available: further modalities that it reads where the cohort has them.
+        settings: training settings that differ from the suite's defaults.
+        cohorts: only on these; empty = on all.
+    """
+
+    name: str = Field(pattern=NAME)
+    model: str
+    modalities: tuple[Modality, ...] | None = None
+    if_available: tuple[Modality, ...] = ()
+    settings: dict[str, Any] = {}
+    cohorts: tuple[str, ...] = ()
+
+
+class DerivedSection(_Section):
+    """The mean of other entries' risks, each as a z-score among the risks of the fold's own training patients."""
+
+    name: str = Field(pattern=NAME)
+    of: tuple[str, ...] = Field(min_length=1)
+    cohorts: tuple[str, ...] = ()
+
+
+class Suite(_Section):
+    """The whole file.
+
+    Attributes:
+        defaults: training settings of every entry.
+        seed: of the splits and of the weights.
+    """
+
+    name: str = Field(pattern=NAME)
+    description: str = ""
+    seed: int = Field(0, ge=0)
+    plan: PlanSection = Field(default_factory=lambda: PlanSection.model_validate({}))
+    defaults: dict[str, Any] = {}
+    cohorts: tuple[CohortSection, ...] = Field(min_length=1)
+    entries: tuple[EntrySection, ...] = ()
+    derived: tuple[DerivedSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for what, names in (
+            ("cohorts", [one.name for one in self.cohorts]),
+            ("entries", [one.name for one in (*self.entries, *self.derived)]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {what} are called {twice[0]!r}; a name may be used once")
+        cohorts = {one.name for one in self.cohorts}
+        for one in (*self.entries, *self.derived):
+            unknown = sorted(set(one.cohorts) - cohorts)
+            if unknown:
+                raise ValueError(f"entry {one.name!r} names cohort {unknown[0]!r}; there are {', '.join(cohorts)}")
+        return self
+
+    def plan_of(self, cohort: CohortSection) -> PlanSection:
+        """The cohort's own plan, else the suite's."""
+        return cohort.plan or self.plan
+
+
+def read_suite(path: str | Path) -> Suite:
+    """Read a suite file.
+
+    Raises:
+        InputError: it is missing, not TOML, or has unknown, missing or wrong entries (all are listed).
+    """
+    path = Path(path)
+    try:
+        return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(
+            f"The suite {path} cannot be read: {error.strerror}. Give the path of a .toml file."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        raise InputError(explain_validation(error, str(path), Suite)) from error
+
+
+def train_config(where: str, *settings: dict[str, Any]) -> TrainConfig:
+    """Training settings, later ones over earlier ones; groups such as `preprocess` are merged.
+
+    Raises:
+        InputError: a setting is unknown or out of range; `where` says in which entry.
+    """
+    merged: dict[str, Any] = {}
+    for values in settings:
+        for key, value in values.items():
+            both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+            merged[key] = {**merged[key], **value} if both else value
+    try:
+        return TrainConfig(**merged)
+    except ValidationError as error:
+        raise InputError(explain_validation(error, where, TrainConfig)) from error
