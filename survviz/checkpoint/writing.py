@@ -38,11 +38,8 @@ from survviz.errors import InputError
 from survviz.evaluation import BreslowBaseline
 
 
-@contextmanager
-def new_folder(target: str | Path) -> Iterator[Path]:
-    """A hidden folder beside the target, which takes the target's place when the block ends without an error.
-
-    An existing checkpoint of that name is replaced; any other folder with content is refused.
+def check_target(target: str | Path) -> Path:
+    """The full path of a checkpoint to write, where one may be written.
 
     Raises:
         InputError: the target is not a usable name, or holds something that is not a checkpoint.
@@ -52,6 +49,19 @@ def new_folder(target: str | Path) -> Iterator[Path]:
         raise InputError(f"{target.name!r} cannot name a checkpoint; use letters, digits, '.', '_' and '-'.")
     if target.exists() and not (target.is_dir() and ((target / CONFIG).is_file() or not any(target.iterdir()))):
         raise InputError(f"{target} exists and is not a checkpoint. Give the name of a new folder.")
+    return target
+
+
+@contextmanager
+def new_folder(target: str | Path) -> Iterator[Path]:
+    """A hidden folder beside the target, which takes the target's place when the block ends without an error.
+
+    An existing checkpoint of that name is replaced; any other folder with content is refused.
+
+    Raises:
+        InputError: the target is not a usable name, or holds something that is not a checkpoint.
+    """
+    target = check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:

@@ -1,51 +1,28 @@
-"""Fits one model on one training part and keeps the epoch that an inner validation part prefers."""
+"""Fits one network on one training part and keeps the epoch that an inner validation part prefers."""
 
 from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from survviz.evaluation import UndefinedMetricError, concordance_index
+from survviz.errors import InputError
 from survviz.models import Model
-from survviz.training.batches import Collate, Part, evaluation_batches, training_batches
+from survviz.training.batches import Batch, Collate, Part, training_batches
+from survviz.training.choosing import Best, EpochScore, Fitted, merit
 from survviz.training.config import TrainConfig
-from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective, survival_loss
+from survviz.training.fit_state import FitState, Keeper
+from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective
+from survviz.training.optimisation import Schedule, create_optimizer
+from survviz.training.precision import Precision, call, choose_precision
+from survviz.training.processes import World, rows_of
+from survviz.training.scoring import validate
 from survviz.types import Output
-
-
-@dataclass(frozen=True, slots=True)
-class EpochScore:
-    """One epoch of one fold.
-
-    Attributes:
-        epoch: from 1.
-        lr: learning rate; of a linear model, the ridge penalty.
-        validation_loss: the survival loss alone; None without a validation part.
-        validation_c_index: None without one, or where it is undefined.
-    """
-
-    epoch: int
-    lr: float
-    train_loss: float
-    validation_loss: float | None
-    validation_c_index: float | None
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The weights of the chosen epoch."""
-
-    state: dict[str, Tensor]
-    epoch: int
 
 
 def fit(
@@ -57,124 +34,105 @@ def fit(
     *,
     random: torch.Generator,
     on_epoch: Callable[[EpochScore], None],
+    keeper: Keeper | None = None,
 ) -> Fitted:
-    """Train for all epochs; the model is left in its last state, the chosen one is returned.
+    """Train until the epochs or the patience run out; the model is left in its last state, the chosen one is returned.
 
     Dropout draws from torch's global generator; the caller seeds it.
+
+    Args:
+        keeper: where an earlier process may have left this fit, and where it is kept after every epoch.
+
+    Raises:
+        InputError: the settings do not fit the model's loss, or the device.
+    """
+    precision = choose_precision(config.precision, next(model.parameters()).device)
+    sizes = group_sizes(len(train), loss_name(model, config), config)
+    optimizer = create_optimizer(model.parameters(), config)
+    state = FitState(model, optimizer, Schedule(optimizer, config, len(sizes)), Best(config), random)
+    if keeper:
+        keeper.restore(state)
+    while state.epoch < config.epochs and not state.best.is_over(state.epoch):
+        started, lr = clock.perf_counter(), state.schedule.lr
+        loss = _one_epoch(state, train, collate, config, sizes, precision)
+        loss_value, c_index = validate(model, validation, collate, config, precision)
+        state.epoch += 1
+        state.schedule.after_epoch(merit(config, state.epoch, loss_value, c_index))
+        state.best.offer(model, state.epoch, loss_value, c_index)
+        on_epoch(EpochScore(state.epoch, lr, loss, loss_value, c_index, clock.perf_counter() - started))
+        if keeper:
+            keeper.keep(state)
+    return state.best.fitted()
+
+
+def _one_epoch(
+    state: FitState, train: Part, collate: Collate, config: TrainConfig, sizes: Sequence[int], precision: Precision
+) -> float:
+    """Every case once; the mean loss over cases, each taken before the step that it led to."""
+    model, world = state.model, World.current()
+    model.train()
+    total = torch.zeros((), device=next(model.parameters()).device)
+    batches = training_batches(
+        train,
+        collate,
+        batch_size=config.batch_size,
+        max_patches=config.max_patches,
+        modality_dropout=config.modality_dropout,
+        modalities=model.modalities,
+        random=state.random,
+    )
+    for size in sizes:
+        state.optimizer.zero_grad()
+        total += _add_gradients(model, list(islice(batches, size)), config, precision)
+        world.average_gradients(model.parameters())
+        if config.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        state.optimizer.step()
+        state.schedule.step()
+    return float(total) / len(train)
+
+
+def _add_gradients(model: Model, group: list[Batch], config: TrainConfig, precision: Precision) -> Tensor:
+    """Gradient of the mean loss of a step's batches; returns their summed loss.
+
+    A loss over risk sets needs the outputs of all batches at once; of a mean over cases, one graph is alive at a time.
     """
     device = next(model.parameters()).device
-    optimizer = torch.optim.RAdam(
-        model.parameters(), lr=config.lr, weight_decay=config.weight_decay, decoupled_weight_decay=True
-    )
-    sizes = group_sizes(len(train), loss_name(model, config), config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, len(sizes)))
-    best = Best(config)
-    for epoch in range(1, config.epochs + 1):
-        started, lr = clock.perf_counter(), float(schedule.get_last_lr()[0])
-        model.train()
-        total = torch.zeros((), device=device)
-        batches = training_batches(
-            train,
-            collate,
-            batch_size=config.batch_size,
-            max_patches=config.max_patches,
-            modality_dropout=config.modality_dropout,
-            modalities=model.modalities,
-            random=random,
-        )
-        for size in sizes:
-            group = list(islice(batches, size))
-            outputs = [model(batch.inputs.to(device)) for batch in group]
-            labels = Labels.of(group, device)
-            loss = objective(model, outputs, labels, config)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.detach() * len(labels.event)
-        loss_value, c_index = validate(model, validation, collate, config)
-        seconds = clock.perf_counter() - started
-        on_epoch(EpochScore(epoch, lr, float(total) / len(train), loss_value, c_index, seconds))
-        best.offer(model, epoch, loss_value, c_index)
-    return best.fitted()
+    n_cases = sum(len(batch.event) for batch in group)
+    together = loss_name(model, config) in OVER_RISK_SETS
+    total = torch.zeros((), device=device)
+    for some in [group] if together else [[batch] for batch in group]:
+        outputs = [_shared_call(model, batch, device, precision) for batch in some]
+        labels = Labels.of(some, device)
+        loss = objective(model, outputs, labels, config)
+        (loss * (len(labels.event) / n_cases)).backward()
+        total += loss.detach() * len(labels.event)
+    return total
+
+
+def _shared_call(model: Model, batch: Batch, device: torch.device, precision: Precision) -> Output:
+    """The output of a whole batch, of which each process computes a share."""
+    world, n_cases = World.current(), len(batch.event)
+    inputs = batch.inputs if world.size == 1 else rows_of(batch.inputs, world.rows(n_cases))
+    return world.gather_output(call(model, inputs.to(device), precision), n_cases)
 
 
 def group_sizes(n_cases: int, loss: str, config: TrainConfig) -> list[int]:
-    """How many batches each step takes: one, or for a loss over risk sets as many as make one, spread evenly."""
+    """How many batches each step takes: `accumulate`, or for a loss over risk sets as many as make one, spread evenly.
+
+    Raises:
+        InputError: `accumulate` was set for a loss over risk sets.
+    """
     n_batches = math.ceil(n_cases / config.batch_size)
-    n_steps = n_batches
+    n_steps = math.ceil(n_batches / config.accumulate)
     if loss in OVER_RISK_SETS:
+        if config.accumulate > 1:
+            raise InputError(
+                f"accumulate {config.accumulate} was set, but the loss {loss!r} compares the cases of a step with each "
+                "other. Set risk_set to the number of cases instead."
+            )
         n_steps = min(n_batches, max(1, n_cases // max(config.risk_set, config.batch_size)))
     return [len(part) for part in np.array_split(np.arange(n_batches), n_steps)]
-
-
-@dataclass(slots=True)
-class Best:
-    """Keeps the weights of the epoch that the validation part prefers."""
-
-    config: TrainConfig
-    score: float = -math.inf
-    epoch: int = 0
-    state: dict[str, Tensor] = field(default_factory=dict)
-
-    def offer(self, model: Model, epoch: int, loss: float | None, c_index: float | None) -> None:
-        """Take the model's weights if they are as good as the best so far; ties go to the later epoch."""
-        score = merit(self.config, epoch, loss, c_index)
-        if not self.state or score >= self.score:
-            self.score, self.epoch = score, epoch
-            self.state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-
-    def fitted(self) -> Fitted:
-        """The weights that were kept."""
-        return Fitted(self.state, self.epoch)
-
-
-def merit(config: TrainConfig, epoch: int, loss: float | None, c_index: float | None) -> float:
-    """The number whose maximum names the epoch; ties go to the later one. Undefined C-indices never win."""
-    if config.choose_by == "last" or loss is None:
-        return float(epoch)
-    if config.choose_by == "loss":
-        return -loss
-    return -math.inf if c_index is None else c_index
-
-
-def warmup_cosine(config: TrainConfig, steps: int) -> Callable[[int], float]:
-    """Linear rise over the warm-up epochs, then a half cosine to zero; changes with every step."""
-    rise, total = config.warmup_epochs * steps, config.epochs * steps
-
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / (rise + 1)
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-    return factor
-
-
-def validate(model: Model, part: Part, collate: Collate, config: TrainConfig) -> tuple[float | None, float | None]:
-    """Mean loss (without auxiliary terms) and C-index of a part; None where there is no case or no comparable pair."""
-    if not len(part):
-        return None, None
-    output = score(model, part, collate)
-    labels = Labels(part.bin, part.event, torch.from_numpy(part.time), {})
-    loss = float(survival_loss(loss_name(model, config), output, labels, config.model_copy(update={"alpha": 0.0})))
-    try:
-        return loss, concordance_index(risks(output), part.time, part.event.numpy())
-    except UndefinedMetricError:
-        return loss, None
-
-
-def score(model: Model, part: Part, collate: Collate) -> Output:
-    """Logits of every case of a part in evaluation mode, on the CPU; embeddings are not kept."""
-    device = next(model.parameters()).device
-    model.eval()
-    with torch.inference_mode():
-        outputs = [model(batch.inputs.to(device)) for batch in evaluation_batches(part, collate)]
-    return Output(torch.cat([output.logits for output in outputs]).cpu(), outputs[0].kind, {})
-
-
-def risks(output: Output) -> NDArray[np.float64]:
-    """(n,) risks."""
-    return output.risk.double().cpu().numpy()
 
 
 def start_at_base_rate(model: Model, train: Part) -> None:

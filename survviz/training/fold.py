@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,17 @@ from survviz.errors import InputError
 from survviz.evaluation import BreslowBaseline, UndefinedMetricError, concordance_index
 from survviz.models import Model, create_model, model_config
 from survviz.training.batches import Part
+from survviz.training.choosing import EpochScore, Fitted
 from survviz.training.config import TrainConfig
 from survviz.training.convex import fit_path
-from survviz.training.fitting import EpochScore, Fitted, fit, risks, score, start_at_base_rate
+from survviz.training.fit_state import Keeper
+from survviz.training.fitting import fit, start_at_base_rate
+from survviz.training.processes import World
+from survviz.training.scoring import risks, score
 from survviz.types import Case, Modality
 
 CURVE_POINTS = 100
+DROPOUT_STRIDE = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class FoldResult:
         test: predictions for the test part, made once.
         seen_risk: case -> risk of training and validation cases by the fitted model: what a cut-off or a scale is
             fitted on; they are fitted values, no predictions.
+        tuned: how the settings were chosen, where they were: trials, seconds, chosen values.
     """
 
     split: Split
@@ -65,6 +72,7 @@ class FoldResult:
     score: FoldScore
     test: Predictions
     seen_risk: Mapping[str, float]
+    tuned: Mapping[str, Any] | None = None
 
 
 def run_fold(
@@ -77,6 +85,7 @@ def run_fold(
     seed: int = 0,
     device: torch.device | None = None,
     on_epoch: Callable[[EpochScore], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> FoldResult:
     """Fit on the training part, choose on the validation part, score the test part once.
 
@@ -84,6 +93,7 @@ def run_fold(
         modalities: what the model may read of the cohort.
         cases: the cases of the split, where they are in memory already.
         seed: of weights, order, patches and dropout.
+        keeper: keeps the fit after every epoch; an interrupted one goes on there.
 
     Raises:
         InputError: the cohort cannot be prepared this way, or the settings do not fit the model.
@@ -92,13 +102,18 @@ def run_fold(
     cases = cases or {case_id: cohort.case(case_id, bags="pathology" in modalities) for case_id in ids}
     preprocess = _fit_preprocess(cohort, config, split, modalities)
     train, validation, test = (_part(cohort, cases, preprocess, one) for one in (split.train, split.val, split.test))
-    with torch.random.fork_rng():
+    world = World.current()
+    with torch.random.fork_rng(), _threads(config.threads):
         torch.manual_seed(seed)
         model = create_model(config.model, **model_settings(config, preprocess))
         start_at_base_rate(model, train)
         model.to(device or torch.device("cpu"))
-        fitted = _fit(model, train, validation, preprocess, config, seed, on_epoch or _ignore)
+        world.same_weights(model)
+        if world.rank:  # the others' dropout must not repeat the first one's
+            torch.manual_seed(seed + world.rank * DROPOUT_STRIDE)
+        fitted = _fit(model, train, validation, preprocess, config, seed, on_epoch or _ignore, keeper)
     model.load_state_dict(fitted.state)
+    world.same_weights(model)
     seen = {name: risks(score(model, part, preprocess.collate)) for name, part in _seen(train, validation).items()}
     baseline = None  # a discrete-time model needs none
     if model.config.output == "log-hazard":
@@ -163,11 +178,24 @@ def _fit(
     config: TrainConfig,
     seed: int,
     on_epoch: Callable[[EpochScore], None],
+    keeper: Keeper | None,
 ) -> Fitted:
+    """How a model is fitted is told by what it says of itself; every way returns the chosen weights."""
     if model.convex:
         return fit_path(model, train, validation, preprocess.collate, config, on_epoch=on_epoch)
     random = torch.Generator().manual_seed(seed)
-    return fit(model, train, validation, preprocess.collate, config, random=random, on_epoch=on_epoch)
+    return fit(model, train, validation, preprocess.collate, config, random=random, on_epoch=on_epoch, keeper=keeper)
+
+
+@contextmanager
+def _threads(n_threads: int | None) -> Iterator[None]:
+    """So many threads of this process inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _seen(train: Part, validation: Part) -> dict[str, Part]:

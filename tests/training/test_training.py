@@ -20,7 +20,8 @@ from survviz.errors import CancelledError, InputError
 from survviz.models import create_model, model_config
 from survviz.training import TrainConfig, TrainReport, cross_validate
 from survviz.training.batches import Part, draw_patches, drop_modalities, evaluation_batches
-from survviz.training.fitting import merit, start_at_base_rate, warmup_cosine
+from survviz.training.choosing import merit
+from survviz.training.fitting import start_at_base_rate
 from survviz.types import Inputs
 
 
@@ -170,15 +171,6 @@ def test_training_starts_at_the_hazards_of_the_training_part() -> None:
     bins, event = torch.tensor([0, 0, 1, 1]), torch.tensor([True, True, True, False])
     start_at_base_rate(model, Part(("A", "B", "C", "D"), (), bins, event, np.ones(4)))
     np.testing.assert_allclose(model.output_layer.bias.detach().sigmoid(), [2.5 / 5, 1.5 / 3], rtol=1e-6)
-
-
-def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    factor = warmup_cosine(TrainConfig(epochs=5, warmup_epochs=1), steps=10)
-    values = [factor(step) for step in range(51)]
-    assert values[:10] == sorted(values[:10])
-    assert max(values) == values[10] == 1
-    assert values[10:] == sorted(values[10:], reverse=True)
-    assert values[50] == pytest.approx(0)
 
 
 def test_the_epoch_is_chosen_by_what_the_settings_say() -> None:
