@@ -17,7 +17,7 @@ from survviz.evaluation.kaplan_meier import kaplan_meier
 from survviz.evaluation.outcomes import UndefinedMetricError, check_numbers, check_outcomes, check_same_length
 from survviz.evaluation.partial_likelihood import cox_coefficients
 
-CERTAIN = 1e-7
+CERTAIN = 1e-12
 """Probabilities are taken as at least this far from 0 and 1: the logarithm of a certainty is infinite."""
 
 

@@ -66,6 +66,8 @@ def cumulative_dynamic_auc(
         InputError: NaN, negative times, other shapes.
     """
     durations, events = check_outcomes(time, event)
+    if not len(durations):
+        raise UndefinedMetricError("The AUC needs at least one case; none given.")
     asked = check_times(times)
     risks = _risks(risk, len(durations), len(asked))
     censoring = CensoringDistribution.fit(train_time, train_event)
@@ -86,7 +88,7 @@ def _risks(risk: ArrayLike, n: int, n_times: int) -> NDArray[np.float64]:
     given = np.asarray(risk, dtype=np.float64)
     if given.shape not in ((n,), (n, n_times)):
         raise InputError(f"risk has shape {given.shape}; expected ({n},) or ({n}, {n_times}), a column per time.")
-    return check_numbers("risk", given.reshape(-1)).reshape(n, -1)
+    return check_numbers("risk", given.reshape(-1)).reshape(n, 1 if given.ndim == 1 else n_times)
 
 
 def _auc(risk: NDArray[np.float64], weights: NDArray[np.float64], controls: NDArray[np.bool_], months: float) -> float:

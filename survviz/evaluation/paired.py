@@ -122,7 +122,7 @@ def corrected_resampled_t(differences: ArrayLike, *, n_train: float, n_test: flo
     if len(values) < 2:
         raise UndefinedMetricError(f"The corrected resampled t-test needs at least two splits; {len(values)} given.")
     spread = float(values.var(ddof=1))
-    if spread == 0:
+    if np.ptp(values) == 0:
         raise UndefinedMetricError(f"All {len(values)} splits differ by {values[0]:g}: the t-test is undefined.")
     return _t(float(values.mean()), (1 / len(values) + n_test / n_train) * spread, len(values) - 1, len(values), level)
 

@@ -22,6 +22,9 @@ CALIBRATED_AT = 36.0
 MONTHS = np.arange(1.0, 61.0)
 """Over which AUC and Brier score are integrated: five years, month by month, or as far as the data go."""
 
+ROUNDING = 1e-6
+"""How far outside 0 to 1 a float32 survival may lie."""
+
 NO_CURVES = "The model states no survival curves."
 
 
@@ -69,7 +72,7 @@ class Scored:
         if (survival is None) != (times is None):
             raise InputError("Survival was given without its times, or times without survival; give both or none.")
         knots = np.zeros(0) if times is None else check_times(times)
-        curves = None if survival is None else check_per_time("survival", survival, len(risks), len(knots))
+        curves = None if survival is None else _checked_curves(survival, len(risks), len(knots))
         labels = None if strata is None else np.asarray(strata)
         if labels is not None:
             check_same_length(risk=risks, strata=labels)
@@ -122,3 +125,11 @@ class Scored:
         if not len(stated):
             raise UndefinedMetricError("Calibration needs at least one patient; none given.")
         return stated
+
+
+def _checked_curves(survival: ArrayLike, n: int, n_times: int) -> NDArray[np.float64]:
+    curves = check_per_time("survival", survival, n, n_times)
+    outside = (curves < -ROUNDING) | (curves > 1 + ROUNDING)
+    if outside.any():
+        raise InputError(f"survival holds {curves[outside][0]:g}; expected probabilities, 0 to 1.")
+    return np.clip(curves, 0, 1)
