@@ -89,6 +89,7 @@ def run_suite(
     Args:
         out: its `cells` folder is the cache.
         cohorts: where the cohort folders are; default beside the suite file.
+        workers: processes of one thread each; 0 = this one.
         only: entries to run; baselines always stand. Empty = all.
         progress: called with (cells there, cells of the suite).
 

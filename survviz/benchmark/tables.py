@@ -34,10 +34,11 @@ WITH_INTERVAL = ("harrell_c", "pooled_harrell_c", "pooled_within_c")
 READING = (
     "C: mean of Harrell's C over the test folds of all repeats, with a 95 % interval by the corrected resampled "
     "variance (Nadeau and Bengio). Pooled C: risks as z-scores among the fold's training patients, bootstrap over "
-    "patients. Uno C, AUC and IBS (lower is better) are means over folds, censoring weighed by the training patients. Log-rank: high "
-    "against low at the median training risk; p-values are medians over repeats. Δ: difference in fold C on the test "
-    "patients that both have, corrected resampled t-test; p is Holm's over the models of the cohort, without "
-    "correction (in brackets) for baselines. s: CPU seconds of one thread per fold. – : undefined or not applicable."
+    "patients. Uno C, AUC and IBS (lower is better) are means over folds, censoring weighed by the training patients. "
+    "Log-rank: high against low at the median training risk; p-values are medians over repeats. Δ: difference in fold "
+    "C on the test patients that both have, corrected resampled t-test; p is Holm's over the models of the cohort, "
+    "without correction (in brackets) for baselines. s: CPU seconds of one thread per fold. – : undefined or not "
+    "applicable."
 )
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from survviz.benchmark.cells import Cell, run_cell
@@ -22,6 +22,9 @@ def run_cells(cells: Sequence[Cell], *, workers: int) -> Iterator[tuple[Cell, Ou
     """Every cell once, as they are done, in no fixed order.
 
     A worker that dies takes the cells with it that the other workers are at; each of these is tried once more, alone.
+
+    Args:
+        workers: processes; 0 = in this one, for a debugger and for suites of seconds.
     """
     suspects: deque[Cell] = deque()
     todo = deque(cells)
@@ -36,13 +39,11 @@ def run_cells(cells: Sequence[Cell], *, workers: int) -> Iterator[tuple[Cell, Ou
 
 def _until_broken(todo: deque[Cell], workers: int, suspects: deque[Cell]) -> Iterator[tuple[Cell, Outcome]]:
     """Work through `todo` until it is empty or a worker dies; the cells under way then become suspects."""
-    with ProcessPoolExecutor(
-        max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-    ) as pool:
+    with _pool(workers) as pool:
         running: dict[Future[FoldPredictions], Cell] = {}
         while todo or running:
             try:
-                while todo and len(running) < workers:
+                while todo and len(running) < max(workers, 1):
                     running[pool.submit(run_cell, todo[0])] = todo[0]
                     todo.popleft()
             except BrokenProcessPool:
@@ -60,6 +61,13 @@ def _until_broken(todo: deque[Cell], workers: int, suspects: deque[Cell]) -> Ite
             if broken:
                 suspects.extend(running.values())
                 return
+
+
+def _pool(workers: int) -> Executor:
+    if workers == 0:
+        return ThreadPoolExecutor(max_workers=1)
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=workers, mp_context=spawn, initializer=_start_worker)
 
 
 def _in_words(error: BaseException) -> str:

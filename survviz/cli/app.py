@@ -113,7 +113,7 @@ def benchmark(
     cohorts: Annotated[
         Path | None, typer.Option(help="Where the suite's cohort folders are. Default: beside the suite file.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes of one thread each; 0 = this one.")] = 2,
     only: Annotated[
         list[str] | None, typer.Option(help="Only this entry, beside the baselines; repeat for several.")
     ] = None,
