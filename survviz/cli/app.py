@@ -85,6 +85,18 @@ def extract(
 
 
 @app.command()
+def pack(
+    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; features.pack in the cohort if not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Pack a cohort's feature files into one memory-mapped float16 file, for fast training in little memory."""
+    from survviz.cli.packing import run_pack
+
+    run_pack(cohort, out, as_json=json)
+
+
+@app.command()
 def train(
     cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],

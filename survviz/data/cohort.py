@@ -16,9 +16,11 @@ from survviz.data.clinical_table import read_clinical
 from survviz.data.cohort_file import CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
 from survviz.data.genes import shorten
 from survviz.data.omics import OmicsName
+from survviz.data.packed_store import PackedStore
 from survviz.data.region_table import read_regions
-from survviz.data.slide_table import SLIDE_COLUMNS, find_features, read_slides
+from survviz.data.slide_table import SLIDE_COLUMNS, find_features, open_packed, read_slides
 from survviz.data.tables import is_missing, read_matrix
+from survviz.data.token_files import find_tokens, read_tokens
 from survviz.errors import InputError
 from survviz.types import Bag, Case, Notice, Regions
 from survviz.wsi.features import read_features
@@ -40,6 +42,7 @@ class Cohort:
         regions: pathology as feature vectors instead of slides; index (case_id, region), NaN = not measured.
         slides: columns case_id, slide_id, path (absolute, or ""), mpp (NaN where unknown).
         features: slide_id -> file of its encoded patches.
+        packed: the same patches in one memory-mapped file, where the cohort names one.
         token_files: case_id -> file of precomputed genomic tokens; `token_names` names their rows.
         holdout: cases that no training and no validation may see.
         encoder: what made the features (of slides or regions), where declared.
@@ -61,6 +64,7 @@ class Cohort:
     regions: pd.DataFrame | None = None
     slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({name: [] for name in SLIDE_COLUMNS}))
     features: Mapping[str, Path] = field(default_factory=dict)
+    packed: PackedStore | None = None
     token_files: Mapping[str, Path] = field(default_factory=dict)
     token_names: tuple[str, ...] = ()
     holdout: frozenset[str] = frozenset()
@@ -79,13 +83,27 @@ class Cohort:
         """The slides of a case, in the order of the slide table."""
         return tuple(self.slides.loc[self.slides["case_id"] == case_id, "slide_id"])
 
+    def slide_mpp(self, slide_id: str) -> float | None:
+        """Um per level-0 pixel by the slide table; None where it does not say."""
+        mpp = self.slides.loc[self.slides["slide_id"] == slide_id, "mpp"].iloc[0]
+        return None if pd.isna(mpp) else float(mpp)
+
     def bags(self, case_id: str) -> tuple[Bag, ...]:
-        """The encoded slides of a case, read now.
+        """The encoded slides of a case: of a packed store views that read nothing yet, else read now.
 
         Raises:
-            InputError: a feature file is damaged or was made by another encoder than the cohort declares.
+            InputError: a feature file is damaged, changed after packing, or was made by another encoder than the
+                cohort declares.
         """
-        return tuple(self._bag(slide) for slide in self.slide_ids(self._known(case_id)) if slide in self.features)
+        return tuple(self.bag(slide) for slide in self.slide_ids(self._known(case_id)) if slide in self.features)
+
+    def bag(self, slide_id: str) -> Bag:
+        """One encoded slide; as `bags`."""
+        path, mpp = self.features[slide_id], self.slide_mpp(slide_id)
+        if self.packed is not None:
+            source = None if path == self.packed.path else path
+            return self.packed.bag(slide_id, source, slide_mpp=mpp, encoder=self.encoder)
+        return read_features(path, slide_mpp=mpp, encoder=self.encoder, slide_id=slide_id)
 
     def case(self, case_id: str, *, bags: bool = True) -> Case:
         """One case with all that is known of it.
@@ -163,20 +181,14 @@ class Cohort:
             raise InputError(f"Cohort {self.name!r} has no case {case_id!r}; it has {shorten(self.case_ids, 3)}.")
         return case_id
 
-    def _bag(self, slide_id: str) -> Bag:
-        mpp = self.slides.loc[self.slides["slide_id"] == slide_id, "mpp"].iloc[0]
-        return read_features(
-            self.features[slide_id],
-            slide_mpp=None if pd.isna(mpp) else float(mpp),
-            encoder=self.encoder,
-            slide_id=slide_id,
-        )
 
-
-def load_cohort(folder: str | Path) -> Cohort:
+def load_cohort(folder: str | Path, *, packed: bool = True) -> Cohort:
     """Read the cohort of a folder: `cohort.toml` says what its files hold.
 
-    Feature files are found now and read when a case is asked for.
+    Feature files are found now and read when a case is asked for; packed features are mapped, not read.
+
+    Args:
+        packed: use the packed features where there are some; False reads the feature files themselves.
 
     Raises:
         InputError: a file is missing or cannot be used; for the clinical table every bad row is listed.
@@ -207,11 +219,14 @@ def load_cohort(folder: str | Path) -> Cohort:
         regions=read_regions(folder, file.pathology, ids, notices) if file.pathology else None,
         slides=read_slides(folder, file, ids, notices),
         features=find_features(folder, file),
-        token_files=_token_files(folder, file, ids),
+        packed=open_packed(folder, file) if packed else None,
+        token_files=find_tokens(folder, file, ids),
         token_names=file.genomic_tokens.names if file.genomic_tokens else (),
         holdout=frozenset(file.split.holdout) & ids,
         encoder=file.features.encoder if file.features else file.pathology.encoder if file.pathology else None,
     )
+    if cohort.packed is not None:
+        cohort.packed.matched({slide: cohort.features.get(slide) for slide in cohort.slides["slide_id"]})
     return replace(cohort, notices=(*notices, *_gaps(cohort)))
 
 
@@ -255,33 +270,6 @@ def _matrix(
         )
         notices.append(Notice("info", "cohort.unused_rows", text))
     return values.iloc[known].set_axis(pd.Index([owners[i] for i in known], name="case_id"), axis=0)
-
-
-def _token_files(folder: Path, file: CohortFile, ids: frozenset[str]) -> dict[str, Path]:
-    if file.genomic_tokens is None:
-        return {}
-    root = folder / file.genomic_tokens.folder
-    if not root.is_dir():
-        raise InputError(f"The token folder {root} does not exist (named under [genomic_tokens] in cohort.toml).")
-    owners = ((case_of(path.stem, ids), path) for path in sorted(root.glob("*.npy")))
-    return {case: path for case, path in owners if case is not None}
-
-
-def read_tokens(path: Path) -> NDArray[np.float32]:
-    """Precomputed genomic embeddings of one case, (T, D) from a `.npy` file.
-
-    Raises:
-        InputError: not a `.npy` of finite numbers in two dimensions.
-    """
-    try:
-        tokens = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"The genomic tokens {path.name} cannot be read: {error}.") from error
-    if tokens.ndim != 2 or not np.issubdtype(tokens.dtype, np.floating) or not np.isfinite(tokens).all():
-        raise InputError(
-            f"{path.name} holds {tokens.dtype} of shape {tokens.shape}; expected finite numbers (tokens, width)."
-        )
-    return tokens.astype(np.float32)
 
 
 def _row(table: pd.DataFrame | None, case_id: str) -> dict[str, float] | None:

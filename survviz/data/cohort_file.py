@@ -79,10 +79,12 @@ class FeaturesSection(_Section):
 
     Attributes:
         encoder: name of the encoder; a file made by another one is refused.
+        packed: all of them in one file, written by `survviz pack`; read instead of the folder, which may then be gone.
     """
 
     folder: str = "features"
     encoder: str | None = None
+    packed: str | None = None
 
 
 class PathologySection(_Section):

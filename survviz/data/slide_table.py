@@ -11,6 +11,7 @@ import pandas as pd
 from survviz.data.barcodes import case_of
 from survviz.data.cohort_file import CohortFile
 from survviz.data.genes import shorten
+from survviz.data.packed_store import PackedStore
 from survviz.data.tables import is_missing, read_table
 from survviz.errors import InputError
 from survviz.types import Notice
@@ -20,15 +21,29 @@ FEATURE_SUFFIXES = (".h5", ".hdf5", ".pt")
 SLIDE_COLUMNS = ("case_id", "slide_id", "path", "mpp")
 
 
-def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
-    """Slide id -> feature file of a cohort's feature folder.
+def open_packed(folder: Path, file: CohortFile) -> PackedStore | None:
+    """The packed features that the cohort names.
 
     Raises:
-        InputError: the folder is missing, or two files have the same slide id.
+        InputError: the file is missing or damaged.
+    """
+    if file.features is None or file.features.packed is None:
+        return None
+    return PackedStore.open(folder / file.features.packed)
+
+
+def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
+    """Slide id -> feature file of a cohort's feature folder; if that is gone, the packed file that holds them all.
+
+    Raises:
+        InputError: the folder is missing and nothing is packed, or two files have the same slide id.
     """
     if file.features is None:
         return {}
     root = folder / file.features.folder
+    if not root.is_dir() and file.features.packed is not None:
+        path = folder / file.features.packed
+        return dict.fromkeys(PackedStore.open(path).slides, path)
     if not root.is_dir():
         raise InputError(f"The feature folder {root} does not exist (named under [features] in cohort.toml).")
     found: dict[str, Path] = {}

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from survviz.data.barcodes import case_of, tcga_case
-from survviz.data.cohort import read_tokens
 from survviz.data.tables import is_missing, read_matrix, read_table
+from survviz.data.token_files import read_tokens
 from survviz.errors import InputError
 from survviz.types import Bag, Case, ClinicalValue, Notice, Progress
 from survviz.wsi.extract import extract_cached

@@ -1,0 +1,44 @@
+"""Precomputed genomic tokens of a cohort: one `.npy` file per case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survviz.data.barcodes import case_of
+from survviz.data.cohort_file import CohortFile
+from survviz.errors import InputError
+
+
+def find_tokens(folder: Path, file: CohortFile, ids: frozenset[str]) -> dict[str, Path]:
+    """Case id -> file of its precomputed genomic tokens.
+
+    Raises:
+        InputError: the folder that `cohort.toml` names is missing.
+    """
+    if file.genomic_tokens is None:
+        return {}
+    root = folder / file.genomic_tokens.folder
+    if not root.is_dir():
+        raise InputError(f"The token folder {root} does not exist (named under [genomic_tokens] in cohort.toml).")
+    owners = ((case_of(path.stem, ids), path) for path in sorted(root.glob("*.npy")))
+    return {case: path for case, path in owners if case is not None}
+
+
+def read_tokens(path: Path) -> NDArray[np.float32]:
+    """Precomputed genomic embeddings of one case, (T, D) from a `.npy` file.
+
+    Raises:
+        InputError: not a `.npy` of finite numbers in two dimensions.
+    """
+    try:
+        tokens = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"The genomic tokens {path.name} cannot be read: {error}.") from error
+    if tokens.ndim != 2 or not np.issubdtype(tokens.dtype, np.floating) or not np.isfinite(tokens).all():
+        raise InputError(
+            f"{path.name} holds {tokens.dtype} of shape {tokens.shape}; expected finite numbers (tokens, width)."
+        )
+    return tokens.astype(np.float32)
