@@ -138,7 +138,7 @@ def test_short_follow_up_shortens_the_integrals_and_says_so(simulate: Callable) 
     assert "Up to 29 months" in found["ibs"].reason
     assert "training follow-up ends" in found["uno_c"].reason
     assert found["auc_60"].value is None
-    assert "censoring beyond 40" in found["auc_60"].reason
+    assert "censoring beyond 39.9" in found["auc_60"].reason
     assert "no survival at 36 for 200 of 200" in found["brier_36"].reason
 
 
