@@ -21,7 +21,6 @@ class Model(nn.Module, ABC):
         card: where it comes from and what differs.
         Config: class of its settings.
         l1: weight of the sum of absolute `penalised()` weights, as published; 0 = none.
-        convex: True for a linear model, which is fitted to convergence for a path of ridge penalties.
         order_matters: True where the order of the patches changes the answer.
         config: its settings.
         attends: each attention that it can return.
@@ -33,7 +32,6 @@ class Model(nn.Module, ABC):
     card: ClassVar[Card]
     Config: ClassVar[type[ModelConfig]]
     l1: ClassVar[float] = 0.0
-    convex: ClassVar[bool] = False
     order_matters: ClassVar[bool] = False
 
     config: ModelConfig

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Self
 
-import torch
 from pydantic import model_validator
-from torch import Tensor, nn
+from torch import nn
 
-from survviz.models.base import Model
-from survviz.models.blocks.linear import LinearInput, contributions
-from survviz.models.blocks.modality_encoders import case_vectors, widths
+from survviz.models.blocks.linear import LinearInput, LinearModel
+from survviz.models.blocks.modality_encoders import widths
 from survviz.models.card import CLEAN_ROOM, Card
 from survviz.models.inputs import OutputKind
 from survviz.models.registry import register
-from survviz.types import Inputs, Output
 
 
 class CoxConfig(LinearInput):
@@ -33,12 +30,8 @@ class CoxConfig(LinearInput):
 
 
 @register("cox")
-class Cox(Model):
-    """log h(t | x) = log h_0(t) + x . w, without a bias, which the partial likelihood cannot see.
-
-    Columns are standardised or one-hot, so that an absent modality, whose columns are zero, adds nothing. The embedding
-    of a modality is the one number that its columns add to the log-hazard.
-    """
+class Cox(LinearModel):
+    """log h(t | x) = log h_0(t) + x . w, without a bias, which the partial likelihood cannot see."""
 
     card = Card(
         title="Cox proportional hazards",
@@ -48,8 +41,8 @@ class Cox(Model):
         licence=f"a textbook method; {CLEAN_ROOM}",
         when_missing="the columns of an absent modality are zero and add nothing, as mean values and no category would",
         differences=(
-            "A ridge penalty, chosen on inner validation, keeps separable and collinear columns finite; the SurvPGC "
-            "paper names none.",
+            "A ridge penalty, chosen by cross-validation inside the training part, keeps separable and collinear "
+            "columns finite; the SurvPGC paper names none.",
             "Ties follow Efron; the SurvPGC paper names no rule.",
             "The mean patch, expression, genomic tokens, miRNA and copy number can be read too.",
         ),
@@ -57,18 +50,7 @@ class Cox(Model):
     )
     Config = CoxConfig
     config: CoxConfig
-    convex = True
 
     def __init__(self, config: CoxConfig) -> None:
         super().__init__(config)
         self.output_layer = nn.Linear(sum(widths(config.reads).values()), 1, bias=False)
-
-    def ridge(self) -> Tensor:
-        """Sum of squares of the weights under the ridge penalty."""
-        return self.output_layer.weight.square().sum()
-
-    def compute(self, inputs: Inputs, *, attention: bool) -> Output:
-        """The log-hazard, and what each modality adds to it."""
-        vectors = case_vectors(inputs, self.config.reads)
-        logits = self.output_layer(torch.cat(list(vectors.values()), dim=1))
-        return Output(logits, self.config.output, contributions(self.output_layer.weight, vectors))

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Self
 
-import torch
 from pydantic import model_validator
-from torch import Tensor
 
-from survviz.models.base import Model
-from survviz.models.blocks.linear import LinearInput, ProportionalLinear, contributions
-from survviz.models.blocks.modality_encoders import case_vectors, widths
+from survviz.models.blocks.linear import LinearInput, LinearModel, ProportionalLinear
+from survviz.models.blocks.modality_encoders import widths
 from survviz.models.card import CLEAN_ROOM, Card
 from survviz.models.registry import register
-from survviz.types import Inputs, Output
 
 
 class LogisticHazardConfig(LinearInput):
@@ -30,7 +26,7 @@ class LogisticHazardConfig(LinearInput):
 
 
 @register("logistic-hazard")
-class LogisticHazard(Model):
+class LogisticHazard(LinearModel):
     """logit h_k(x) = a_k + x . w: the odds of the hazard are proportional.
 
     K + p parameters. A slope per bin (K (p + 1), Gensheimer and Narasimhan 2019) would learn from the events of one bin
@@ -46,7 +42,8 @@ class LogisticHazard(Model):
         licence=f"a textbook method; {CLEAN_ROOM}",
         when_missing="the columns of an absent modality are zero and add nothing, as mean values and no category would",
         differences=(
-            "A ridge penalty on the slope, not on the intercepts, is chosen on inner validation.",
+            "A ridge penalty on the slope, not on the intercepts, is chosen by cross-validation inside the training "
+            "part.",
             "One slope for all bins, not one per bin.",
             "The mean patch, expression, genomic tokens, miRNA and copy number can be read too.",
         ),
@@ -54,18 +51,7 @@ class LogisticHazard(Model):
     )
     Config = LogisticHazardConfig
     config: LogisticHazardConfig
-    convex = True
 
     def __init__(self, config: LogisticHazardConfig) -> None:
         super().__init__(config)
         self.output_layer = ProportionalLinear(sum(widths(config.reads).values()), config.n_outputs)
-
-    def ridge(self) -> Tensor:
-        """Sum of squares of the slope; the intercepts, which hold the base rate, are free."""
-        return self.output_layer.weight.square().sum()
-
-    def compute(self, inputs: Inputs, *, attention: bool) -> Output:
-        """Logits, and what each modality adds to all of them."""
-        vectors = case_vectors(inputs, self.config.reads)
-        logits = self.output_layer(torch.cat(list(vectors.values()), dim=1))
-        return Output(logits, self.config.output, contributions(self.output_layer.weight, vectors))

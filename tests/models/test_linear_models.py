@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from survviz.errors import InputError
 from survviz.models import create_model
-from survviz.models.base import Model
+from survviz.models.blocks.linear import LinearModel
 from survviz.models.inputs import random_inputs
 from survviz.types import Modality
 from tests.models.small import batch, small_model, without
@@ -21,8 +21,10 @@ def size(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def linear(name: str) -> Model:
-    return small_model(name, modalities=EVERYTHING)
+def linear(name: str) -> LinearModel:
+    model = small_model(name, modalities=EVERYTHING)
+    assert isinstance(model, LinearModel)
+    return model
 
 
 @pytest.mark.parametrize("modalities", [("clinical",), ("genomic", "cnv"), EVERYTHING])
@@ -72,15 +74,31 @@ def test_the_odds_of_logistic_hazards_are_proportional() -> None:
     torch.testing.assert_close(difference, difference[:1].expand(4))
 
 
-@pytest.mark.parametrize("name", ["cox", "logistic-hazard"])
-def test_the_ridge_is_the_squared_norm_of_the_slope(name: str) -> None:
-    model = linear(name)
-    assert model.convex
-    with torch.no_grad():
-        model.output_layer.weight.fill_(2.0)
-        if model.output_layer.bias is not None:
-            model.output_layer.bias.fill_(7.0)
-    assert float(model.ridge().detach()) == 4 * sum(N_SMALL.values())
+def test_a_ridge_is_one_prior_for_all_columns() -> None:
+    """ridge / 2 x w^2 beside a mean of 20 terms is a normal prior of variance 1 / (20 ridge)."""
+    (sd,) = linear("cox").prior_sds(torch.zeros(9, 3), 20, (0.05,))
+    torch.testing.assert_close(sd, torch.ones(3))
+
+
+def test_survviz_fusion_tries_every_combination_of_its_variances() -> None:
+    """A modality's variance is that of what it adds, whatever its number of columns; a constant column adds nothing."""
+    variances = {"clinical": (0.3,), "mirna": (0.0, 0.1)}
+    model = small_model("survviz-fusion", modalities=("clinical", "mirna"), prior_variances=variances)
+    assert isinstance(model, LinearModel)
+    torch.manual_seed(0)
+    columns = torch.randn(5000, 15, dtype=torch.float64) * torch.arange(1, 16)  # 9 miRNAs, 6 clinical columns
+    columns[:, 12] = 1.0
+    clinic, both = model.prior_sds(columns, 100, ())
+    assert not clinic[:9].any()
+    assert clinic[12] == both[12] == 0
+    added = columns[:, :9] * both[:9]
+    assert float(added.square().sum(dim=1).mean()) == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("variances", [{"clinical": ()}, {"clinical": (0.0,)}, {"clinical": (-1.0, 1.0)}])
+def test_variances_must_leave_a_modality_something_to_say(variances: dict[str, tuple[float, ...]]) -> None:
+    with pytest.raises(InputError, match="prior_variances of clinical"):
+        create_model("survviz-fusion", modalities=("clinical",), prior_variances=variances)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,12 @@ from lifelines import CoxPHFitter
 from survviz.data.preprocess import Sample
 from survviz.errors import InputError
 from survviz.losses import cox_partial_likelihood, discrete_nll
-from survviz.models import create_model
+from survviz.models import Model, create_model
+from survviz.models.blocks.linear import LinearModel
 from survviz.models.inputs import random_inputs
 from survviz.training import TrainConfig
 from survviz.training.batches import Batch, Part
-from survviz.training.convex import fit_path
+from survviz.training.convex import fit_linear
 from survviz.training.fitting import group_sizes
 from survviz.training.objective import Labels, auxiliary_loss, loss_name, objective
 from survviz.types import Inputs
@@ -48,9 +51,10 @@ def collate(samples: list[Sample]) -> Inputs:
 def test_cox_is_fitted_to_the_ridge_optimum_of_lifelines() -> None:
     part = linear_part()
     model = create_model("cox", clinical_fields={"a": (0,), "b": (1,), "c": (2,)})
+    assert isinstance(model, LinearModel)
     config = TrainConfig(model="cox", ridges=(1.0, 0.1), choose_by="last", inner_val=0)
-    fitted = fit_path(model, part, Part((), [], part.bin[:0], part.event[:0], part.time[:0]), collate, config,
-                      on_epoch=lambda _: None)  # fmt: skip
+    fitted = fit_linear(model, part, Part((), [], part.bin[:0], part.event[:0], part.time[:0]), collate, config,
+                        seed=0, on_epoch=lambda _: None)  # fmt: skip
     rows = np.stack([sample.vectors["clinical"] for sample in part.samples])
     frame = pd.DataFrame(rows, columns=list("abc")).assign(time=part.time, event=part.event.numpy())
     # lifelines divides the likelihood by the number of cases, we by the number of events
@@ -59,6 +63,74 @@ def test_cox_is_fitted_to_the_ridge_optimum_of_lifelines() -> None:
     assert fitted.epoch == 2
     found = torch.cat([value.flatten() for value in fitted.state.values()])
     np.testing.assert_allclose(found, reference.params_, atol=1e-3)
+
+
+def two_modalities(n: int = 250, seed: int = 0) -> Part:
+    """Two clinical columns that matter, and sixty miRNAs that do not."""
+    random = np.random.default_rng(seed)
+    clinical, mirna = (random.standard_normal((n, width)).astype(np.float32) for width in (2, 60))
+    time = random.exponential(10 * np.exp(-clinical @ np.array([0.8, -0.5])))
+    samples = [
+        Sample(f"C{i}", np.zeros((0, 1), np.float32), vectors={"clinical": clinical[i], "mirna": mirna[i]})
+        for i in range(n)
+    ]
+    event = torch.as_tensor(random.random(n) < 0.6)
+    return Part(tuple(s.case_id for s in samples), samples, torch.zeros(n, dtype=torch.long), event, time)
+
+
+def collate_two(samples: list[Sample]) -> Inputs:
+    n = len(samples)
+    return Inputs(
+        patches=torch.zeros(n, 1, 1),
+        patch_mask=torch.zeros(n, 1, dtype=torch.bool),
+        vectors={
+            name: torch.from_numpy(np.stack([one.vectors[name] for one in samples])) for name in ("clinical", "mirna")
+        },
+        present={name: torch.ones(n, dtype=torch.bool) for name in ("clinical", "mirna")},
+    )
+
+
+def added_by(model: Model, part: Part) -> dict[str, float]:
+    with torch.no_grad():
+        output = model(collate_two(list(part.samples)))
+    return {name: float(values.std()) for name, values in output.embeddings.items()}
+
+
+def test_survviz_fusion_falls_back_to_clinic_where_the_rest_is_noise() -> None:
+    """One ridge for all columns lets sixty columns of noise speak as loudly as the two that matter."""
+    train, test = two_modalities(), two_modalities(seed=1)
+    nobody = Part((), [], train.bin[:0], train.event[:0], train.time[:0])
+    sizes: dict[str, Any] = {
+        "clinical_fields": {"a": (0,), "b": (1,)},
+        "n_mirna": 60,
+        "modalities": ("clinical", "mirna"),
+    }
+    spread = {}
+    for name in ("cox", "survviz-fusion"):
+        model = create_model(name, **sizes)
+        assert isinstance(model, LinearModel)
+        fit_linear(model, train, nobody, collate_two, TrainConfig(model=name), seed=0, on_epoch=lambda _: None)
+        spread[name] = added_by(model, test)
+    assert spread["survviz-fusion"]["mirna"] < 0.25 * spread["survviz-fusion"]["clinical"]
+    assert spread["survviz-fusion"]["mirna"] < 0.5 * spread["cox"]["mirna"]
+
+
+def test_the_weights_of_a_linear_model_do_not_depend_on_the_order_of_the_cases() -> None:
+    part = linear_part()
+    order = np.random.default_rng(3).permutation(len(part))
+    shuffled = Part(
+        tuple(part.case_ids[i] for i in order), [part.samples[i] for i in order], part.bin[order], part.event[order],
+        part.time[order],
+    )  # fmt: skip
+    nobody = Part((), [], part.bin[:0], part.event[:0], part.time[:0])
+    config = TrainConfig(model="cox", ridges=(0.1,), choose_by="last", inner_val=0)
+    weights = []
+    for one in (part, shuffled):
+        model = create_model("cox", clinical_fields={"a": (0,), "b": (1,), "c": (2,)})
+        assert isinstance(model, LinearModel)
+        fitted = fit_linear(model, one, nobody, collate, config, seed=0, on_epoch=lambda _: None)
+        weights.append(fitted.state["output_layer.weight"])
+    torch.testing.assert_close(weights[0], weights[1], atol=1e-5, rtol=0)
 
 
 def test_several_batches_make_one_risk_set() -> None:
