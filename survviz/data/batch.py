@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from survviz.data.stored_patches import StoredPatches
 from survviz.errors import InputError
 from survviz.types import Inputs, Modality
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -21,14 +23,15 @@ class Sample:
     """One case as numbers, not yet padded; what it lacks is left out.
 
     Attributes:
-        patches: (N, D) standardised; the case's slides one after another in the order of `Case.bags`, or its regions.
+        patches: (N, D) standardised, or to be so when a batch is built; the case's slides one after another in the
+            order of `Case.bags`, or its regions.
         tokens: "clinical" (sentence embeddings) and "genomic" (precomputed) -> (T, E).
         vectors: "clinical", "rna", "mirna" and "cnv" -> (G,).
         present: the modalities that the case has.
     """
 
     case_id: str
-    patches: NDArray[np.float32]
+    patches: NDArray[np.float32] | StoredPatches
     tokens: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     present: frozenset[Modality] = frozenset()
@@ -40,12 +43,14 @@ def pad(
     tokens: Mapping[str, tuple[int, int]],
     vectors: Mapping[str, int],
     modalities: Sequence[Modality],
+    patch_dtype: torch.dtype | None = None,
 ) -> Inputs:
     """A batch of one or more cases, zero where a case lacks something; at least one (masked) patch row.
 
     Args:
         tokens: shape (T, E) of every token group of the batch.
         vectors: width of every vector of the batch.
+        patch_dtype: what the patches are computed in; float32 if not given.
 
     Raises:
         InputError: there is no case.
@@ -55,11 +60,16 @@ def pad(
     if not samples:
         raise InputError("An empty batch was asked for; give one case or more.")
     n = max(1, *(len(sample.patches) for sample in samples))
-    patches = torch.zeros(len(samples), n, samples[0].patches.shape[1])
+    patches = torch.empty(len(samples), n, samples[0].patches.shape[1], dtype=patch_dtype or torch.float32)
     mask = torch.zeros(len(samples), n, dtype=torch.bool)
     for i, sample in enumerate(samples):
-        patches[i, : len(sample.patches)] = torch.from_numpy(sample.patches)
-        mask[i, : len(sample.patches)] = True
+        real = len(sample.patches)
+        if isinstance(sample.patches, StoredPatches):
+            sample.patches.read_into(patches[i, :real])
+        else:
+            patches[i, :real] = torch.from_numpy(sample.patches)
+        patches[i, real:] = 0
+        mask[i, :real] = True
     return Inputs(
         patches=patches,
         patch_mask=mask,

@@ -125,7 +125,17 @@ class PatchStatistics:
         """(N,) distance of each patch, in units of `limit`: 99 % of the training patches lie below 1."""
         return self._distance(self._z(bag).astype(np.float64)) / self.limit
 
-    def _z(self, bag: Bag) -> NDArray[np.float32]:
+    def scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(D,) mean and divisor of `standardise`; infinite for a feature that did not change, which becomes 0."""
+        divisor = np.where(self.sd > 0, self.sd, np.inf)
+        return self.mean.astype(np.float32), divisor.astype(np.float32)
+
+    def fits(self, bag: Bag) -> None:
+        """See that a bag is of the kind that this was fitted on.
+
+        Raises:
+            InputError: the bag was made by another encoder, or its width differs.
+        """
         if bag.encoder and self.encoder and bag.encoder != self.encoder:
             raise InputError(
                 f"Slide {bag.slide_id} was encoded by {bag.encoder!r}, but this model was trained on {self.encoder!r} "
@@ -136,6 +146,9 @@ class PatchStatistics:
                 f"Slide {bag.slide_id} has features of shape {bag.features.shape}; this model takes {self.dim} numbers "
                 f"per patch ({self.encoder}). Extract it again with that encoder."
             )
+
+    def _z(self, bag: Bag) -> NDArray[np.float32]:
+        self.fits(bag)
         centred = bag.features.astype(np.float32) - self.mean.astype(np.float32)
         return centred / _divisor(self.sd).astype(np.float32)
 

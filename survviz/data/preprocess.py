@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,13 @@ from survviz.data.omics import OmicsName, OmicsScaler
 from survviz.data.omics_reference import MODALITY, OmicsReference, fit_scaler
 from survviz.data.ood import OodReference, fit_pathology
 from survviz.data.preprocess_config import PreprocessConfig
+from survviz.data.stored_patches import StoredPatches
 from survviz.data.text import TextEncoder, create_text_encoder
 from survviz.errors import InputError
 from survviz.types import Case, Inputs, Modality, Notice
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Preprocess", "PreprocessConfig", "Sample"]
 
@@ -184,8 +188,12 @@ class Preprocess:
     def _known_fields(self, case: Case) -> set[str]:
         return {token for token, value in self.templates.values(case.clinical or {}).items() if value is not None}
 
-    def collate(self, samples: Sequence[Sample]) -> Inputs:
-        """A padded batch of one or more cases; at least one (masked) patch row."""
+    def collate(self, samples: Sequence[Sample], patch_dtype: torch.dtype | None = None) -> Inputs:
+        """A padded batch of one or more cases; at least one (masked) patch row.
+
+        Args:
+            patch_dtype: what the patches are computed in; float32 if not given.
+        """
         sizes = self.sizes
         tokens: dict[str, tuple[int, int]] = {}
         vectors: dict[str, int] = {name: len(one.scaler.genes) for name, one in self._omics.items()}
@@ -195,10 +203,10 @@ class Preprocess:
             vectors["clinical"] = len(self.clinical.columns)
         if "d_genomic" in sizes:
             tokens["genomic"] = (len(sizes["genomic_tokens"]), sizes["d_genomic"])
-        return pad(samples, tokens=tokens, vectors=vectors, modalities=self.modalities)
+        return pad(samples, tokens=tokens, vectors=vectors, modalities=self.modalities, patch_dtype=patch_dtype)
 
-    def _pathology(self, case: Case) -> NDArray[np.float32]:
-        """(N, D) patches of all slides, or regions; N = 0 where the case has none."""
+    def _pathology(self, case: Case) -> NDArray[np.float32] | StoredPatches:
+        """(N, D) patches of all slides, unread, or regions; N = 0 where the case has none."""
         bags = [bag for bag in case.bags if len(bag)]
         regions = case.regions if case.regions is not None and len(case.regions) else None
         if self.ood.regions:
@@ -214,8 +222,7 @@ class Preprocess:
                     f"Case {case.case_id} has pathology as feature vectors, but this model was trained on slides "
                     f"({self.ood.patches.encoder}). Give its slides, or leave the vectors out."
                 )
-            rows = [self.ood.patches.standardise(bag) for bag in bags]
-            return np.concatenate(rows) if rows else _no_rows(self.ood.patches.dim)
+            return StoredPatches.of(bags, self.ood.patches)
         return _no_rows(1)
 
     def _embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
