@@ -13,18 +13,30 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.real_cohorts import tcga
-from benchmarks.real_cohorts.writing import Written, write_cohort
+from benchmarks.real_cohorts import brca_gpdbn, gbmlgg, kirc_histology, pancancer, tcga
+from benchmarks.real_cohorts.writing import CohortTables, Written, write_cohort
 
 Builder = Callable[[Path, Path, int], Written]
 
 
-def tables_only(build: Callable[[Path], "object"]) -> Builder:
+def tables_only(build: Callable[[Path], CohortTables]) -> Builder:
     """A cohort that needs no pixels."""
     return lambda data, out, processes: write_cohort(out, build(data))
 
 
-BUILDERS: dict[str, Builder] = {name: tables_only(functools.partial(tcga.build, name=name)) for name in tcga.PROJECTS}
+BUILDERS: dict[str, Builder] = {
+    **{name: tables_only(functools.partial(tcga.build, name=name)) for name in tcga.PROJECTS},
+    "gbmlgg": functools.partial(gbmlgg.write, name="TCGA-GBMLGG", encoder="he-descriptor-2um", with_omics=True),
+    "gbmlgg-regions": functools.partial(
+        gbmlgg.write, name="TCGA-GBMLGG regions", encoder="he-descriptor-2um-region", with_omics=True
+    ),
+    "gbmlgg-all": functools.partial(
+        gbmlgg.write, name="TCGA-GBMLGG, all patients", encoder="he-descriptor-2um", with_omics=False
+    ),
+    "pancancer": tables_only(pancancer.build),
+    "kirc-histology": tables_only(kirc_histology.build),
+    "brca-gpdbn": tables_only(brca_gpdbn.build),
+}
 
 
 def main() -> None:

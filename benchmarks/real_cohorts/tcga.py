@@ -24,6 +24,7 @@ COLUMNS = {
 }
 """Outcome and what is known at diagnosis. Left out of the table: everything about treatment, relapse, margins and cause
 of death, which is known only later."""
+# Histology stays a column without a field: its 5 to 9 rare spellings cost BRCA .05 of C-index (.744 -> .695).
 FIELDS = {"Age": "age", "Sex": "sex", "Stage": "stage", "Race": "race"}
 NEWER_MACHINE = "Illumina HiSeq 2000"
 
@@ -57,11 +58,11 @@ class Project:
 
 HIF = "PathAI HIF"
 PROJECTS: dict[str, Project] = {
-    "brca": Project("brca", ("Histology",), Pathology("hif_brca.csv.gz", HIF), ("porpoise", "survpath")),
+    "brca": Project("brca", (), Pathology("hif_brca.csv.gz", HIF), ("porpoise", "survpath")),
     "luad": Project("luad", (), Pathology("hif_luad.csv.gz", HIF, "slide_key", ("slide_map",))),
     "stad": Project(
         "stad",
-        ("Grade", "Histology"),
+        ("Grade",),
         Pathology("hif_stad.csv.gz", HIF, "slide_key", ("slide_map",)),
         ("porpoise", "survpath"),
     ),

@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -159,10 +159,10 @@ def _our_rows(path: Path, table: pd.DataFrame) -> list[_Row]:
 
 def _part_columns(table: pd.DataFrame, columns: list[str], fold: int) -> list[_Row]:
     """CLAM's format; a file without test patients was evaluated on what it calls val."""
-    given = [(PARTS[column.lower()], cell.strip()) for column in columns for cell in table[column]]
-    given = [(part, name) for part, name in given if not is_missing(name)]
-    tested = any(part == "test" for part, _ in given)
-    return [_Row(name, 0, fold, "test" if part == "val" and not tested else part) for part, name in given]
+    rows = [_Row(cell.strip(), 0, fold, PARTS[name.lower()]) for name in columns for cell in table[name]]
+    rows = [row for row in rows if not is_missing(row.name)]
+    tested = any(row.part == "test" for row in rows)
+    return [replace(row, part="test") if row.part == "val" and not tested else row for row in rows]
 
 
 def _randomisations(path: Path, table: pd.DataFrame, key: str) -> list[_Row]:
@@ -174,6 +174,8 @@ def _randomisations(path: Path, table: pd.DataFrame, key: str) -> list[_Row]:
                 continue
             part = PARTS.get(cell.strip().lower())
             if part is None:
-                raise InputError(f"{path.name}: column {column!r} says {cell!r} of {case}; expected Train, Val or Test.")
+                raise InputError(
+                    f"{path.name}: column {column!r} says {cell!r} of {case}; expected Train, Val or Test."
+                )
             rows.append(_Row(case.strip(), repeat, 0, part))
     return rows

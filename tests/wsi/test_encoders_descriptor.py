@@ -247,3 +247,28 @@ def test_unknown_encoder_suggests_a_name() -> None:
 def test_descriptor_takes_no_weights() -> None:
     with pytest.raises(InputError, match="no weights"):
         create_encoder("he-descriptor", weights="somewhere")
+
+
+@pytest.mark.parametrize(("name", "side"), [("he-descriptor-2um", 64), ("he-descriptor-2um-region", 256)])
+def test_a_coarse_descriptor_measures_the_enlarged_patch(encoder: Encoder, name: str, side: int) -> None:
+    coarse = create_encoder(name)
+    assert (coarse.mpp, coarse.patch_px, coarse.feature_names) == (2.0, side, encoder.feature_names)
+    patch = np.full((side, side, 3), (210, 160, 190), dtype=np.uint8)
+    even = np.full((4 * side, 4 * side, 3), (210, 160, 190), dtype=np.uint8)
+    np.testing.assert_array_equal(coarse.encode(patch[None]), encoder.encode(even[None]))
+
+
+def test_a_coarse_descriptor_finds_the_size_and_number_of_large_nuclei(encoder: Encoder) -> None:
+    """Averaged to 2 um per pixel and back: lengths stay in um, to a pixel of 2 um."""
+    coarse = create_encoder("he-descriptor-2um")
+    fine = render(nuclei=36, radius=6.0, seed=1)
+    small = fine.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    for number, tolerance in (("nuclear size, median (um)", 1.0), ("nuclei, per mm2 (log)", 0.1)):
+        assert value(coarse, small, number) == pytest.approx(value(encoder, fine, number), abs=tolerance)
+
+
+def test_a_coarse_descriptor_refuses_weights_and_slivers() -> None:
+    with pytest.raises(InputError, match="no weights"):
+        create_encoder("he-descriptor-2um", weights="somewhere")
+    with pytest.raises(InputError, match="at least 16 px"):
+        create_encoder("he-descriptor-2um").encode(np.zeros((1, 15, 64, 3), np.uint8))

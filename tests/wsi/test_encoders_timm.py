@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from survviz.errors import InputError
-from survviz.wsi.encoders import Encoder, create_encoder, list_encoders
+from survviz.wsi.encoders import EMBEDDED, Encoder, create_encoder, list_encoders
 from survviz.wsi.encoders.model_specs import SPECS, ModelSpec
 from survviz.wsi.encoders.timm_encoder import TimmEncoder, build, spec_from_config
 
@@ -163,7 +163,7 @@ def test_revision_follows_the_weights(timm: Any, folder: Path, tmp_path: Path) -
     assert create_encoder("timm", weights=folder).revision != first
 
 
-@pytest.mark.parametrize("name", [name for name in list_encoders() if name != "he-descriptor"])
+@pytest.mark.parametrize("name", [name for name in list_encoders() if name not in EMBEDDED])
 def test_every_foundation_model_says_what_it_needs(name: str) -> None:
     with pytest.raises(InputError, match="needs weights"):
         create_encoder(name)

@@ -13,6 +13,10 @@ from survviz.errors import InputError, UnknownNameError
 from survviz.wsi.encoders.model_specs import CONCH_REASON, GENERIC, SPECS, ModelSpec
 
 DEFAULT_ENCODER = "he-descriptor"
+COARSE_PATCHES = {"he-descriptor-2um": 64, "he-descriptor-2um-region": 256}
+"""Embedded descriptors for 2 um per pixel -> side of their patches: 128 um, and a field of 512 um as one patch."""
+
+EMBEDDED = (DEFAULT_ENCODER, *COARSE_PATCHES)
 
 
 @runtime_checkable
@@ -47,9 +51,26 @@ def create_descriptor(weights: str | Path | None, device: str) -> Encoder:
     """The embedded default; it runs on the CPU whatever device is asked for."""
     from survviz.wsi.encoders.he_descriptor import HEDescriptor
 
-    if weights is not None:
-        raise InputError(f"Encoder {DEFAULT_ENCODER!r} has no weights, but {str(weights)!r} was given; leave it out.")
+    refuse_weights(DEFAULT_ENCODER, weights)
     return HEDescriptor()
+
+
+def create_coarse_descriptor(name: str) -> Factory:
+    """What makes an embedded descriptor for 2 um per pixel."""
+
+    def create(weights: str | Path | None, device: str) -> Encoder:
+        from survviz.wsi.encoders.he_coarse import CoarseHEDescriptor
+
+        refuse_weights(name, weights)
+        return CoarseHEDescriptor(name, COARSE_PATCHES[name])
+
+    return create
+
+
+def refuse_weights(name: str, weights: str | Path | None) -> None:
+    """Raise where weights are given to an encoder that has none."""
+    if weights is not None:
+        raise InputError(f"Encoder {name!r} has no weights, but {str(weights)!r} was given; leave it out.")
 
 
 def create_timm(spec: ModelSpec) -> Factory:
@@ -65,6 +86,7 @@ def create_timm(spec: ModelSpec) -> Factory:
 
 FACTORIES: dict[str, Factory] = {
     DEFAULT_ENCODER: create_descriptor,
+    **{name: create_coarse_descriptor(name) for name in COARSE_PATCHES},
     **{name: create_timm(spec) for name, spec in SPECS.items()},
     GENERIC.name: create_timm(GENERIC),
 }

@@ -43,28 +43,29 @@ class HEDescriptor:
     revision = REVISION
     patch_px = 256
     mpp = 0.5
+    min_side = MIN_SIDE
 
     def __init__(self) -> None:
         self.feature_names: tuple[str, ...] | None = descriptor_names()
         self.dim = len(descriptor_names())
 
     def encode(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, H, W, 3) uint8 RGB to (B, 117) float32; sides of at least 64 px.
+        """(B, H, W, 3) uint8 RGB to (B, D) float32; sides of at least 64 px.
 
         Raises:
             InputError: another shape or type.
         """
-        if (
-            patches.dtype != np.uint8
-            or patches.ndim != 4
-            or patches.shape[-1] != 3
-            or min(patches.shape[1:3]) < MIN_SIDE
-        ):
-            raise InputError(
-                f"Patches of shape {patches.shape} and type {patches.dtype} were given; "
-                f"expected uint8 (B, H, W, 3) with sides of at least {MIN_SIDE} px."
-            )
+        self.check(patches)
         out = np.empty((len(patches), self.dim), dtype=np.float32)
         for row, patch in zip(out, patches, strict=True):
             row[:] = list(describe(patch).values())
         return out
+
+    def check(self, patches: NDArray[np.uint8]) -> None:
+        """Raise where patches have another shape or type."""
+        shape = patches.shape
+        if patches.dtype != np.uint8 or len(shape) != 4 or shape[-1] != 3 or min(shape[1:3]) < self.min_side:
+            raise InputError(
+                f"Patches of shape {shape} and type {patches.dtype} were given; "
+                f"expected uint8 (B, H, W, 3) with sides of at least {self.min_side} px."
+            )
