@@ -13,6 +13,12 @@ def tcga_case(name: str) -> str | None:
     return match.group(1).upper().replace(".", "-") if match else None
 
 
+def tcga_site(name: str) -> str | None:
+    """The tissue source site of a TCGA barcode (`A2` of `TCGA-A2-A0CM`), or None if it is not a TCGA barcode."""
+    case = tcga_case(name)
+    return case.split("-")[1] if case else None
+
+
 def tcga_sample_type(name: str) -> int | None:
     """The sample type of a barcode: 1 primary tumour, 6 metastasis, 11 normal tissue; None if it is not given."""
     match = PATTERN.match(name.strip())
