@@ -157,7 +157,7 @@ def _cohort_board(run: SuiteRun, cohort: CohortRun) -> tuple[CohortBoard, dict[s
         plan=plan.in_words(len(cohort.planned)),
         rows=tuple(_attained(rows)),
         best_single=best,
-        published=published_for(cohort.section.name),
+        published=published_for(cohort.section.published or cohort.section.name),
     )
     return board, found
 

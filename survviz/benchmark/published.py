@@ -5,45 +5,70 @@ from __future__ import annotations
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOLS = ("nested", "last-epoch", "as-published (test-selected)", "as-published (selection not stated)")
+Protocol = Literal[
+    "as-published (test-selected)",
+    "as-published (validation-selected)",
+    "as-published (last epoch)",
+    "as-published (nothing selected)",
+    "as-published (selection not stated)",
+    "untuned, nothing selected",
+]
+"""How the shown epoch or setting was chosen, as far as is known."""
 
 
-class Published(BaseModel):
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class _Value(_Section):
+    system: str
+    cohort: str
+    value: float = Field(ge=0, le=1)
+    spread: float | None = None
+    model: str = ""
+
+
+class _Table(_Section):
+    source: str = Field(min_length=1)
+    protocol: Protocol
+    splits: str
+    metric: str = "C-index"
+    spread_kind: str = ""
+    rows: tuple[_Value, ...]
+
+
+class Published(_Value):
     """One published number.
 
     Attributes:
-        cohort: name of the cohort in our suites.
+        system: as its source calls it.
+        cohort: key of the cohort in our suites.
+        value: as printed; `spread` likewise, and `spread_kind` says of what.
         model: name in our registry, where the system is in it.
-        value: as printed.
-        spread: as printed; `spread_kind` says of what.
-        protocol: how the shown epoch or setting was chosen, as far as is known.
-        splits: on which patients and splits, in words: never those of our table unless it says so.
+        splits: on which patients and splits, in words.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    system: str
-    cohort: str
-    value: float
-    metric: str = "C-index"
-    spread: float | None = None
-    spread_kind: str = ""
-    protocol: str
-    splits: str = ""
-    model: str = ""
-    source: str = Field(min_length=1)
+    source: str
+    protocol: Protocol
+    splits: str
+    metric: str
+    spread_kind: str
 
 
 @lru_cache(maxsize=1)
 def published() -> tuple[Published, ...]:
     """Every number of `resources/published.toml`."""
     text = files("survviz.benchmark").joinpath("resources", "published.toml").read_text(encoding="utf-8")
-    return tuple(Published.model_validate(row) for row in tomllib.loads(text)["rows"])
+    tables = [_Table.model_validate(table) for table in tomllib.loads(text)["tables"]]
+    return tuple(
+        Published(**row.model_dump(), **table.model_dump(exclude={"rows"})) for table in tables for row in table.rows
+    )
 
 
 def published_for(cohort: str) -> tuple[Published, ...]:
-    """Those of one cohort, by its name in the suite, in the order of the file."""
-    return tuple(one for one in published() if one.cohort == cohort.lower())
+    """Those of one cohort, in the order of the file."""
+    return tuple(one for one in published() if one.cohort == cohort)

@@ -1,4 +1,4 @@
-"""A leaderboard as JSON, CSV and Markdown."""
+"""A leaderboard in files: JSON, CSV, Markdown and one offline page."""
 
 from __future__ import annotations
 
@@ -6,46 +6,35 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from survviz.benchmark.board import REFERENCES, Board, CohortBoard, Comparison, Row
+from survviz import __version__
+from survviz.benchmark.board import REFERENCES, Board, CohortBoard, Row
 from survviz.benchmark.content import write_bytes
-from survviz.benchmark.published import Published
-from survviz.benchmark.scores import Score
-
-SCORES = {
-    "harrell_c": "C",
-    "pooled_harrell_c": "pooled C",
-    "pooled_within_c": "C within type",
-    "uno_c": "Uno C",
-    "iauc": "iAUC",
-    "auc_12": "AUC 1 y",
-    "auc_36": "AUC 3 y",
-    "auc_60": "AUC 5 y",
-    "ibs": "IBS",
-    "pooled_logrank_p": "log-rank p",
-    "pooled_d_calibration_p": "D-cal. p",
-}
-"""Score -> heading, in the order of the tables."""
-
-WITH_INTERVAL = ("harrell_c", "pooled_harrell_c", "pooled_within_c")
-READING = (
-    "C: mean of Harrell's C over the test folds of all repeats, with a 95 % interval by the corrected resampled "
-    "variance (Nadeau and Bengio). Pooled C: risks as z-scores among the fold's training patients, bootstrap over "
-    "patients. Uno C, AUC and IBS (lower is better) are means over folds, censoring weighed by the training patients. "
-    "Log-rank: high against low at the median training risk; p-values are medians over repeats. Δ: difference in fold "
-    "C on the test patients that both have, corrected resampled t-test; p is Holm's over the models of the cohort, "
-    "without correction (in brackets) for baselines. s: CPU seconds of one thread per fold. – : undefined or not "
-    "applicable."
+from survviz.benchmark.sections import (
+    READING,
+    SCORES,
+    WITH_INTERVAL,
+    difference,
+    number,
+    published_of,
+    sections,
+    with_spread,
 )
+from survviz.figures.leaderboard import Dot, Section, Table, concordance_figure, gain_figure, leaderboard_page
 
 
 def write_tables(board: Board, out: Path) -> list[Path]:
-    """Write `leaderboard.json`, `.csv` and `.md`; each appears complete or not at all."""
+    """Write `leaderboard.json`, `.csv`, `.md` and `.html`; each appears complete or not at all."""
     document = json.dumps(_plain(board.document()), indent=1, ensure_ascii=False, allow_nan=False)
-    contents = {"json": document + "\n", "csv": as_csv(board), "md": as_markdown(board)}
+    contents = {
+        "json": document + "\n",
+        "csv": as_csv(board),
+        "md": as_markdown(board),
+        "html": as_page(board),
+    }
     for suffix, text in contents.items():
         write_bytes(out / f"leaderboard.{suffix}", text.encode())
     return [out / f"leaderboard.{suffix}" for suffix in contents]
@@ -63,124 +52,61 @@ def as_csv(board: Board) -> str:
 
 
 def as_markdown(board: Board) -> str:
-    """A section per cohort, then over all cohorts."""
+    """A section per cohort, after those over all cohorts."""
     parts = [f"# Benchmark: {board.suite}", board.description, READING]
-    for cohort in board.cohorts:
-        parts += _cohort_section(cohort)
-    parts += _overall_section(board)
+    for section in sections(board):
+        parts += _section(section)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def markdown_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; bars in a cell are escaped."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+def as_page(board: Board) -> str:
+    """The same tables under forest plots of concordance, in one offline file."""
+    figures = {cohort.name: concordance_figure(_dots(cohort)) for cohort in board.cohorts}
+    if board.overall:
+        figures["Over all cohorts"] = gain_figure(_gains(board))
+    return leaderboard_page(
+        f"Benchmark: {board.suite}",
+        board.description,
+        reading=READING,
+        footer=f"survviz {__version__}",
+        sections=[replace(one, figure=figures.get(one.title)) for one in sections(board)],
+    )
 
 
-def number(score: Score | None, *, interval: bool = False, p: bool = False) -> str:
-    """`0.712 (0.661 to 0.763)`, or a dash."""
-    if score is None or score.value is None:
-        return "–"
-    if p:
-        return p_value(score.value)
-    if interval and score.low is not None and score.high is not None:
-        return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
-    return f"{score.value:.3f}"
+def _section(section: Section) -> list[str]:
+    parts = [f"## {section.title}", section.facts]
+    for table in section.tables:
+        parts += [f"**{table.caption}**" if table.caption else "", _markdown(table)]
+    return [*parts, "\n".join(f"- {note}" for note in section.notes)]
 
 
-def p_value(p: float | None) -> str:
-    """Two digits, or `<0.001`."""
-    return "–" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+def _markdown(table: Table) -> str:
+    lines = [table.heading, ["---"] * len(table.heading), *table.rows]
+    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
 
 
-def difference(comparison: Comparison | None) -> str:
-    """`+0.021 (0.004 to 0.038), p 0.012`; an uncorrected p stands in brackets."""
-    if comparison is None or comparison.difference is None:
-        return "–"
-    limits = f"{comparison.low:+.3f} to {comparison.high:+.3f}"
-    p = f"p {p_value(comparison.p_holm)}" if comparison.p_holm is not None else f"(p {p_value(comparison.p)})"
-    return f"{comparison.difference:+.3f} ({limits}), {p}"
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
-def shown_scores(rows: Iterable[Row]) -> list[str]:
-    """Scores that at least one row has a value of: within-type C stands only where types are."""
-    rows = list(rows)
-    return [name for name in SCORES if any(name in row.scores and row.scores[name].value is not None for row in rows)]
+def _dots(cohort: CohortBoard) -> list[Dot]:
+    dots = []
+    for row in cohort.rows:
+        score = row.scores.get("harrell_c")
+        if score is not None and score.value is not None:
+            text = [f"C {number(score, interval=True)}", f"{row.n} patients, {row.n_events} deaths; {row.protocol}"]
+            text += [f"Δ to {key}: {difference(row.against[key])}" for key in REFERENCES if key in row.against]
+            dots.append(Dot(row.name, row.kind, score.value, score.low, score.high, tuple(text)))
+    return dots
 
 
-def _cohort_section(cohort: CohortBoard) -> list[str]:
-    names = shown_scores(cohort.rows)
-    truth = any(row.attained is not None for row in cohort.rows)
-    heading = [
-        "entry", "n (events)", "protocol", *(SCORES[name] for name in names), *(["attained"] if truth else []),
-        "Δ to clinic", f"Δ to best single ({cohort.best_single or 'none'})", "s",
-        *(["**published** C (other patients and splits)", "**its** protocol"] if cohort.published else []),
-    ]  # fmt: skip
-    lines = [_line(cohort, row, names, truth) for row in cohort.rows]
-    out = [f"## {cohort.name}", f"{cohort.title}: {cohort.n} patients, {cohort.n_events} deaths. {cohort.plan}."]
-    out.append(markdown_table(heading, lines))
-    problems = [f"- {row.name}: {row.status}: {row.reason}" for row in cohort.rows if row.status != "done"]
-    out.append("\n".join(problems))
-    own = {row.model for row in cohort.rows if row.model}
-    others = [one for one in cohort.published if one.model not in own]
-    if cohort.published:
-        out.append(
-            f"### Published for {cohort.name}, not comparable with the table above: other patients, other splits"
-        )
-        heading = ["system", "metric", "value", "protocol", "splits", "source"]
-        out.append(markdown_table(heading, [_published(one) for one in (*own_rows(cohort), *others)]))
-    return out
-
-
-def own_rows(cohort: CohortBoard) -> list[Published]:
-    """Published numbers of models that stand in our table."""
-    own = {row.model for row in cohort.rows if row.model}
-    return [one for one in cohort.published if one.model in own]
-
-
-def published_of(cohort: CohortBoard, row: Row) -> list[Published]:
-    """Published C-indices of a row's model."""
-    return [one for one in cohort.published if row.model and one.model == row.model and row.kind == "model"]
-
-
-def _line(cohort: CohortBoard, row: Row, names: Sequence[str], truth: bool) -> list[str]:
-    cells = [row.name, f"{row.n} ({row.n_events})" if row.n else "–", row.protocol or row.status]
-    if row.status == "failed" and row.protocol:
-        cells[-1] = f"{row.protocol}, FAILED in part"
-    for name in names:
-        cells.append(number(row.scores.get(name), interval=name in WITH_INTERVAL, p=name.endswith("_p")))
-    if truth:
-        cells.append("–" if row.attained is None else f"{row.attained:.0%}")
-    cells += [difference(row.against.get(key)) for key in REFERENCES]
-    cells.append("–" if row.seconds is None else f"{row.seconds:.1f}")
-    if cohort.published:
-        found = published_of(cohort, row)
-        cells.append("; ".join(with_spread(one) for one in found) or "–")
-        cells.append("; ".join(dict.fromkeys(one.protocol for one in found)) or "–")
-    return cells
-
-
-def with_spread(one: Published) -> str:
-    """`0.701 ± 0.057 (sd)`."""
-    if one.spread is None:
-        return f"{one.value:.3f}"
-    return f"{one.value:.3f} ± {one.spread:.3f}" + (f" ({one.spread_kind})" if one.spread_kind else "")
-
-
-def _published(one: Published) -> list[str]:
-    return [one.system, one.metric, with_spread(one), one.protocol, one.splits or "–", one.source]
-
-
-def _overall_section(board: Board) -> list[str]:
-    if not board.overall:
-        return []
-    rows = [
-        [name, *(difference(found.get(key)) for key in REFERENCES), str(max(one.folds for one in found.values()))]
+def _gains(board: Board) -> list[Dot]:
+    return [
+        Dot(name, key, one.difference, one.low, one.high, (f"Δ to {key}: {difference(one)}", f"{one.folds} cohorts"))
         for name, found in board.overall.items()
+        for key, one in found.items()
+        if one.difference is not None
     ]
-    text = "Mean of the cohorts' mean differences, every cohort counting the same; p is Holm's over the models."
-    heading = ["entry", "Δ to clinic", "Δ to the cohort's best single modality", "cohorts"]
-    return ["## Over all cohorts", text, markdown_table(heading, rows)]
 
 
 def _flat(cohort: CohortBoard, row: Row) -> dict[str, Any]:
@@ -208,11 +134,9 @@ def _flat(cohort: CohortBoard, row: Row) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values: no NaN, no tuples, no numpy."""
+    """JSON values: no NaN, no tuples."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
