@@ -161,6 +161,32 @@ def predict(
 
 
 @app.command()
+def evaluate(
+    checkpoint: CheckpointOption,
+    cohort: Annotated[Path, typer.Option(help="Cohort folder with outcomes.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, risks.csv and survival.csv.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Another outcome than cohort.toml names: columns NAME and NAME.time.")
+    ] = None,
+    training_cases: Annotated[
+        bool, typer.Option("--training-cases", help="Score the training cohort instead, each case out of fold.")
+    ] = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples of patients.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    device: Device = "auto",
+    anyway: Annotated[bool, typer.Option("--anyway", help="Score cases unlike the training cohort too.")] = False,
+    json: Json = False,
+) -> None:
+    """Validate a checkpoint on a cohort folder: C, AUC, Brier score, calibration, each with its interval."""
+    from survviz.cli.evaluate import run_evaluate
+
+    run_evaluate(
+        checkpoint, cohort, out=out, endpoint=endpoint, training_cases=training_cases, anyway=anyway,
+        resamples=resamples, seed=seed, device=device, as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
 def explain(
     checkpoint: CheckpointOption,
     out: Annotated[Path, typer.Option(help="Folder for the results.")],

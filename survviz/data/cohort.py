@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from survviz.data.alignment import by_case, check_owners
 from survviz.data.barcodes import case_of
 from survviz.data.clinical_table import read_clinical
-from survviz.data.cohort_file import CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
+from survviz.data.cohort_file import ClinicalSection, CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
 from survviz.data.genes import shorten
 from survviz.data.omics import OmicsName
 from survviz.data.packed_store import PackedStore
@@ -70,6 +71,13 @@ class Cohort:
     holdout: frozenset[str] = frozenset()
     encoder: str | None = None
     notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        ids = self.clinical.index
+        for name in ("time", "event"):
+            object.__setattr__(self, name, by_case(getattr(self, name), ids, name))
+        for name in ("rna", "mirna", "cnv"):
+            check_owners(getattr(self, name), ids, name)
 
     @property
     def case_ids(self) -> tuple[str, ...]:
@@ -182,20 +190,21 @@ class Cohort:
         return case_id
 
 
-def load_cohort(folder: str | Path, *, packed: bool = True) -> Cohort:
+def load_cohort(folder: str | Path, *, packed: bool = True, clinical: ClinicalSection | None = None) -> Cohort:
     """Read the cohort of a folder: `cohort.toml` says what its files hold.
 
     Feature files are found now and read when a case is asked for; packed features are mapped, not read.
 
     Args:
         packed: use the packed features where there are some; False reads the feature files themselves.
+        clinical: how to read the outcome table (another endpoint, bad rows left out); None = as `cohort.toml` says.
 
     Raises:
         InputError: a file is missing or cannot be used; for the clinical table every bad row is listed.
     """
     folder = Path(folder)
     file = read_cohort_toml(folder)
-    table = read_clinical(folder, file.clinical)
+    table = read_clinical(folder, clinical or file.clinical)
     notices = list(table.notices)
     ids = frozenset(table.clinical.index)
     lost = sorted(set(file.split.holdout) - ids)

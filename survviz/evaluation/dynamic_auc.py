@@ -125,4 +125,4 @@ def resampled_auc(
     drawn = counts[:, cases] * weights[cases]
     total = 2 * drawn.sum(axis=1) * passed[:, -1]
     won = np.einsum("rc,rc->r", drawn, below + upto)
-    return np.divide(won, total, out=np.full(len(counts), np.nan), where=total > 0)
+    return np.minimum(np.divide(won, total, out=np.full(len(counts), np.nan), where=total > 0), 1.0)

@@ -47,6 +47,11 @@ class KaplanMeier:
         values = self.survival[np.searchsorted(self.times, asked, side="right") - 1]
         return np.where((asked >= 0) & (asked <= self.times[-1]), values, np.nan)
 
+    def outcomes(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(n,) times and events of the cases that the curve was made of, by time; nothing else of them is known."""
+        counts = np.stack([self.n_events, self.n_censored], axis=1).ravel()
+        return np.repeat(np.repeat(self.times, 2), counts), np.repeat(np.tile([True, False], len(self.times)), counts)
+
     def at_risk_at(self, times: ArrayLike) -> NDArray[np.int64]:
         """Cases followed until at least each time, for the table under a figure."""
         counts = np.append(self.at_risk, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from survviz.checkpoint import Checkpoint, load_checkpoint
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots, survival_curves
-from survviz.data.preprocess import Preprocess
+from survviz.data.preprocess import Preprocess, Sample
 from survviz.errors import InputError, OutOfDistributionError
 from survviz.explain.attention import ALL_TOKENS, patch_scores
 from survviz.models import Model
@@ -110,12 +110,41 @@ class Predictor:
         stops = [notice.text for notice in notices if notice.level == "stop"]
         if stops and not allow_unlike:
             raise OutOfDistributionError(" ".join(stops))
-        folds, _ = self.folds_for(case)
-        outputs = [self._forward(fold, case) for fold in folds]
-        risk_per_fold = np.array([float(output.risk[0]) for output in outputs])
-        times, per_fold = self._survival(folds, outputs)
-        risk = float(risk_per_fold.mean())
-        reference = self.checkpoint.reference
+        return self.predict_batch([case], [notices])[0]
+
+    def predict_batch(self, cases: Sequence[Case], notices: Sequence[tuple[Notice, ...]]) -> tuple[Prediction, ...]:
+        """The same for several cases that the same folds may score, in one batch per fold.
+
+        Args:
+            notices: what `check` said of each case; nothing is refused here.
+
+        Raises:
+            InputError: no case, cases of different folds, or a case that the model cannot read.
+        """
+        chosen = {self.folds_for(case)[0] for case in cases}
+        if len(chosen) != 1:
+            raise InputError(f"{len(cases)} cases of {len(chosen)} groups of folds were given; expected one group.")
+        folds = chosen.pop()
+        samples = [self._samples(fold, cases) for fold in folds]
+        outputs = [self._forward(fold, sample) for fold, sample in zip(folds, samples, strict=True)]
+        risks = np.stack([output.risk.double().cpu().numpy() for output in outputs])  # (F, B)
+        times, curves = self._survival(folds, outputs)
+        return tuple(
+            self._prediction(case, folds, risks[:, row], times, curves[:, row], samples[0][row].present, notices[row])
+            for row, case in enumerate(cases)
+        )
+
+    def _prediction(
+        self,
+        case: Case,
+        folds: tuple[int, ...],
+        risk_per_fold: NDArray[np.float64],
+        times: NDArray[np.float64],
+        per_fold: NDArray[np.float64],
+        present: Collection[Modality],
+        notices: tuple[Notice, ...],
+    ) -> Prediction:
+        risk, reference = float(risk_per_fold.mean()), self.checkpoint.reference
         return Prediction(
             case_id=case.case_id,
             checkpoint=self.checkpoint.name,
@@ -128,7 +157,7 @@ class Predictor:
             horizons=tuple(horizon(months, times, per_fold) for months in HORIZONS_MONTHS),
             percentile=reference.percentile(risk),
             group="high" if risk > reference.cutoff else "low",
-            present=self.present(case),
+            present=tuple(name for name in MODALITIES if name in present),
             notices=notices,
         )
 
@@ -173,7 +202,7 @@ class Predictor:
         folds, _ = self.folds_for(case)
         raw = []
         for fold in folds:
-            attention = self._forward(fold, case, attention=True).attention
+            attention = self._forward(fold, self._samples(fold, [case]), attention=True).attention
             assert attention is not None
             raw.append(attention[query, key])
         names = self.tokens(query)
@@ -182,16 +211,18 @@ class Predictor:
     def _preprocess(self, fold: int) -> Preprocess:
         return self.checkpoint.preprocess(fold)
 
-    def _forward(self, fold: int, case: Case, *, attention: bool = False) -> Output:
-        preprocess = self._preprocess(fold)
-        inputs = preprocess.collate([preprocess.transform(case)]).to(self.device)
+    def _samples(self, fold: int, cases: Sequence[Case]) -> list[Sample]:
+        return [self._preprocess(fold).transform(case) for case in cases]
+
+    def _forward(self, fold: int, samples: Sequence[Sample], *, attention: bool = False) -> Output:
+        inputs = self._preprocess(fold).collate(samples).to(self.device)
         with torch.inference_mode(), inference_precision(self.device):
             return self._models[fold](inputs, attention=attention)
 
     def _survival(
         self, folds: tuple[int, ...], outputs: list[Output]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Common times (T,) within every fold's follow-up, and S(t) per fold (F, T)."""
+        """Common times (T,) within every fold's follow-up, and S(t) per fold (F, B, T)."""
         parts = [(self._preprocess(fold).bins, self.checkpoint.baselines[fold]) for fold in folds]
         knots = [curve_knots(bins, baseline) for bins, baseline in parts]
         end = min(one[-1] for one in knots)
@@ -199,7 +230,7 @@ class Predictor:
             np.concatenate([[0.0, end], *(one[(one > 0) & (one < end)] for one in knots), HORIZONS_MONTHS])
         )
         times = times[times <= end]
-        curves = [survival_curves(output, times, *part)[0] for output, part in zip(outputs, parts, strict=True)]
+        curves = [survival_curves(output, times, *part) for output, part in zip(outputs, parts, strict=True)]
         return times, np.stack(curves)
 
 
