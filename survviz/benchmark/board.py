@@ -12,6 +12,7 @@ from survviz import __version__
 from survviz.benchmark.cells import TRAINING_VERSION
 from survviz.benchmark.derived import WORST_FIRST
 from survviz.benchmark.entries import CLINIC, SINGLE
+from survviz.benchmark.plan import in_words
 from survviz.benchmark.predictions import FoldPredictions
 from survviz.benchmark.published import Published, published_for
 from survviz.benchmark.run import CohortRun, LineRun, SuiteRun
@@ -147,14 +148,13 @@ def _cohort_board(run: SuiteRun, cohort: CohortRun) -> tuple[CohortBoard, dict[s
     found: dict[str, dict[str, ResampledT]] = {}
     for key, reference in zip(REFERENCES, (CLINIC, best), strict=True):
         rows, found[key] = _against(rows, key, cohort.lines, reference, outcomes)
-    plan = run.suite.plan_of(cohort.section)
     ids = cohort.covered.cases
     board = CohortBoard(
         name=cohort.section.name,
         title=cohort.cohort.name,
         n=len(ids),
         n_events=int(outcomes.arrays(ids)[1].sum()),
-        plan=plan.in_words(len(cohort.planned)),
+        plan=in_words(run.suite.plan_of(cohort.section), len(cohort.planned)),
         rows=tuple(_attained(rows)),
         best_single=best,
         published=published_for(cohort.section.published or cohort.section.name),

@@ -13,6 +13,7 @@ import numpy as np
 from survviz.benchmark.content import Known, digest, file_digest
 from survviz.benchmark.predictions import FoldPredictions
 from survviz.data.cohort import Cohort, load_cohort
+from survviz.data.split_plans import protocol_of
 from survviz.data.splits import NamedSplit
 from survviz.training import TrainConfig
 from survviz.training.cross_validation import PATHS
@@ -98,13 +99,8 @@ def run_cell(cell: Cell) -> FoldPredictions:
         seen_risk=np.array(list(result.seen_risk.values()), dtype=np.float64),
         seconds=clock.process_time() - started,
         epoch=result.score.epoch,
-        protocol=protocol_of(cell.config, n_validation=len(split.val)),
+        protocol=protocol_of(cell.config.choose_by, len(split.val) / len(result.seen_risk)),
     )
-
-
-def protocol_of(config: TrainConfig, *, n_validation: int) -> str:
-    """How the epoch was chosen; the test part never has a say."""
-    return "nested" if n_validation and config.choose_by != "last" else "last-epoch"
 
 
 @lru_cache(maxsize=2)

@@ -1,36 +1,11 @@
-"""The splits of a cohort: made once, over all its cases, and the same for every entry."""
+"""The splits of a cohort, made once over all its cases: what each entry sees of them, and what they are called."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from survviz.benchmark.suite import CohortSection, Suite
-from survviz.data.cohort import Cohort
-from survviz.data.splits import NamedSplit, Split, stratified_kfold
-from survviz.errors import InputError
-
-
-def planned_splits(
-    suite: Suite, section: CohortSection, cohort: Cohort, cases: tuple[str, ...]
-) -> tuple[NamedSplit, ...]:
-    """All folds of all repeats over these cases.
-
-    Raises:
-        InputError: the cases cannot be divided so, or a split file is missing or damaged.
-    """
-    plan = suite.plan_of(section)
-    if plan.kind != "k-fold":
-        raise InputError(f"plan {plan.kind!r} is not there yet; use 'k-fold'.")
-    event = cohort.event.loc[list(cases)]
-    return tuple(
-        NamedSplit(repeat, fold, split)
-        for repeat in range(plan.repeats)
-        for fold, split in enumerate(
-            stratified_kfold(
-                cases, event, n_folds=plan.folds, inner_val=plan.inner_val, seed=suite.seed * 1000 + repeat
-            )
-        )
-    )
+from survviz.data.split_plans import SplitPlan
+from survviz.data.splits import NamedSplit, Split
 
 
 def among(planned: NamedSplit, cases: Collection[str]) -> NamedSplit:
@@ -43,3 +18,17 @@ def among(planned: NamedSplit, cases: Collection[str]) -> NamedSplit:
     parts = (planned.split.train, planned.split.val, planned.split.test)
     split = Split(*(tuple(case for case in part if case in known) for part in parts))
     return NamedSplit(planned.repeat, planned.fold, split)
+
+
+def in_words(plan: SplitPlan, n_splits: int) -> str:
+    """For the heading of a table."""
+    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
+    like = f" and {plan.stratify}" if plan.stratify else ""
+    kind = {
+        "k-fold": f"{plan.n_folds}-fold{repeats}, stratified by event{like}",
+        "monte-carlo": f"{plan.n_splits} random test parts of {plan.test_share:.0%}, stratified by event{like}",
+        "site": f"{plan.n_folds}-fold{repeats}, sites kept whole",
+        "file": f"{n_splits} published splits ({plan.file})",
+    }[plan.kind]
+    drawn = " (where the file has none)" if plan.kind == "file" else ""
+    return f"{kind}; {plan.inner_val:.0%} of what is not tested is inner validation{drawn}"

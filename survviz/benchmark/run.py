@@ -15,7 +15,7 @@ from survviz.benchmark.content import Known, cohort_digest, read_known, write_kn
 from survviz.benchmark.coverage import Coverage
 from survviz.benchmark.derived import Oracle, mean_of_risks
 from survviz.benchmark.entries import Line, lines_of
-from survviz.benchmark.plan import among, planned_splits
+from survviz.benchmark.plan import among
 from survviz.benchmark.predictions import FoldPredictions, read_predictions, write_predictions
 from survviz.benchmark.suite import CohortSection, Suite, read_suite
 from survviz.benchmark.workers import run_cells
@@ -134,7 +134,7 @@ def prepare(suite: Suite, section: CohortSection, root: Path) -> CohortRun:
         if section.strata not in cohort.fields:
             raise UnknownNameError("clinical field", section.strata, cohort.fields)
         strata = {str(case): str(value) for case, value in cohort.clinical[section.strata].items()}
-    planned = planned_splits(suite, section, cohort, covered.cases)
+    planned = suite.plan_of(section).splits(cohort, covered.cases)
     lines = {line.name: LineRun(line) for line in lines_of(suite, section, cohort, covered)}
     return CohortRun(section, folder, cohort, covered, planned, lines, strata)
 

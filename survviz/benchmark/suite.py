@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from survviz.data.split_plans import SplitPlan
 from survviz.data.words import explain_validation
 from survviz.errors import InputError
 from survviz.training import TrainConfig
@@ -20,47 +21,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class PlanSection(_Section):
-    """How the cases of a cohort are divided; the same for every entry.
-
-    Attributes:
-        kind: "k-fold" (every case tested once per repeat), "monte-carlo" (`folds` random test parts of `test_share`),
-            "site" (k-fold that keeps the cases of a hospital together) or "file" (a published split file, which the
-            cohort names in `split_file`).
-        inner_val: share of what is not tested that chooses the epoch, or the ridge penalty.
-    """
-
-    kind: Literal["k-fold", "monte-carlo", "site", "file"] = "k-fold"
-    folds: int = Field(5, ge=1)
-    repeats: int = Field(1, ge=1)
-    test_share: float = Field(0.2, gt=0, lt=1)
-    inner_val: float = Field(0.2, ge=0, lt=0.9)
-
-    @model_validator(mode="after")
-    def _enough_folds(self) -> Self:
-        if self.kind in ("k-fold", "site") and self.folds < 2:
-            raise ValueError(f"{self.kind} needs at least 2 folds")
-        return self
-
-    def in_words(self, n_splits: int) -> str:
-        """For the heading of a table."""
-        kind = {
-            "k-fold": f"{self.folds}-fold, stratified by event",
-            "monte-carlo": f"{self.folds} random test parts of {self.test_share:.0%}",
-            "site": f"{self.folds}-fold, hospitals kept together",
-            "file": f"{n_splits} published splits",
-        }[self.kind]
-        repeats = f", {self.repeats} repeats" if self.repeats > 1 and self.kind != "file" else ""
-        return f"{kind}{repeats}; {self.inner_val:.0%} of what is not tested is inner validation"
-
-
 class CohortSection(_Section):
     """One cohort of the suite.
 
     Attributes:
         folder: relative to the suite file, or to `--cohorts DIR`; default the name.
-        split_file: published splits (plan "file"), relative to the cohort's folder.
-        plan: instead of the suite's.
+        plan: instead of the suite's; a split file is relative to the cohort's folder.
         require: modalities that a case must have to take part in this cohort at all.
         settings: training settings for every entry of this cohort, for example its clinical fields.
         oracle: JSON file of a synthetic cohort with the true log-hazard of every case.
@@ -70,8 +36,7 @@ class CohortSection(_Section):
 
     name: str = Field(pattern=NAME)
     folder: str = ""
-    split_file: str | None = None
-    plan: PlanSection | None = None
+    plan: SplitPlan | None = None
     require: tuple[Modality, ...] = ()
     settings: dict[str, Any] = {}
     oracle: str | None = None
@@ -109,21 +74,22 @@ class Suite(_Section):
     """The whole file.
 
     Attributes:
+        seed: of the weights, and of the splits where a plan gives no seed of its own.
+        plan: how the cases of a cohort are divided, the same for every entry.
         defaults: training settings of every entry.
-        seed: of the splits and of the weights.
     """
 
     name: str = Field(pattern=NAME)
     description: str = ""
     seed: int = Field(0, ge=0)
-    plan: PlanSection = Field(default_factory=lambda: PlanSection.model_validate({}))
+    plan: SplitPlan = Field(default_factory=lambda: SplitPlan.model_validate({}))
     defaults: dict[str, Any] = {}
     cohorts: tuple[CohortSection, ...] = Field(min_length=1)
     entries: tuple[EntrySection, ...] = ()
     derived: tuple[DerivedSection, ...] = ()
 
     @model_validator(mode="after")
-    def _names(self) -> Self:
+    def _consistent(self) -> Self:
         for what, names in (
             ("cohorts", [one.name for one in self.cohorts]),
             ("entries", [one.name for one in (*self.entries, *self.derived)]),
@@ -131,6 +97,8 @@ class Suite(_Section):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"two {what} are called {twice[0]!r}; a name may be used once")
+        if any(plan.inner_val == 0 for plan in (self.plan, *(one.plan for one in self.cohorts if one.plan))):
+            raise ValueError("inner_val 0 leaves nobody to choose the baselines' penalties on; give it a share")
         cohorts = {one.name for one in self.cohorts}
         for one in (*self.entries, *self.derived):
             unknown = sorted(set(one.cohorts) - cohorts)
@@ -138,9 +106,10 @@ class Suite(_Section):
                 raise ValueError(f"entry {one.name!r} names cohort {unknown[0]!r}; there are {', '.join(cohorts)}")
         return self
 
-    def plan_of(self, cohort: CohortSection) -> PlanSection:
-        """The cohort's own plan, else the suite's."""
-        return cohort.plan or self.plan
+    def plan_of(self, cohort: CohortSection) -> SplitPlan:
+        """The cohort's own plan, else the suite's, with the suite's seed unless it has its own."""
+        plan = cohort.plan or self.plan
+        return plan if "seed" in plan.model_fields_set else plan.model_copy(update={"seed": self.seed})
 
 
 def read_suite(path: str | Path) -> Suite:

@@ -16,7 +16,7 @@ description = "A test."
 seed = 3
 
 [plan]
-folds = 2
+n_folds = 2
 repeats = 2
 inner_val = 0.3
 

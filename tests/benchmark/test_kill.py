@@ -53,7 +53,7 @@ def children(process: int) -> list[int]:
 @pytest.mark.slow
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     one_model = SUITE.replace('settings = {{ loss = "cox" }}', "settings = {{ epochs = 2 }}").replace(
-        "folds = 2", "folds = 5"
+        "n_folds = 2", "n_folds = 5"
     )
     suite = write_suite(tmp_path, one_model)
     undisturbed = subprocess.run(command(suite, tmp_path / "a"), capture_output=True, text=True, cwd=ROOT, check=True)
