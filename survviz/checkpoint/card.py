@@ -65,8 +65,26 @@ def _protocol(config: CheckpointConfig, model: Model) -> str:
     return (
         f"Model `{config.model}`, {n_parameters:,} parameters per fold; {len(config.folds)} folds, disjoint by "
         "patient, stratified by event. Time bins, scalers and all else that is fitted were fitted on the training part "
-        "of each fold. The epoch was chosen on an inner validation part; the test part of a fold chose nothing, and no "
-        f"model was refitted.\n\nSettings: {settings or 'not recorded'}."
+        f"of each fold. {_choice(config)}; the test part of a fold chose nothing, and no model was refitted.\n\n"
+        f"Settings: {settings or 'not recorded'}."
+    )
+
+
+def _choice(config: CheckpointConfig) -> str:
+    """What chose the epoch and, where a search ran, its budget."""
+    chosen = "The epoch was chosen on an inner validation part"
+    if config.training.get("choose_by") == "last":
+        chosen = "The last epoch was kept"
+    tuned = config.training.get("tuned")
+    if not tuned:
+        return chosen
+    search = config.training["search"]
+    names, seconds = ", ".join(search["space"]), sum(fold["seconds"] for fold in tuned)
+    judged = "the inner validation part" if search["folds"] == 1 else f"{search['folds']} inner folds"
+    trials = ", ".join(str(fold["trials"]) for fold in tuned)
+    return (
+        f"In the folds {trials} settings ({names}) were tried by random search, {seconds:.0f} s in all, and judged by "
+        f"the {search['metric']} of {judged}. {chosen}"
     )
 
 

@@ -20,7 +20,7 @@ from survviz.checkpoint.layout import (
     read_json,
     sha256,
 )
-from survviz.checkpoint.membership import Membership
+from survviz.checkpoint.membership import IN_EVERY_FOLD, Membership
 from survviz.checkpoint.reference import Reference
 from survviz.checkpoint.weights import build, read_weights
 from survviz.data.preprocess import Preprocess
@@ -160,6 +160,6 @@ def _membership(document: Any, n_folds: int) -> Membership:
     if not isinstance(document, dict):
         raise CheckpointError(f"{PREPROCESS} holds no list of training cases.")
     membership = Membership.from_dict(document)
-    if any(not 0 <= fold < n_folds for fold in membership.test_fold.values()):
+    if any(not IN_EVERY_FOLD <= fold < n_folds for fold in membership.test_fold.values()):
         raise CheckpointError(f"The list of training cases names folds beyond the {n_folds} of the checkpoint.")
     return membership

@@ -11,10 +11,13 @@ from typing import Any
 
 from survviz.errors import CheckpointError
 
+IN_EVERY_FOLD = -1
+"""Instead of a fold: a case that was trained on and that no fold tested."""
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Keyed hash of each case of the training cohort -> the one fold that tested it.
+    """Keyed hash of each case of the training cohort -> the one fold that tested it, or `IN_EVERY_FOLD`.
 
     The key lies beside the hashes, so this hides ids from a reader and from a search, not from somebody who tries a
     list of known ids.
@@ -31,7 +34,7 @@ class Membership:
         return cls(key, dict(sorted(hashed.items())))
 
     def tested_in(self, case_id: str) -> int | None:
-        """The fold that did not train on a case; None if the case was never seen at all."""
+        """The fold that did not train on a case, or `IN_EVERY_FOLD`; None if the case was never seen at all."""
         return self.test_fold.get(_hash(self.key, case_id))
 
     def to_dict(self) -> dict[str, Any]:

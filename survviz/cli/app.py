@@ -100,21 +100,31 @@ def pack(
 def train(
     cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
-    model: Annotated[str, typer.Option(help="Model name; `survviz models` lists them.")] = "survpgc",
+    model: Annotated[
+        str | None, typer.Option(help="Model name; `survviz models` lists them. Default: of --config, else survpgc.")
+    ] = None,
     modalities: Annotated[
         str | None, typer.Option(help="Comma-separated: pathology, clinical, genomic. Default: all the model takes.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Training settings, a JSON or TOML file.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="One setting, KEY=VALUE; repeat for several.")] = None,
+    tune: Annotated[
+        int | None, typer.Option(min=2, help="Try so many settings in each fold, without its test part.")
+    ] = None,
     purpose: Annotated[str, typer.Option(help="What the checkpoint is for; printed on its card.")] = "research",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw away an unfinished run into OUT instead of finishing it.")
+    ] = False,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's files.")] = None,
     json: Json = False,
 ) -> None:
-    """Cross-validate a model on a cohort and write a checkpoint with all folds."""
-    from survviz.cli.cohorts import run_train
+    """Cross-validate a model on a cohort and write a checkpoint with all folds; a killed run goes on where it was."""
+    from survviz.cli.training import Settings, run_train
 
     run_train(
-        cohort, out, model=model, modalities=modalities, config=config, settings=set_ or [], purpose=purpose,
-        as_json=json,
+        cohort, out, Settings(config, model, modalities, tune, tuple(set_ or ())), purpose=purpose, device=device,
+        restart=restart, tensorboard=tensorboard, as_json=json,
     )  # fmt: skip
 
 

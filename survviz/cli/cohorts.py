@@ -1,15 +1,12 @@
-"""Verbs over many cases: `sample`, `extract`, `train`, and `explain` of a whole cohort."""
+"""Verbs over many cases: `sample`, `extract`, and `explain` of a whole cohort."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +15,6 @@ from survviz.errors import InputError, SurvvizError
 
 if TYPE_CHECKING:
     from survviz.pipeline.truth import TokenLocalisation
-    from survviz.training import TrainConfig
 
 TARGETS = (("tumour",), ("normal",), ("lymphocytes",))
 """In the sample cohort all prognostic information lies in tumour; the others wear the same marks and mean nothing."""
@@ -101,100 +97,6 @@ def cohort_slides(folder: Path, mpp: float | None) -> list[tuple[Path, float | N
     rows = load_cohort(folder).slides
     sizes = rows["mpp"].astype(object).where(rows["mpp"].notna(), mpp)
     return [(Path(path), size) for path, size in zip(rows["path"], sizes, strict=True) if path]
-
-
-def run_train(
-    cohort: Path,
-    out: Path,
-    *,
-    model: str,
-    modalities: str | None,
-    config: Path | None,
-    settings: list[str],
-    purpose: str,
-    as_json: bool,
-) -> None:
-    """Cross-validate and write a checkpoint."""
-    from survviz.data.cohort import load_cohort
-    from survviz.training import cross_validate
-
-    values = read_settings(config) | {"model": model}
-    if modalities is not None:
-        values["modalities"] = tuple(name.strip() for name in modalities.split(",") if name.strip())
-    for setting in settings:
-        set_value(values, setting)
-    run = train_config(values)
-    data = load_cohort(cohort)
-    show_notices(data.notices)
-    with progress_bar(f"{model}: epochs of {run.n_folds} folds") as progress:
-        report = cross_validate(data, run, out, purpose=purpose, progress=progress)
-    metrics = report.reference.metrics
-    if as_json:
-        show_json({
-            "checkpoint": out, "protocol": "nested", "n_cases": report.reference.n_cases,
-            "n_events": report.reference.n_events, "metrics": metrics.model_dump(), "excluded": report.excluded,
-            "seconds": report.seconds,
-        })  # fmt: skip
-        return
-    for index, fold in enumerate(metrics.folds):
-        value = f"{fold.c_index:.3f}" if fold.c_index is not None else f"undefined: {fold.reason}"
-        stdout.print(
-            f"fold {index + 1}: C {value} ({fold.n_test} cases, {fold.n_events_test} events; epoch {fold.epoch})"
-        )
-    if metrics.c_index is None:
-        stdout.print(f"out-of-fold C-index undefined: {metrics.reason}")
-    else:
-        stdout.print(
-            f"out-of-fold C-index {metrics.c_index:.3f} (95 % CI {metrics.low:.3f} to {metrics.high:.3f}); folds "
-            f"{metrics.mean:.3f} ± {metrics.sd:.3f}; {report.reference.n_cases} cases, "
-            f"{report.reference.n_events} events"
-        )
-    stdout.print(f"wrote {out} in {report.seconds:.0f} s (protocol: nested, epoch chosen on inner validation)")
-
-
-def read_settings(path: Path | None) -> dict[str, Any]:
-    """Training settings of a JSON or TOML file."""
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise InputError(f"The settings {path} cannot be read as {path.suffix or 'TOML'}: {error}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"The settings {path} hold a {type(values).__name__}; expected names and values.")
-    return values
-
-
-def set_value(values: dict[str, Any], setting: str) -> None:
-    """Apply one `a.b=c`; the value is read as JSON, else as text."""
-    name, equals, text = setting.partition("=")
-    if not equals or not name:
-        raise InputError(f"--set {setting!r} was given; expected KEY=VALUE, for example --set epochs=30.")
-    *path, last = name.split(".")
-    for part in path:
-        values = values.setdefault(part, {})
-        if not isinstance(values, dict):
-            raise InputError(f"--set {setting!r}: {part!r} is a single value, not a group of settings.")
-    try:
-        values[last] = json.loads(text)
-    except json.JSONDecodeError:
-        values[last] = text
-
-
-def train_config(values: dict[str, Any]) -> TrainConfig:
-    """Check the settings.
-
-    Raises:
-        InputError: a setting is unknown or out of range; every problem is listed.
-    """
-    from survviz.data.words import explain_validation
-    from survviz.training import TrainConfig
-
-    try:
-        return TrainConfig(**values)
-    except ValidationError as error:
-        raise InputError(explain_validation(error, "The training configuration", TrainConfig)) from error
 
 
 def run_explain_cohort(checkpoint: Path, cohort: Path, out: Path, *, device: str, as_json: bool) -> None:

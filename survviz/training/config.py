@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from survviz.data.split_plans import Protocol, SplitPlan, protocol_of
 from survviz.training.search import Search
 from survviz.types import Modality
 
@@ -42,7 +43,8 @@ class TrainConfig(BaseModel):
         beta: weight of the cosine term between the two paths, mixed as (1 - beta) NLL + beta cosine.
         max_patches: drawn anew for every case in every epoch; evaluation uses all.
         modality_dropout: chance that a modality of a training case is hidden in a step.
-        inner_val: share of what is not tested that chooses the epoch.
+        n_folds, inner_val: folds, and the share of what is not tested that chooses the epoch, where `splits` is None.
+        splits: another plan of folds (Monte-Carlo, whole sites, a published file), with its own inner_val and seed.
         choose_by: what the epoch is chosen by on that part: lowest likelihood loss, highest C-index, or the last epoch.
         search: settings to choose in each fold, without its test part; None = none.
     """
@@ -80,12 +82,15 @@ class TrainConfig(BaseModel):
     n_folds: int = Field(5, ge=2)
     inner_val: float = Field(0.15, ge=0, lt=0.9)
     choose_by: Literal["loss", "c-index", "last"] = "loss"
+    splits: SplitPlan | None = None
     seed: int = 0
     search: Search | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.inner_val == 0 and self.choose_by != "last":
+        if self.splits is not None and {"n_folds", "inner_val"} & self.model_fields_set:
+            raise ValueError("n_folds and inner_val belong to splits where it is given (splits.n_folds=...)")
+        if self.validation_share == 0 and self.choose_by != "last":
             raise ValueError("without an inner validation part (inner_val 0) the epoch can only be chosen by 'last'")
         if self.choose_by == "last" and (self.patience is not None or self.scheduler == "plateau"):
             raise ValueError("patience and the scheduler 'plateau' ask the validation part; choose_by 'last' has none")
@@ -96,3 +101,13 @@ class TrainConfig(BaseModel):
         if self.modalities is not None and not self.modalities:
             raise ValueError("modalities is empty; leave it out to use all that the model takes")
         return self
+
+    @property
+    def validation_share(self) -> float:
+        """Share of what is not tested that chooses the epoch."""
+        return self.inner_val if self.splits is None else self.splits.inner_val
+
+    @property
+    def protocol(self) -> Protocol:
+        """What chose the epoch: an inner validation part, or nothing. No setting lets the test part choose."""
+        return protocol_of(self.choose_by, self.validation_share)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 import time as clock
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
+from survviz import __version__
 from survviz.checkpoint import FoldScore, Reference, save_checkpoint
 from survviz.checkpoint.layout import RUN_LOG
-from survviz.checkpoint.writing import new_folder
+from survviz.checkpoint.membership import IN_EVERY_FOLD
+from survviz.checkpoint.writing import check_target, new_folder
 from survviz.data.cohort import Cohort
-from survviz.data.splits import stratified_kfold
+from survviz.data.fingerprint import fingerprint, of_file, of_lines
+from survviz.data.genes import shorten
+from survviz.data.splits import Split, stratified_kfold
 from survviz.errors import InputError
-from survviz.models import model_class, model_config
+from survviz.models import model_config
+from survviz.training.choosing import EpochScore
 from survviz.training.config import TrainConfig
-from survviz.training.fitting import EpochScore
 from survviz.training.fold import FoldResult, run_fold
-from survviz.training.run_log import RunLog
+from survviz.training.processes import World, local_device
+from survviz.training.run_folder import RunFolder, open_run
+from survviz.training.search import Search
+from survviz.training.steps import Steps
+from survviz.training.tuning import Trial, Tuned, documents, tune_fold
 from survviz.types import MODALITIES, Case, Modality, Progress
 
 PATHS = ("text_weights", "templates", "programmes")
@@ -37,6 +47,7 @@ class TrainReport:
         risks: index case_id; columns risk, fold, time, event; every risk comes from the fold that tested the case.
         excluded: cases that have none of the model's modalities.
         folder: the checkpoint that was written, if one was asked for.
+        tuned: of each fold, what a search tried and chose.
     """
 
     reference: Reference
@@ -44,6 +55,7 @@ class TrainReport:
     excluded: tuple[str, ...]
     seconds: float
     folder: Path | None
+    tuned: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def c_index(self) -> float | None:
@@ -64,56 +76,156 @@ def cross_validate(
     purpose: str = "research",
     device: str = "cpu",
     progress: Progress | None = None,
+    restart: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> TrainReport:
-    """Train `config.n_folds` models on disjoint patients, and write them as one checkpoint.
+    """Train one model per fold, tested on disjoint patients, and write them as one checkpoint.
 
-    Per fold, preprocessing and time bins are fitted on the training part, the epoch is chosen on the inner validation
-    part, and the test part is scored once. The cohort's holdout cases are never touched. The same cohort, settings and
-    machine give the same weights.
+    Per fold, preprocessing and time bins are fitted on the training part, the epoch (and what `config.search` names) is
+    chosen on the inner validation part, and the test part is scored once. The cohort's holdout cases are never touched.
+    The same cohort, settings and machine give the same weights, also when the run was killed and started again.
 
     Args:
-        out: checkpoint folder to write; None keeps only the report.
+        out: checkpoint folder to write; None keeps only the report. Until then the run is kept in `OUT.partial`.
         purpose: what the checkpoint is for, in words; it heads the card.
         device: torch device; "auto" takes a GPU if there is one.
         progress: called after every epoch with (epochs done, epochs of all folds).
+        restart: throw away an unfinished run into the same folder.
+        tensorboard: folder for TensorBoard's files; needs the package.
 
     Raises:
-        InputError: the cohort cannot be split or prepared this way, or the settings do not fit the model.
+        InputError: the cohort cannot be split or prepared this way, the settings do not fit the model, or an unfinished
+            run into the same folder depends on something else.
     """
-    started = clock.perf_counter()
+    started, target = clock.perf_counter(), check_target(out) if out is not None else None
     modalities = modalities_read(config)
     cases, excluded = _usable_cases(cohort, modalities)
-    splits = stratified_kfold(
-        list(cases), cohort.event.loc[list(cases)], n_folds=config.n_folds, inner_val=config.inner_val, seed=config.seed
-    )
-    with ExitStack() as stack:
-        staging = stack.enter_context(new_folder(out)) if out is not None else None
-        log = stack.enter_context(RunLog(staging / RUN_LOG if staging else None))
-        log.write(
-            "start", cohort=cohort.name, n_cases=len(cases), excluded=len(excluded), config=without_folders(config)
+    splits = fold_splits(cohort, config, cases)
+    on = local_device(device)
+    known = identity(cohort, config, modalities, splits, on) if target else {}
+    with open_run(target, known, restart=restart, board=Path(tensorboard) if tensorboard else None) as run:
+        document = without_folders(config)
+        kept = {"finished_folds": len(run.finished)} if run.resumed else {}
+        run.log.write(
+            "resume" if run.resumed else "start",
+            **{"cohort": cohort.name, "n_cases": len(cases), "excluded": len(excluded), "config": document},
+            **{"processes": World.current().size, "device": str(on), **kept},
         )
-        folds = []
-        for index, split in enumerate(splits):
-            result = run_fold(
-                cohort,
-                config,
-                split,
-                modalities=modalities,
-                cases=cases,
-                seed=config.seed * 1000 + index,
-                device=_device(device),
-                on_epoch=_after_epoch(log, config, index, progress),
-            )
-            log.write("fold", fold=index, **result.score.model_dump())
-            folds.append(result)
+        steps = Steps(progress, config, len(splits))
+        job = _Job(cohort, config, modalities, cases, on, run, steps)
+        folds = [job.fold(index, split) for index, split in enumerate(splits)]
         risks = _out_of_fold(cohort, folds)
         time, event = risks["time"].to_numpy(), risks["event"].to_numpy()
         reference = Reference.of(risks["risk"].to_numpy(), time, event, tuple(fold.score for fold in folds))
-        log.write("end", metrics=reference.metrics.model_dump(exclude={"folds"}))
-        if staging is not None and out is not None:
-            _save(staging, Path(out).resolve().name, cohort, config, purpose, folds, reference, risks)
-    folder = Path(out) if out is not None else None
-    return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder)
+        run.log.write("end", metrics=reference.metrics.model_dump(exclude={"folds"}))
+        if target is not None and World.current().is_first:
+            with new_folder(target) as staging:
+                if run.path is not None:
+                    shutil.copyfile(run.path / RUN_LOG, staging / RUN_LOG)
+                _save(staging, target.name, cohort, config, purpose, folds, reference, risks)
+    folder, tuned = Path(out) if out is not None else None, tuple(fold.tuned for fold in folds if fold.tuned)
+    return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder, tuned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all folds of a run share."""
+
+    cohort: Cohort
+    config: TrainConfig
+    modalities: tuple[Modality, ...]
+    cases: Mapping[str, Case]
+    device: torch.device
+    run: RunFolder
+    steps: Steps
+
+    def fold(self, index: int, split: Split) -> FoldResult:
+        """One fold, or what an earlier process left of it."""
+        if index in self.run.finished:
+            self.steps.fold(index)
+            return self.run.finished[index]
+        config, tuned = self.config, None
+        if config.search is not None:
+            chosen = self._tune(index, split, config.search)
+            config, tuned = chosen.config, chosen.summary()
+        result = run_fold(
+            self.cohort, config, split, **self._shared(index),
+            on_epoch=partial(self._epoch, index, self.steps.fits - 1, config), keeper=self.run.keeper(index),
+        )  # fmt: skip
+        result = replace(result, tuned=tuned)
+        self.run.log.write("fold", fold=index, **result.score.model_dump(), **({"tuned": tuned} if tuned else {}))
+        self.run.finish(index, result)
+        self.steps.fold(index)
+        return result
+
+    def _tune(self, index: int, split: Split, search: Search) -> Tuned:
+        def tried(trials: Sequence[Trial]) -> None:
+            self.run.log.write("trial", fold=index, trial=len(trials) - 1, **asdict(trials[-1]))
+            self.run.keep_trials(index, documents(trials))
+
+        return tune_fold(
+            self.cohort, self.config, split, search, **self._shared(index),
+            done=self.run.trials_of(index), on_trial=tried,
+            on_epoch=lambda fit, scored: self.steps.epoch(index, fit, scored.epoch),
+        )  # fmt: skip
+
+    def _epoch(self, fold: int, fit: int, config: TrainConfig, scored: EpochScore) -> None:
+        self.run.log.write("epoch", fold=fold, **asdict(scored))
+        self.steps.epoch(fold, fit, scored.epoch, config)
+
+    def _shared(self, index: int) -> dict[str, Any]:
+        return {
+            "modalities": self.modalities,
+            "cases": self.cases,
+            "seed": self.config.seed * 1000 + index,
+            "device": self.device,
+        }
+
+
+def fold_splits(cohort: Cohort, config: TrainConfig, cases: Mapping[str, Case]) -> list[Split]:
+    """The folds of the settings.
+
+    Raises:
+        InputError: the cases cannot be divided so, or a case is tested by several folds.
+    """
+    ids = list(cases)
+    if config.splits is None:
+        return stratified_kfold(
+            ids, cohort.event.loc[ids], n_folds=config.n_folds, inner_val=config.inner_val, seed=config.seed
+        )
+    splits = [named.split for named in config.splits.splits(cohort, ids)]
+    tested = Counter(case for split in splits for case in split.test)
+    twice = sorted(case for case, count in tested.items() if count > 1)
+    if twice:
+        raise InputError(
+            f"The splits ({config.splits.kind}, {len(splits)} of them) test {len(twice)} cases more than once: "
+            f"{shorten(twice)}. A checkpoint needs for every case the one fold that tested it; for repeated splits use "
+            "`survviz benchmark`."
+        )
+    return splits
+
+
+def identity(
+    cohort: Cohort,
+    config: TrainConfig,
+    modalities: tuple[Modality, ...],
+    splits: Sequence[Split],
+    device: torch.device,
+) -> dict[str, Any]:
+    """What the bits of a run's result depend on: an unfinished run goes on only where all of this is the same."""
+    files = {name: config.preprocess[name] for name in PATHS if config.preprocess.get(name)}
+    return {
+        "cohort": {"name": cohort.name, "content": fingerprint(cohort)},
+        "settings": config.model_dump(mode="json"),
+        "files": {name: {"content": of_file(Path(str(path)))} for name, path in files.items()},
+        "splits": {"content": of_lines(map(str, splits))},
+        "modalities": list(modalities),
+        "device": device.type,
+        "processes": World.current().size,
+        "threads": config.threads or torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "survviz": __version__,
+    }
 
 
 def modalities_read(config: TrainConfig) -> tuple[Modality, ...]:
@@ -153,19 +265,6 @@ def _usable_cases(cohort: Cohort, modalities: tuple[Modality, ...]) -> tuple[dic
     return cases, tuple(excluded)
 
 
-def _after_epoch(
-    log: RunLog, config: TrainConfig, fold: int, progress: Progress | None
-) -> Callable[[EpochScore], None]:
-    steps = len(config.ridges) if model_class(config.model).convex else config.epochs
-
-    def report(scored: EpochScore) -> None:
-        log.write("epoch", fold=fold, **asdict(scored))
-        if progress:
-            progress(fold * steps + scored.epoch, config.n_folds * steps)
-
-    return report
-
-
 def _out_of_fold(cohort: Cohort, folds: list[FoldResult]) -> pd.DataFrame:
     tests = [fold.test for fold in folds]
     risk = (
@@ -201,21 +300,23 @@ def _save(
         baselines=[fold.baseline for fold in folds],
         preprocesses=[fold.preprocess for fold in folds],
         reference=reference,
-        test_fold={str(case_id): int(fold) for case_id, fold in risks["fold"].items()},
+        test_fold=_membership(folds),
         purpose=purpose,
         cohort=cohort.name,
-        training=without_folders(config),
+        training={**without_folders(config), **({"tuned": [fold.tuned for fold in folds]} if config.search else {})},
     )
+
+
+def _membership(folds: Sequence[FoldResult]) -> dict[str, int]:
+    """Case -> the fold that tested it, or `IN_EVERY_FOLD` where none did."""
+    seen = {case: IN_EVERY_FOLD for fold in folds for case in (*fold.split.train, *fold.split.val)}
+    return seen | {case: index for index, fold in enumerate(folds) for case in fold.split.test}
 
 
 def without_folders(config: TrainConfig) -> dict[str, Any]:
     """The settings for the record; of a file only its name, since folders say more about the machine than the run."""
     document = config.model_dump(mode="json")
     files = {name: Path(str(document["preprocess"][name])).name for name in PATHS if name in document["preprocess"]}
+    if config.splits is not None and config.splits.file is not None:
+        document["splits"]["file"] = Path(config.splits.file).name
     return {**document, "preprocess": {**document["preprocess"], **files}}
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)

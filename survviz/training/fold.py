@@ -20,10 +20,11 @@ from survviz.data.splits import Split
 from survviz.errors import InputError
 from survviz.evaluation import BreslowBaseline, UndefinedMetricError, concordance_index
 from survviz.models import Model, create_model, model_config
+from survviz.models.blocks.linear import LinearModel
 from survviz.training.batches import Part
 from survviz.training.choosing import EpochScore, Fitted
 from survviz.training.config import TrainConfig
-from survviz.training.convex import fit_path
+from survviz.training.convex import fit_linear
 from survviz.training.fit_state import Keeper
 from survviz.training.fitting import fit, start_at_base_rate
 from survviz.training.processes import World
@@ -181,8 +182,8 @@ def _fit(
     keeper: Keeper | None,
 ) -> Fitted:
     """How a model is fitted is told by what it says of itself; every way returns the chosen weights."""
-    if model.convex:
-        return fit_path(model, train, validation, preprocess.collate, config, on_epoch=on_epoch)
+    if isinstance(model, LinearModel):
+        return fit_linear(model, train, validation, preprocess.collate, config, seed=seed, on_epoch=on_epoch)
     random = torch.Generator().manual_seed(seed)
     return fit(model, train, validation, preprocess.collate, config, random=random, on_epoch=on_epoch, keeper=keeper)
 
