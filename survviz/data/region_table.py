@@ -16,7 +16,7 @@ from survviz.types import Notice
 
 
 def read_regions(folder: Path, section: PathologySection, ids: frozenset[str], notices: list[Notice]) -> pd.DataFrame:
-    """Float32 table of the known cases, index (case_id, name) sorted by case; a value not measured is NaN.
+    """Float32 table of the known cases, index (case_id, name) sorted; a value not measured is NaN.
 
     Raises:
         InputError: a named column is not there, a feature is no number, a row has no name of its own, or no row
@@ -28,7 +28,7 @@ def read_regions(folder: Path, section: PathologySection, ids: frozenset[str], n
     _require(path, table, [*keys, *section.drop])
     named = [["" if is_missing(cell) else str(cell).strip() for cell in table[key]] for key in keys]
     owners = [case_of(cell, ids) or "" for cell in named[0]]
-    rows = sorted((i for i, owner in enumerate(owners) if owner), key=lambda i: owners[i])
+    rows = sorted((i for i, owner in enumerate(owners) if owner), key=lambda i: (owners[i], named[-1][i]))
     if not rows:
         raise InputError(
             f"No row of {path.name} belongs to a case of the clinical table (column {section.case_column!r}; cases "

@@ -56,7 +56,7 @@ def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
 
 
 def read_slides(folder: Path, file: CohortFile, ids: frozenset[str], notices: list[Notice]) -> pd.DataFrame:
-    """Columns case_id, slide_id, path, mpp: from the slide table, else from the names of the feature files.
+    """Columns case_id, slide_id, path, mpp, sorted: from the slide table, else from the names of the feature files.
 
     Raises:
         InputError: rows of the table are malformed (all are listed), or no file can be matched to a case.
@@ -71,7 +71,7 @@ def read_slides(folder: Path, file: CohortFile, ids: frozenset[str], notices: li
             )
     else:
         rows = _slide_rows(folder, file.slides.file)
-    known = [row for row in rows if row["case_id"] in ids]
+    known = sorted((row for row in rows if row["case_id"] in ids), key=lambda row: (row["case_id"], row["slide_id"]))
     if len(known) < len(rows):
         text = f"{len(rows) - len(known)} of {len(rows)} slides belong to no case of the clinical table: not used."
         notices.append(Notice("info", "cohort.unused_slides", text))

@@ -136,6 +136,13 @@ def assay_cohort(written_cohort: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
+def assay_folder(cohort_folder: Path) -> Path:
+    """The small cohort with miRNA and copy number; a folder that the test may change."""
+    add_assays(cohort_folder)
+    return cohort_folder
+
+
+@pytest.fixture
 def region_folder(cohort_folder: Path) -> Path:
     """The small cohort with pathology as feature vectors; a folder that the test may change."""
     use_regions(cohort_folder)
