@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from survviz.models.base import Model
 from survviz.models.blocks import (
     PartialCrossAttention,
+    attend_together,
     feed_forward,
     genomic_projection,
     genomic_values,
     head,
     masked_mean,
+    mean_of_mixtures,
 )
 from survviz.models.card import CLEAN_ROOM, TAKES_BAG, ZERO_EMBEDDING, Attends, Auxiliary, Card
 from survviz.models.inputs import GenomicTokenInput, PatchInput, SentenceInput
@@ -118,6 +120,10 @@ class SurvPGC(Model):
             return nn.Linear(config.d_clinical, config.d_embed)
         return genomic_projection(config, config.d_programme, config.d_embed, config.programme_dropout)
 
+    @staticmethod
+    def _values(inputs: Inputs, group: Group) -> Tensor:
+        return inputs.tokens["clinical"] if group == "clinical" else genomic_values(inputs)
+
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:
         """Logits, named embeddings, and on request the raw attention of each direction."""
         mask = inputs.patch_mask
@@ -125,21 +131,21 @@ class SurvPGC(Model):
             patches = self.project_patches(inputs.patches)
         else:
             patches, mask = inputs.patches.new_zeros(len(mask), 0, self.config.d_embed), mask[:, :0]
+        tokens = [self.project_tokens[group](self._values(inputs, group)) for group in self.groups]  # (B, T, D) each
+        paths = [cast(PartialCrossAttention, self.attend[group]) for group in self.groups]
         embeddings: dict[str, Tensor] = {}
         maps: dict[tuple[str, str], Attention] = {}
-        for group in self.groups:
+        for group, attended in zip(self.groups, attend_together(paths, tokens, patches, mask), strict=True):
             present = inputs.present[group].unsqueeze(-1)  # (B, 1)
-            values = inputs.tokens["clinical"] if group == "clinical" else genomic_values(inputs)
-            tokens = self.project_tokens[group](values)  # (B, T, D)
-            new_tokens, new_patches, to_patches, from_patches = self.attend[group](tokens, patches, mask)
-            token_mask = present.expand(-1, tokens.shape[1])
-            embeddings[group] = masked_mean(self.norm(self.feed_forward(new_tokens)), token_mask)
+            token_mask = present.expand(-1, attended.tokens.shape[1])
+            embeddings[group] = masked_mean(self.norm(self.feed_forward(attended.tokens)), token_mask)
             if self.has_pathology:
-                readout = self.norm(self.feed_forward(new_patches))
-                embeddings[f"pathology|{group}"] = masked_mean(readout, mask & present)
+                embeddings[f"pathology|{group}"] = mean_of_mixtures(
+                    attended.shares, attended.values, mask & present, self.feed_forward, self.norm
+                )
                 if attention:
                     towards, back = _paths(group)
-                    maps |= towards.of(to_patches.unsqueeze(1)) | back.of(from_patches.unsqueeze(1))
+                    maps |= towards.of(attended.to_patches.unsqueeze(1)) | back.of(attended.from_patches.unsqueeze(1))
         logits = self.head(torch.cat(list(embeddings.values()), dim=-1))
         return Output(logits, self.config.output, embeddings, maps if attention else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
+from survviz.models.blocks.bag_readout import attend_together, mean_of_mixtures
 from survviz.models.blocks.cross_attention import MultiheadCrossAttention
 from survviz.models.blocks.dense import (
     feed_forward,
@@ -57,6 +58,7 @@ __all__ = [
     "ProgrammeTokens",
     "TransportAttention",
     "append_one",
+    "attend_together",
     "feed_forward",
     "genomic_projection",
     "genomic_values",
@@ -65,6 +67,7 @@ __all__ = [
     "head",
     "masked_mean",
     "masked_softmax",
+    "mean_of_mixtures",
     "rectified",
     "self_normalising",
     "self_normalising_stack",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -41,6 +43,38 @@ class PartialCrossAttention(nn.Module):
         n_tokens = tokens.shape[1]
         seen = (weights[..., n_tokens:] @ patches) @ w_value.mT  # (B, T, E)
         return weights[..., :n_tokens] @ value + seen, from_patches.softmax(dim=-1) @ value, to_patches, from_patches
+
+    def ask(self, tokens: Float[Tensor, "B T D"]) -> Asked:
+        """The tokens' side of the attention, for patches that are normalised but not scaled by this norm's weights."""
+        w_query, w_key, _ = self.qkv.weight.chunk(3)  # (E, D) each
+        query, key, value = self.qkv(self.norm(tokens)).chunk(3, dim=-1)  # (B, T, E) each
+        query = query * self.scale
+        asks, answers = query @ w_key, key @ w_query * self.scale  # (B, T, D)
+        scale, shift = self.norm.weight, self.norm.bias.unsqueeze(-1)
+        return Asked(query, key, value, asks * scale, answers * scale, asks @ shift, answers @ shift)
+
+    def hear(self, seen: Float[Tensor, "B T D"], share: Float[Tensor, "B T 1"]) -> Float[Tensor, "B T E"]:
+        """Values of what the tokens saw of normalised patches; `share` is the attention that the patches got."""
+        return (seen * self.norm.weight + share * self.norm.bias) @ self.qkv.weight.chunk(3)[2].mT
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Tokens as queries, keys and values, and how both look from the patches' side.
+
+    Attributes:
+        query, key, value: (B, T, E); queries are scaled.
+        query_rows, key_rows: (B, T, D), whose products with a normalised patch are its logits, up to the shifts.
+        query_shift, key_shift: (B, T, 1)
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    query_rows: Tensor
+    key_rows: Tensor
+    query_shift: Tensor
+    key_shift: Tensor
 
 
 class GatedAttention(nn.Module):
