@@ -16,8 +16,8 @@ from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.split_plans import protocol_of
 from survviz.data.splits import NamedSplit
 from survviz.training import TrainConfig
-from survviz.training.cross_validation import PATHS
 from survviz.training.fold import run_fold
+from survviz.training.record import PATHS
 from survviz.types import Case, Modality
 
 TRAINING_VERSION = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,7 +14,7 @@ from survviz.errors import InputError
 from survviz.training import TrainConfig
 from survviz.types import Modality
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._+()-]*$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 ,._+()-]*$"
 
 
 class _Section(BaseModel):
@@ -77,6 +77,7 @@ class Suite(_Section):
         seed: of the weights, and of the splits where a plan gives no seed of its own.
         plan: how the cases of a cohort are divided, the same for every entry.
         defaults: training settings of every entry.
+        entries_from: files with further [[entries]] and [[derived]], relative to this one; they come first.
     """
 
     name: str = Field(pattern=NAME)
@@ -85,6 +86,7 @@ class Suite(_Section):
     plan: SplitPlan = Field(default_factory=lambda: SplitPlan.model_validate({}))
     defaults: dict[str, Any] = {}
     cohorts: tuple[CohortSection, ...] = Field(min_length=1)
+    entries_from: tuple[str, ...] = ()
     entries: tuple[EntrySection, ...] = ()
     derived: tuple[DerivedSection, ...] = ()
 
@@ -119,16 +121,38 @@ def read_suite(path: str | Path) -> Suite:
         InputError: it is missing, not TOML, or has unknown, missing or wrong entries (all are listed).
     """
     path = Path(path)
+    values = _toml(path)
+    for name in values.get("entries_from", ()):
+        shared = _validated(_Entries, _toml(path.parent / str(name)), path.parent / str(name))
+        for part in ("entries", "derived"):
+            values[part] = [*(one.model_dump() for one in getattr(shared, part)), *values.get(part, [])]
+    return _validated(Suite, values, path)
+
+
+class _Entries(_Section):
+    """A file that suites share."""
+
+    entries: tuple[EntrySection, ...] = ()
+    derived: tuple[DerivedSection, ...] = ()
+
+
+File = TypeVar("File", bound=BaseModel)
+
+
+def _validated(kind: type[File], values: dict[str, Any], path: Path) -> File:
     try:
-        return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise InputError(explain_validation(error, str(path), kind)) from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(
-            f"The suite {path} cannot be read: {error.strerror}. Give the path of a .toml file."
-        ) from error
+        raise InputError(f"The suite {path} cannot be read: {error.strerror}. Give a .toml file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise InputError(explain_validation(error, str(path), Suite)) from error
 
 
 def train_config(where: str, *settings: dict[str, Any]) -> TrainConfig:
