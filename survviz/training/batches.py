@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch import Tensor
 from survviz.data.preprocess import Sample
 from survviz.types import Inputs, Modality
 
-Collate: TypeAlias = Callable[[list[Sample]], Inputs]
+Collate: TypeAlias = Callable[..., Inputs]
+"""A padded batch of a list of samples; may take `patch_dtype`, what the patches are computed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Batch:
     bin: Int[Tensor, " B"]
     event: Bool[Tensor, " B"]
     time: Float[Tensor, " B"]
+
+
+def in_bf16(collate: Collate) -> Collate:
+    """The same batches with patches in bf16, written so at once: no float32 copy of a bag is ever made."""
+    return partial(collate, patch_dtype=torch.bfloat16)
 
 
 def training_batches(

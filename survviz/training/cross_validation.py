@@ -14,13 +14,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from survviz import __version__
 from survviz.checkpoint import FoldScore, Reference, save_checkpoint
 from survviz.checkpoint.layout import RUN_LOG
 from survviz.checkpoint.membership import IN_EVERY_FOLD
 from survviz.checkpoint.writing import check_target, new_folder
 from survviz.data.cohort import Cohort
-from survviz.data.fingerprint import fingerprint, of_file, of_lines
 from survviz.data.genes import shorten
 from survviz.data.splits import Split, stratified_kfold
 from survviz.errors import InputError
@@ -29,13 +27,12 @@ from survviz.training.choosing import EpochScore
 from survviz.training.config import TrainConfig
 from survviz.training.fold import FoldResult, run_fold
 from survviz.training.processes import World, local_device
+from survviz.training.record import identity, without_folders
 from survviz.training.run_folder import RunFolder, open_run
 from survviz.training.search import Search
 from survviz.training.steps import Steps
 from survviz.training.tuning import Trial, Tuned, documents, tune_fold
 from survviz.types import MODALITIES, Case, Modality, Progress
-
-PATHS = ("text_weights", "templates", "programmes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,29 +202,6 @@ def fold_splits(cohort: Cohort, config: TrainConfig, cases: Mapping[str, Case]) 
     return splits
 
 
-def identity(
-    cohort: Cohort,
-    config: TrainConfig,
-    modalities: tuple[Modality, ...],
-    splits: Sequence[Split],
-    device: torch.device,
-) -> dict[str, Any]:
-    """What the bits of a run's result depend on: an unfinished run goes on only where all of this is the same."""
-    files = {name: config.preprocess[name] for name in PATHS if config.preprocess.get(name)}
-    return {
-        "cohort": {"name": cohort.name, "content": fingerprint(cohort)},
-        "settings": config.model_dump(mode="json"),
-        "files": {name: {"content": of_file(Path(str(path)))} for name, path in files.items()},
-        "splits": {"content": of_lines(map(str, splits))},
-        "modalities": list(modalities),
-        "device": device.type,
-        "processes": World.current().size,
-        "threads": config.threads or torch.get_num_threads(),
-        "torch": str(torch.__version__),
-        "survviz": __version__,
-    }
-
-
 def modalities_read(config: TrainConfig) -> tuple[Modality, ...]:
     """What the model will read, checked before anything is loaded."""
     settings = model_config(config.model)
@@ -311,12 +285,3 @@ def _membership(folds: Sequence[FoldResult]) -> dict[str, int]:
     """Case -> the fold that tested it, or `IN_EVERY_FOLD` where none did."""
     seen = {case: IN_EVERY_FOLD for fold in folds for case in (*fold.split.train, *fold.split.val)}
     return seen | {case: index for index, fold in enumerate(folds) for case in fold.split.test}
-
-
-def without_folders(config: TrainConfig) -> dict[str, Any]:
-    """The settings for the record; of a file only its name, since folders say more about the machine than the run."""
-    document = config.model_dump(mode="json")
-    files = {name: Path(str(document["preprocess"][name])).name for name in PATHS if name in document["preprocess"]}
-    if config.splits is not None and config.splits.file is not None:
-        document["splits"]["file"] = Path(config.splits.file).name
-    return {**document, "preprocess": {**document["preprocess"], **files}}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from survviz.errors import InputError
 from survviz.models import Model
-from survviz.training.batches import Batch, Collate, Part, training_batches
+from survviz.training.batches import Batch, Collate, Part, in_bf16, training_batches
 from survviz.training.choosing import Best, EpochScore, Fitted, merit
 from survviz.training.config import TrainConfig
 from survviz.training.fit_state import FitState, Keeper
@@ -47,6 +47,7 @@ def fit(
         InputError: the settings do not fit the model's loss, or the device.
     """
     precision = choose_precision(config.precision, next(model.parameters()).device)
+    collate = in_bf16(collate) if precision == "bf16" else collate
     sizes = group_sizes(len(train), loss_name(model, config), config)
     optimizer = create_optimizer(model.parameters(), config)
     state = FitState(model, optimizer, Schedule(optimizer, config, len(sizes)), Best(config), random)
