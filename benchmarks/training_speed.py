@@ -1,0 +1,343 @@
+"""Training speed beside the field's usual loop: `python -m benchmarks.training_speed`, JSON in benchmarks/results/.
+
+Both train SurvPGC at its published size on the same cases, with the same patches of each and the same loss:
+
+- field: batch 1, one fp32 `.pt` per case read by `torch.load` through a DataLoader, standard layers, fp32, a step of
+  Adam per case;
+- survviz: `survviz pack`'s store, batches of 16, SurvPGC of the registry, bf16 for products, a step of Adam per batch.
+
+Every case's gradient counts in both; what differs is the number of steps per epoch. Rounds are interleaved and the
+files lie in the page cache; compare ratios of one run, not seconds of two. CPU seconds are of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.textbook_survpgc import D_CLINICAL, D_GENOMIC, D_PATCH, TextbookSurvPGC
+from survviz.data.batch import Sample, pad
+from survviz.data.packed_store import PackedStore, pack, source_of
+from survviz.data.patch_statistics import PatchStatistics
+from survviz.data.stored_patches import StoredPatches
+from survviz.losses import discrete_nll
+from survviz.models import create_model
+from survviz.training import TrainConfig
+from survviz.training.batches import Part, in_bf16, training_batches
+from survviz.training.objective import Labels, objective
+from survviz.training.optimisation import create_optimizer
+from survviz.training.precision import call, choose_precision
+from survviz.types import MODALITIES, Bag
+from survviz.units import to_mpp
+
+RESULTS = Path(__file__).parent / "results" / "training_speed.json"
+N_BINS, BATCH, LR = 4, 16, 1e-4
+PHASES = ("load", "forward and backward", "step")
+
+
+@dataclass
+class Spent:
+    """Seconds of one epoch, CPU and wall clock, by phase; and the most memory seen."""
+
+    cpu: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    wall: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    loss: float = 0.0
+    anonymous_mib: float = 0.0
+
+    def time(self, phase: str, work: Callable[[], Any]) -> Any:
+        """Do it and add what it took."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        result = work()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        self.cpu[phase] += time.process_time() - cpu
+        self.wall[phase] += time.perf_counter() - wall
+        return result
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The cases of a run; drawn from a seed, so that every process has the same."""
+
+    folder: Path
+    n_cases: int
+    n_patches: int
+    device: str
+
+    def tokens(self) -> dict[str, Tensor]:
+        """(n, 4, 768) genes and (n, 6, 512) sentences."""
+        random = torch.Generator().manual_seed(1)
+        genes = torch.randn(self.n_cases, 4, D_GENOMIC, generator=random)
+        return {"genomic": genes, "clinical": torch.randn(self.n_cases, 6, D_CLINICAL, generator=random)}
+
+    def outcomes(self) -> tuple[Tensor, Tensor]:
+        """Bins and events."""
+        random = torch.Generator().manual_seed(2)
+        bins = torch.randint(N_BINS, (self.n_cases,), generator=random)
+        return bins, torch.rand(self.n_cases, generator=random) < 0.6
+
+    def file(self, case: int) -> Path:
+        """The `.pt` of a case."""
+        return self.folder / f"{case:04d}.pt"
+
+
+def write_files(setting: Setting) -> None:
+    """One fp32 `.pt` per case, and the same patches packed."""
+
+    def bags() -> Iterator[tuple[str, Bag, Any]]:
+        random = torch.Generator().manual_seed(0)
+        coords = np.stack([np.arange(setting.n_patches) * 256, np.zeros(setting.n_patches)], axis=1).astype(np.int64)
+        for case in range(setting.n_cases):
+            patches = torch.randn(setting.n_patches, D_PATCH, generator=random)
+            torch.save(patches, setting.file(case))
+            name = setting.file(case).stem
+            bag = Bag(name, patches.numpy(), coords, 256, to_mpp(0.5), "noise")
+            yield name, bag, source_of(setting.file(case), slide_mpp=None, encoder=None)
+
+    pack(setting.folder / "features.pack", bags())
+
+
+class OneFilePerCase(Dataset):
+    """As the field reads it."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.tokens, self.outcomes = setting, setting.tokens(), setting.outcomes()
+
+    def __len__(self) -> int:
+        return self.setting.n_cases
+
+    def __getitem__(self, case: int) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        patches = torch.load(self.setting.file(case), weights_only=True)  # noqa: TID251 (what is measured; our own file)
+        tokens = {name: values[case] for name, values in self.tokens.items()}
+        return patches, tokens, self.outcomes[0][case], self.outcomes[1][case]
+
+
+class FieldLoop:
+    """Batch 1, one file per case, one step per case."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.model = TextbookSurvPGC(N_BINS).to(setting.device).train()
+        self.loader = DataLoader(OneFilePerCase(setting), batch_size=1, shuffle=True)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LR)
+
+    def epoch(self) -> Spent:
+        """Every case once."""
+        spent, batches = Spent(), iter(self.loader)
+        for _ in range(self.setting.n_cases):
+            case = spent.time("load", lambda: [_to(one, self.setting.device) for one in next(batches)])
+            spent.loss += spent.time("forward and backward", partial(self._gradient, *case)) / self.setting.n_cases
+            spent.time("step", self.optimizer.step)
+            spent.anonymous_mib = max(spent.anonymous_mib, anonymous_mib())
+        return spent
+
+    def _gradient(self, patches: Tensor, tokens: dict[str, Tensor], bins: Tensor, event: Tensor) -> float:
+        self.optimizer.zero_grad()
+        loss = discrete_nll(self.model(patches, tokens), bins, event)
+        loss.backward()
+        return loss.item()
+
+
+class PackedLoop:
+    """survviz: the pieces of `survviz.training.fitting`, timed one by one."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.config = TrainConfig(optimizer="adam", lr=LR, weight_decay=0.0, batch_size=BATCH, modality_dropout=0.0,
+                                  max_patches=setting.n_patches, precision="auto")  # fmt: skip
+        self.device = torch.device(setting.device)
+        self.precision = choose_precision(self.config.precision, self.device)
+        self.model = create_model("survpgc", n_bins=N_BINS).to(self.device).train()
+        self.optimizer = create_optimizer(self.model.parameters(), self.config)
+        self.part, self.random = part_of(setting), torch.Generator().manual_seed(0)
+
+    def epoch(self) -> Spent:
+        """Every case once."""
+        spent, batches = Spent(), self._batches()
+        for _ in range(-(-self.setting.n_cases // BATCH)):
+            batch, inputs = spent.time("load", lambda: next(batches))
+            loss = spent.time("forward and backward", partial(self._gradient, batch, inputs))
+            spent.loss += loss * len(batch.event) / self.setting.n_cases
+            spent.time("step", self.optimizer.step)
+            spent.anonymous_mib = max(spent.anonymous_mib, anonymous_mib())
+            del batch, inputs
+        return spent
+
+    def collate(self, samples: list[Sample], **options: Any) -> Any:
+        """As `Preprocess.collate`."""
+        tokens = {"genomic": (4, D_GENOMIC), "clinical": (6, D_CLINICAL)}
+        return pad(samples, tokens=tokens, vectors={}, modalities=MODALITIES[:3], **options)
+
+    def _batches(self) -> Iterator[tuple[Any, Any]]:
+        collate = in_bf16(self.collate) if self.precision == "bf16" else self.collate
+        for batch in training_batches(self.part, collate, batch_size=BATCH, max_patches=self.config.max_patches,
+                                      modality_dropout=0.0, modalities=MODALITIES[:3], random=self.random):  # fmt: skip
+            yield batch, batch.inputs.to(self.device)
+
+    def _gradient(self, batch: Any, inputs: Any) -> float:
+        self.optimizer.zero_grad()
+        output = call(self.model, inputs, self.precision)
+        loss = objective(self.model, [output], Labels.of([batch], self.device), self.config)
+        loss.backward()
+        return loss.item()
+
+
+def part_of(setting: Setting) -> Part:
+    """The packed cases; standardised by mean 0 and sd 1, so that both models see the same numbers."""
+    store, tokens, (bins, event) = (
+        PackedStore.open(setting.folder / "features.pack"),
+        setting.tokens(),
+        setting.outcomes(),
+    )
+    statistics_ = PatchStatistics("noise", "", 0.5, np.zeros(D_PATCH), np.ones(D_PATCH), np.zeros((0, D_PATCH)),
+                                  np.zeros(0), 1.0, 1.0, 1, 1)  # fmt: skip
+    samples = [
+        Sample(
+            case_id=name,
+            patches=StoredPatches.of([store.bag(name, None, slide_mpp=None, encoder=None)], statistics_),
+            tokens={group: values[case].numpy() for group, values in tokens.items()},
+            present=frozenset(MODALITIES[:3]),
+        )
+        for case, name in enumerate(store.slides)
+    ]
+    return Part(tuple(store.slides), samples, bins, event, bins.double().numpy() + 1)
+
+
+LOOPS: dict[str, Callable[[Setting], FieldLoop | PackedLoop]] = {"field": FieldLoop, "survviz": PackedLoop}
+
+
+def parity(setting: Setting) -> dict[str, float]:
+    """Both with the same weights, dropout off, on the same cases: largest and mean difference."""
+    field_loop, packed = FieldLoop(setting), PackedLoop(setting)
+    field_loop.model.load_state_dict(packed.model.state_dict())
+    field_loop.model.eval()
+    packed.model.eval()
+    found: dict[str, float] = {}
+    rows = list(range(min(BATCH, setting.n_cases)))
+    bins, event = (one[rows].to(setting.device) for one in setting.outcomes())
+    with torch.inference_mode():
+        cases = [field_loop.loader.dataset[row] for row in rows]
+        one_by_one = [_to([case[0][None], {k: v[None] for k, v in case[1].items()}], setting.device) for case in cases]
+        plain = torch.cat([field_loop.model(*case) for case in one_by_one])
+        for precision in dict.fromkeys(("fp32", packed.precision)):
+            collate = in_bf16(packed.collate) if precision == "bf16" else packed.collate
+            inputs = collate([packed.part.samples[row] for row in rows]).to(packed.device)
+            ours = call(packed.model, inputs, precision).logits
+            losses = [discrete_nll(one, bins, event) for one in (ours, plain)]
+            found[f"{precision}: largest difference of logits"] = float((ours - plain).abs().max())
+            found[f"{precision}: difference of the loss"] = float((losses[0] - losses[1]).abs())
+    return found | {"largest logit": float(plain.abs().max())}
+
+
+def memory(setting: Setting, name: str, threads: int) -> dict[str, float]:
+    """Of an epoch in a process of its own, beyond what it held before; pages of mapped files can be given back."""
+    torch.set_num_threads(threads)
+    loop = LOOPS[name](setting)
+    before = anonymous_mib()
+    spent = loop.epoch()
+    peak = int(next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line).split()[1])
+    return {"anonymous, growth at the end of a step (MiB)": spent.anonymous_mib - before, "peak RSS (MiB)": peak / 1024}
+
+
+def anonymous_mib() -> float:
+    """Memory of this process that no file backs."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) / 1024
+
+
+def _to(value: Any, device: str) -> Any:
+    return {name: one.to(device) for name, one in value.items()} if isinstance(value, dict) else (
+        [_to(one, device) for one in value] if isinstance(value, list) else value.to(device)
+    )  # fmt: skip
+
+
+def row(spent: list[Spent], n_cases: int) -> dict[str, Any]:
+    """Medians over the rounds."""
+    cpu, wall = ([sum(getattr(one, kind).values()) for one in spent] for kind in ("cpu", "wall"))
+    return {
+        "cases per CPU second": n_cases / statistics.median(cpu),
+        "cases per second": n_cases / statistics.median(wall),
+        "CPU ms per case": {
+            phase: 1000 * statistics.median(one.cpu[phase] for one in spent) / n_cases for phase in PHASES
+        },
+        "loss of the last round": spent[-1].loss,
+    }
+
+
+def main() -> None:
+    """Measure, write the JSON, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=32)
+    parser.add_argument("--patches", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--peak-gb", type=float, help="peak memory bandwidth of the device, GB/s")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(Path(folder), options.cases, options.patches, options.device)
+        write_files(setting)
+        loops = {name: create(setting) for name, create in LOOPS.items()}
+        spent: dict[str, list[Spent]] = {name: [] for name in loops}
+        for done in range(options.rounds + 1):  # the first one warms up
+            for name, loop in loops.items():
+                one = loop.epoch()
+                if done:
+                    spent[name].append(one)
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+            held = {name: pool.apply(memory, (setting, name, options.threads)) for name in loops}
+        same = parity(setting)
+    rows = {name: row(values, options.cases) | {"memory": held[name]} for name, values in spent.items()}
+    write(rows, spent, same, options, loops["survviz"].precision)
+
+
+def write(rows: dict[str, Any], spent: dict[str, list[Spent]], same: dict[str, float], options: argparse.Namespace,
+          precision: str) -> None:  # fmt: skip
+    """JSON and table; ratios are medians of each round's own."""
+    pairs = list(zip(spent["field"], spent["survviz"], strict=True))
+    ratios = {
+        kind: statistics.median(sum(getattr(a, kind).values()) / sum(getattr(b, kind).values()) for a, b in pairs)
+        for kind in ("cpu", "wall")
+    }
+    moved = rows["survviz"]["cases per second"] * options.patches * D_PATCH * 2 * 2 / 1e9
+    document = {
+        "protocol": " ".join(__doc__.split("\n\n", 1)[1].split()),
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "device": options.device,
+                    "threads": options.threads, "load average": os.getloadavg()[0]},
+        "versions": {name: version(name) for name in ("survviz", "torch", "numpy")},
+        "settings": {"cases": options.cases, "patches": options.patches, "rounds": options.rounds, "batch": BATCH,
+                     "precision": precision},
+        "loops": rows,
+        "ratio of cases per CPU second": ratios["cpu"],
+        "ratio of cases per second": ratios["wall"],
+        "patch bytes read in forward and backward, GB/s": moved,
+        "share of peak bandwidth": moved / options.peak_gb if options.peak_gb else None,
+        "same weights, no dropout": same,
+        "rounds": {name: [asdict(one) for one in values] for name, values in spent.items()},
+    }  # fmt: skip
+    RESULTS.parent.mkdir(exist_ok=True)
+    if options.device == "cpu":
+        RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+    print(json.dumps({name: value for name, value in document.items() if name != "rounds"}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
