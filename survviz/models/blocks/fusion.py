@@ -41,7 +41,7 @@ class ModalityGate(nn.Module):
         if kind == "linear":
             self.gate = nn.Linear(first + second, hidden)
         elif kind == "bilinear":
-            self.gate = nn.Bilinear(first, second, hidden)
+            self.gate = Bilinear(first, second, hidden)
         if kind is not None:
             self.encode = nn.Sequential(nn.Linear(width, hidden), nn.ReLU())
         self.out = rectified(width if kind is None else hidden, hidden, dropout)
@@ -54,6 +54,14 @@ class ModalityGate(nn.Module):
             return self.out(own)
         score = self.gate(first, second) if self.kind == "bilinear" else self.gate(torch.cat([first, second], dim=-1))
         return self.out(score.sigmoid() * self.encode(own))
+
+
+class Bilinear(nn.Bilinear):
+    """torch's, which autocast does not know: under it, the inputs come back to the type of the weights."""
+
+    def forward(self, input1: Float[Tensor, "B D1"], input2: Float[Tensor, "B D2"]) -> Float[Tensor, "B H"]:
+        """x1 A x2 + b."""
+        return super().forward(input1.to(self.weight.dtype), input2.to(self.weight.dtype))
 
 
 class OuterProductFusion(nn.Module):
