@@ -181,6 +181,12 @@ def evaluate(
     training_cases: Annotated[
         bool, typer.Option("--training-cases", help="Score the training cohort instead, each case out of fold.")
     ] = False,
+    censoring: Annotated[
+        str,
+        typer.Option(
+            help="Weights from the follow-up of the training patients or of this cohort: training, cohort, auto."
+        ),
+    ] = "auto",
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples of patients.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     device: Device = "auto",
@@ -192,7 +198,7 @@ def evaluate(
 
     run_evaluate(
         checkpoint, cohort, out=out, endpoint=endpoint, training_cases=training_cases, anyway=anyway,
-        resamples=resamples, seed=seed, device=device, as_json=json,
+        censoring=censoring, resamples=resamples, seed=seed, device=device, as_json=json,
     )  # fmt: skip
 
 

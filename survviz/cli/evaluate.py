@@ -35,7 +35,12 @@ NAMES = {
     "logrank_p": "high against low group, log-rank p",
     "within_c": "C within cancer types",
 }
+CENSORING = {
+    "training": "weights from the follow-up of the training patients",
+    "cohort": "weights from the follow-up of these patients, who are not followed as the training cohort was",
+}
 SHOWN_CASES = 10
+SMALLEST_P = 1e-300
 
 stdout = Console(highlight=False, soft_wrap=True)
 
@@ -48,6 +53,7 @@ def run_evaluate(
     endpoint: str | None,
     training_cases: bool,
     anyway: bool,
+    censoring: str,
     resamples: int,
     seed: int,
     device: str,
@@ -61,8 +67,8 @@ def run_evaluate(
     show_notices(data.notices)
     with progress_bar("scoring cases") as progress:
         found = evaluate(
-            predictor, data, training_cases=training_cases, anyway=anyway, n_resamples=resamples, seed=seed,
-            progress=progress,
+            predictor, data, training_cases=training_cases, anyway=anyway, censoring=censoring,
+            n_resamples=resamples, seed=seed, progress=progress,
         )  # fmt: skip
     document = report(found, endpoint)
     if out is not None:
@@ -82,6 +88,7 @@ def report(found: Evaluation, endpoint: str | None) -> dict[str, Any]:
         "cohort": found.cohort,
         "endpoint": endpoint or "as cohort.toml names it",
         "protocol": found.protocol,
+        "censoring": found.censoring,
         "n_cohort": found.n_cohort,
         "n_scored": len(found.predictions),
         "n_events": int(found.event.sum()),
@@ -137,6 +144,7 @@ def show_evaluation(found: Evaluation, written: list[Path]) -> None:
         f"{int(found.event.sum())} events"
     )
     stdout.print(f"protocol    {found.protocol}")
+    stdout.print(f"censoring   {CENSORING[found.censoring]}")
     _show_gaps(found)
     table = Table("", "value", "95 % CI", "", box=None)
     for name, one in found.estimates.items():
@@ -151,15 +159,15 @@ def show_evaluation(found: Evaluation, written: list[Path]) -> None:
         stdout.print(types)
     if written:
         stdout.print(f"wrote       {', '.join(str(path) for path in written)}")
-    stdout.print(
-        f"95 % CI: bootstrap over patients. Censoring weights and cut-off are the training cohort's. {RESEARCH_USE}"
-    )
+    stdout.print(f"95 % CI: bootstrap over patients. The cut-off is the training cohort's. {RESEARCH_USE}")
 
 
 def _cells(name: str, one: Estimate) -> tuple[str, str, str]:
     if one.value is None:
         return "undefined", "", one.reason
-    value = f"{one.value:.2g}" if name.endswith("_p") else f"{one.value:.3f}"
+    value = f"{one.value:.3f}"
+    if name.endswith("_p"):
+        value = f"{one.value:.2g}" if one.value > SMALLEST_P else f"below {SMALLEST_P:g}"
     interval = "" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
     return value, interval, one.reason
 

@@ -61,4 +61,4 @@ class CensoringDistribution:
 
     def why_undefined(self, months: float) -> str:
         """Why there is no weight at a time, in words."""
-        return f"the training patients tell nothing about censoring beyond {self.end:.4g} months (asked: {months:.4g})"
+        return f"censoring is known up to {self.end:.4g} months only (asked: {months:.4g})"

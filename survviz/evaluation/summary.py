@@ -133,7 +133,11 @@ def _reach(months: NDArray[np.float64]) -> str:
 
 def _uno(scored: Scored) -> tuple[float, str]:
     value = uno_concordance(scored.risk, scored.time, scored.event, tau=scored.tau, **_train(scored))
-    reached = "" if scored.tau == MONTHS[-1] else f"Up to {scored.tau:.1f} months, where the training follow-up ends."
+    reached = (
+        ""
+        if scored.tau == MONTHS[-1]
+        else f"Up to {scored.tau:.1f} months, where the follow-up known for censoring ends."
+    )
     return value, reached
 
 

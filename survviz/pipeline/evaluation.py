@@ -23,6 +23,7 @@ CALIBRATED_AT = 36.0
 STRATUM = "Cancer type"
 NOT_RECORDED = "not recorded"
 MOST_TIMES = 600
+CENSORING = ("auto", "training", "cohort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Evaluation:
 
     Attributes:
         protocol: who was scored, by which models, in one sentence; it belongs on every number.
+        censoring: whose follow-up the weights are made of, "training" or "cohort".
         predictions: of the scored cases, by case id.
         time: (n,) months, in the same order.
         event: (n,)
@@ -46,6 +48,7 @@ class Evaluation:
     model: str
     cohort: str
     protocol: str
+    censoring: str
     n_cohort: int
     predictions: tuple[Prediction, ...]
     time: NDArray[np.float64]
@@ -80,6 +83,7 @@ def evaluate(
     *,
     training_cases: bool = False,
     anyway: bool = False,
+    censoring: str = "auto",
     level: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -87,16 +91,20 @@ def evaluate(
 ) -> Evaluation:
     """Score every case that the checkpoint never saw, and compare with the outcomes.
 
-    The censoring distribution and the cut-off are those of the checkpoint's training cohort; what lies beyond its
-    follow-up is undefined.
+    Weights against censoring are right only for patients who are followed alike. For the training cohort and its
+    held-out cases they come from the training patients; another cohort has a follow-up of its own, and gives its own.
+    What lies beyond the follow-up of those patients is undefined. The cut-off is the training cohort's.
 
     Args:
         training_cases: score the cases of the training cohort instead, each by the model that never saw it.
         anyway: also score cases that are unlike the training cohort.
+        censoring: "auto" as above; "training" or "cohort" to insist.
 
     Raises:
-        InputError: no case can be scored; the reasons are counted.
+        InputError: `censoring` is neither; no case can be scored; the reasons are counted.
     """
+    if censoring not in CENSORING:
+        raise InputError(f"Censoring weights from {censoring!r} were asked; expected {', '.join(CENSORING)}.")
     scores = score_cohort(predictor, cohort, training_cases=training_cases, anyway=anyway, progress=progress)
     if not scores.predictions:
         raise InputError(_why_nothing(cohort, scores.not_scored, training_cases))
@@ -106,7 +114,8 @@ def evaluate(
     times, survival = common_curves(scores.predictions)
     strata = _strata(cohort, ids)
     reference = predictor.checkpoint.reference
-    train_time, train_event = reference.curves["all"].outcomes()
+    followed = _followed(scores, training_cases) if censoring == "auto" else censoring
+    train_time, train_event = reference.curves["all"].outcomes() if followed == "training" else (time, event)
     estimates = summarise(
         risk, time, event, survival=survival, times=times, train_time=train_time, train_event=train_event,
         cutoff=reference.cutoff, strata=strata, level=level, n_resamples=n_resamples, seed=seed,
@@ -116,6 +125,7 @@ def evaluate(
         model=predictor.checkpoint.config.model,
         cohort=cohort.name,
         protocol=_protocol(predictor, scores, training_cases),
+        censoring=followed,
         n_cohort=len(cohort),
         predictions=scores.predictions,
         time=time,
@@ -185,6 +195,12 @@ def _calibration(
         )
     except UndefinedMetricError:
         return None
+
+
+def _followed(scores: Scores, training_cases: bool) -> str:
+    """Whose follow-up is that of the scored cases: the training patients', where they are of the same cohort."""
+    same = training_cases or any(one.kind == "training" for one in scores.not_scored)
+    return "training" if same else "cohort"
 
 
 def _protocol(predictor: Predictor, scores: Scores, training_cases: bool) -> str:

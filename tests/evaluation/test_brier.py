@@ -60,7 +60,7 @@ def test_certainty_that_is_right_scores_zero_and_one_half_a_quarter() -> None:
     [
         ([[np.nan], [0.5]], 2.0, "no survival at 2 for 1 of 2 patients"),
         ([[0.5], [0.5]], 30.0, "None of the 2 patients is followed beyond 30"),
-        ([[0.5], [0.5]], 7.0, "nothing about censoring beyond 5 "),
+        ([[0.5], [0.5]], 7.0, "censoring is known up to 5 months only"),
     ],
 )
 def test_it_says_why_a_time_is_undefined(survival: list, at: float, reason: str) -> None:

@@ -93,7 +93,7 @@ def test_every_time_has_a_value_or_a_reason_and_never_both(cases: list) -> None:
         ([1.0, 2.0], [True, False], "None of the 2 patients is followed beyond 12"),
         ([13.0, 20.0], [True, False], "nobody has died by then"),
         ([1.0, 20.0], [False, False], "nobody has died by then"),
-        ([8.0, 20.0], [True, False], "nothing about censoring beyond 5 "),
+        ([8.0, 20.0], [True, False], "censoring is known up to 5 months only"),
     ],
 )
 def test_it_says_why_a_time_is_undefined(time: list, event: list, reason: str) -> None:

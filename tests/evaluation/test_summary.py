@@ -136,9 +136,9 @@ def test_short_follow_up_shortens_the_integrals_and_says_so(simulate: Callable) 
     found = summarise(study.risk, *study.outcomes, survival=curves, times=study.times, **train.train, n_resamples=10)
     assert "Up to 39 months" in found["iauc"].reason
     assert "Up to 29 months" in found["ibs"].reason
-    assert "training follow-up ends" in found["uno_c"].reason
+    assert "follow-up known for censoring ends" in found["uno_c"].reason
     assert found["auc_60"].value is None
-    assert "censoring beyond 39.9" in found["auc_60"].reason
+    assert "censoring is known up to 39.9" in found["auc_60"].reason
     assert "no survival at 36 for 200 of 200" in found["brier_36"].reason
 
 

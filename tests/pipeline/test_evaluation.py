@@ -11,7 +11,7 @@ import pytest
 
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
-from survviz.evaluation import concordance_index, kaplan_meier
+from survviz.evaluation import concordance_index, kaplan_meier, uno_concordance
 from survviz.pipeline import Predictor
 from survviz.pipeline.evaluation import common_curves, evaluate, load_for_evaluation
 from survviz.pipeline.scoring import known_as, score_cohort
@@ -75,6 +75,7 @@ def test_out_of_fold_numbers_are_the_checkpoints_own(predictor: Predictor, cohor
     assert len(found.predictions) == predictor.checkpoint.reference.n_cases
     assert all(len(one.folds) == 1 for one in found.predictions)
     assert found.protocol.startswith("Out of fold")
+    assert found.censoring == "training"
     assert {one.kind for one in found.not_scored} == {"outside"}
 
 
@@ -105,12 +106,30 @@ def test_a_cohort_from_elsewhere_is_external_validation(predictor: Predictor, el
     found = evaluate(predictor, cohort, anyway=True, n_resamples=50)
     assert found.protocol.startswith("External validation")
     assert len(found.predictions) == found.estimates["harrell_c"].n == 30
+    assert found.censoring == "cohort"
     assert found.missing["pathology"] == 27
     risk = np.array([one.risk for one in found.predictions])
     assert found.estimates["harrell_c"].value == concordance_index(risk, found.time, found.event)
     assert set(found.by_stratum) == {"LUAD", "LUSC"}
     assert sum(one.n for one in found.by_stratum.values()) == 30
     assert found.estimates["within_c"].value is not None
+
+
+def test_censoring_weights_are_of_the_patients_that_are_followed_alike(
+    predictor: Predictor, elsewhere: Callable[..., Path]
+) -> None:
+    cohort = load_for_evaluation(elsewhere())
+    found = {
+        who: evaluate(predictor, cohort, anyway=True, censoring=who, n_resamples=5) for who in ("auto", "training")
+    }
+    risk = np.array([one.risk for one in found["auto"].predictions])
+    outcomes = found["auto"].time, found["auto"].event
+    own = uno_concordance(risk, *outcomes, train_time=outcomes[0], train_event=outcomes[1], tau=60.0)
+    training = predictor.checkpoint.reference.curves["all"].outcomes()
+    theirs = uno_concordance(risk, *outcomes, train_time=training[0], train_event=training[1], tau=60.0)
+    assert [one.estimates["uno_c"].value for one in found.values()] == pytest.approx([own, theirs])
+    with pytest.raises(InputError, match="'mine' were asked; expected auto, training, cohort"):
+        evaluate(predictor, cohort, censoring="mine")
 
 
 def test_rows_that_cannot_be_used_are_left_out_with_a_notice(elsewhere: Callable[..., Path]) -> None:
