@@ -9,7 +9,6 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from survviz.models.card import Attends, Auxiliary, Card
-from survviz.models.case_by_case import joined, pays_case_by_case, single_cases
 from survviz.models.inputs import ModelConfig, checked
 from survviz.types import LEARNT_QUERY, Inputs, Modality, Output
 
@@ -69,15 +68,10 @@ class Model(nn.Module, ABC):
     def forward(self, inputs: Inputs, *, attention: bool = False) -> Output:
         """Score a padded batch; attention matrices are kept only when asked for.
 
-        On a CPU a large batch is computed case by case: nothing padded is computed, and a case stays in the caches.
-
         Raises:
             InputError: the batch has no case, or is not of the widths that the model was built for.
         """
-        inputs = checked(inputs, self.config.reads)
-        if not attention and pays_case_by_case(inputs):
-            return joined([self.compute(one, attention=False) for one in single_cases(inputs)])
-        return self.compute(inputs, attention=attention)
+        return self.compute(checked(inputs, self.config.reads), attention=attention)
 
     @abstractmethod
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:

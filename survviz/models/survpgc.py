@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from survviz.models.base import Model
 from survviz.models.blocks import (
+    BagReadout,
     PartialCrossAttention,
-    attend_together,
     feed_forward,
     genomic_projection,
     genomic_values,
     head,
     masked_mean,
-    mean_of_mixtures,
 )
 from survviz.models.card import CLEAN_ROOM, TAKES_BAG, ZERO_EMBEDDING, Attends, Auxiliary, Card
+from survviz.models.case_by_case import bags_of
 from survviz.models.inputs import GenomicTokenInput, PatchInput, SentenceInput
 from survviz.models.registry import register
 from survviz.types import Attention, Inputs, Modality, Output
@@ -120,32 +120,35 @@ class SurvPGC(Model):
             return nn.Linear(config.d_clinical, config.d_embed)
         return genomic_projection(config, config.d_programme, config.d_embed, config.programme_dropout)
 
+    def _project(self, piece: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Some cases' patches (b, n, D), none where the model reads no pathology, and their mask."""
+        patches, mask = piece
+        if self.has_pathology:
+            return self.project_patches(patches), mask
+        return patches.new_zeros(len(mask), 0, self.config.d_embed), mask[:, :0]
+
     @staticmethod
     def _values(inputs: Inputs, group: Group) -> Tensor:
         return inputs.tokens["clinical"] if group == "clinical" else genomic_values(inputs)
 
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:
         """Logits, named embeddings, and on request the raw attention of each direction."""
-        mask = inputs.patch_mask
-        if self.has_pathology:
-            patches = self.project_patches(inputs.patches)
-        else:
-            patches, mask = inputs.patches.new_zeros(len(mask), 0, self.config.d_embed), mask[:, :0]
         tokens = [self.project_tokens[group](self._values(inputs, group)) for group in self.groups]  # (B, T, D) each
         paths = [cast(PartialCrossAttention, self.attend[group]) for group in self.groups]
+        readout = BagReadout(paths, tokens, self.feed_forward, self.norm)
+        pieces = bags_of(inputs, attention=attention)
+        read = readout.read(map(self._project, pieces), [len(mask) for _, mask in pieces], attention=attention)
         embeddings: dict[str, Tensor] = {}
         maps: dict[tuple[str, str], Attention] = {}
-        for group, attended in zip(self.groups, attend_together(paths, tokens, patches, mask), strict=True):
+        for group, attended in zip(self.groups, read, strict=True):
             present = inputs.present[group].unsqueeze(-1)  # (B, 1)
             token_mask = present.expand(-1, attended.tokens.shape[1])
             embeddings[group] = masked_mean(self.norm(self.feed_forward(attended.tokens)), token_mask)
             if self.has_pathology:
-                embeddings[f"pathology|{group}"] = mean_of_mixtures(
-                    attended.shares, attended.values, mask & present, self.feed_forward, self.norm
-                )
-                if attention:
-                    towards, back = _paths(group)
-                    maps |= towards.of(attended.to_patches.unsqueeze(1)) | back.of(attended.from_patches.unsqueeze(1))
+                embeddings[f"pathology|{group}"] = attended.readout * present
+            if attended.to_patches is not None and attended.from_patches is not None and self.has_pathology:
+                towards, back = _paths(group)
+                maps |= towards.of(attended.to_patches.unsqueeze(1)) | back.of(attended.from_patches.unsqueeze(1))
         logits = self.head(torch.cat(list(embeddings.values()), dim=-1))
         return Output(logits, self.config.output, embeddings, maps if attention else None)
 

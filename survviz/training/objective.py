@@ -22,7 +22,6 @@ from survviz.losses import (
 )
 from survviz.models import Model
 from survviz.models.card import Auxiliary
-from survviz.models.case_by_case import joined
 from survviz.training.batches import Batch
 from survviz.training.config import TrainConfig
 from survviz.types import Modality, Output
@@ -116,7 +115,11 @@ def auxiliary_loss(term: Auxiliary, output: Output, labels: Labels) -> Tensor:
 
 def together(outputs: Sequence[Output]) -> Output:
     """Several batches as one."""
-    return outputs[0] if len(outputs) == 1 else joined(outputs)
+    if len(outputs) == 1:
+        return outputs[0]
+    names = outputs[0].embeddings
+    embeddings = {name: torch.cat([output.embeddings[name] for output in outputs]) for name in names}
+    return Output(torch.cat([output.logits for output in outputs]), outputs[0].kind, embeddings)
 
 
 def _present(embeddings: Sequence[str], labels: Labels) -> Bool[Tensor, " n"]:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from survviz.models import create_model
-from survviz.models.blocks import (
-    PartialCrossAttention,
-    attend_together,
-    feed_forward,
-    masked_mean,
-    mean_of_mixtures,
-)
+from survviz.models.blocks import BagReadout, PartialCrossAttention, feed_forward, masked_mean
 from survviz.models.blocks.dense import BagDropout
-from survviz.models.case_by_case import LARGE, joined, pays_case_by_case, single_cases
+from survviz.models.case_by_case import LARGE, bags_of
 from survviz.types import Inputs
 
 
@@ -32,41 +24,43 @@ def paths_and_patches() -> tuple[list[PartialCrossAttention], list[torch.Tensor]
     return paths, tokens, torch.randn(2, 7, 16).double(), mask
 
 
-def test_paths_together_equal_each_path_alone() -> None:
+def test_paths_together_equal_each_path_and_its_layers_one_after_another_with_the_same_gradients() -> None:
     paths, tokens, patches, mask = paths_and_patches()
-    for path, own, found in zip(paths, tokens, attend_together(paths, tokens, patches, mask), strict=True):
-        new_tokens, new_patches, to_patches, from_patches = path(own, patches, mask)
-        torch.testing.assert_close(found.tokens, new_tokens)
-        torch.testing.assert_close(found.shares @ found.values, new_patches)
-        torch.testing.assert_close(found.to_patches, to_patches)
-        torch.testing.assert_close(found.from_patches, from_patches)
-
-
-def test_the_mean_of_mixtures_equals_its_layers_with_the_same_gradients() -> None:
-    torch.manual_seed(0)
     read, norm = feed_forward(8, 0.0).double(), torch.nn.LayerNorm(8).double()
     for one in (read[0], norm):
         torch.nn.init.normal_(one.weight)
         torch.nn.init.normal_(one.bias)
-    shares, values = torch.rand(2, 7, 3).double().requires_grad_(), torch.randn(2, 3, 8).double().requires_grad_()
-    mask = torch.ones(2, 7, dtype=torch.bool)
-    mask[1, 4:] = False
-    narrow = mean_of_mixtures(shares, values, mask, read, norm)
-    layers = masked_mean(norm(read(shares @ values)), mask)
-    torch.testing.assert_close(narrow, layers)
-    leaves = [shares, values, *read.parameters(), *norm.parameters()]
-    for one, other in zip(
-        torch.autograd.grad(narrow.square().sum(), leaves),
-        torch.autograd.grad(layers.square().sum(), leaves),
-        strict=True,
+    leaves = [patches.requires_grad_(), *read.parameters(), *norm.parameters()]
+    leaves += [parameter for path in paths for parameter in path.parameters()]
+    pieces = [(patches[:1], mask[:1]), (patches[1:, :4], mask[1:, :4])]
+    for found in (
+        BagReadout(paths, tokens, read, norm).read([(patches, mask)], [2], attention=True),
+        BagReadout(paths, tokens, read, norm).read(pieces, [1, 1]),
     ):
-        torch.testing.assert_close(one, other)
+        loss, expected_loss = torch.zeros(()), torch.zeros(())
+        for path, own, one in zip(paths, tokens, found, strict=True):
+            new_tokens, new_patches, to_patches, from_patches = path(own, patches, mask)
+            torch.testing.assert_close(one.tokens, new_tokens)
+            readout = masked_mean(norm(read(new_patches)), mask)
+            torch.testing.assert_close(one.readout, readout)
+            if one.to_patches is not None:
+                torch.testing.assert_close(one.to_patches, to_patches)
+                torch.testing.assert_close(one.from_patches, from_patches)
+            loss = loss + one.tokens.square().sum() + one.readout.square().sum()
+            expected_loss = expected_loss + new_tokens.square().sum() + readout.square().sum()
+        for one, other in zip(
+            torch.autograd.grad(loss, leaves), torch.autograd.grad(expected_loss, leaves), strict=True
+        ):
+            torch.testing.assert_close(one, other)
 
 
 def test_a_bag_without_patches_reads_as_zero() -> None:
-    read, norm = feed_forward(8, 0.0), torch.nn.LayerNorm(8)
-    found = mean_of_mixtures(torch.rand(1, 3, 2), torch.randn(1, 2, 8), torch.zeros(1, 3, dtype=torch.bool), read, norm)
-    assert (found == 0).all()
+    paths, tokens, patches, mask = paths_and_patches()
+    mask[0] = False
+    read, norm = feed_forward(8, 0.0).double(), torch.nn.LayerNorm(8).double()
+    for one in BagReadout(paths, tokens, read, norm).read([(patches, mask)], [2]):
+        assert (one.readout[0] == 0).all()
+        assert (one.readout[1] != 0).any()
 
 
 def test_bag_dropout_keeps_the_mean_and_the_rate() -> None:
@@ -95,12 +89,12 @@ def batch(n_patches: tuple[int, ...], width: int) -> Inputs:
     )
 
 
-def test_a_large_batch_computed_case_by_case_equals_the_batch() -> None:
-    """Longer than the limit; one case has no patch, one has gaps between its patches."""
+def test_large_bags_computed_one_by_one_equal_the_batch() -> None:
+    """Larger than the limit; one case has no patch, one has gaps between its patches."""
     inputs = batch((3000, 1, 0, 1500), 1024)
     inputs.patch_mask[3, ::7] = False
     assert inputs.patches.numel() > LARGE
-    assert pays_case_by_case(inputs)
+    assert [bag.shape[1] for bag, _ in bags_of(inputs)] == [3000, 1, 1, 1500]
     model = create_model("survpgc").eval()
     with torch.inference_mode():
         whole, found = model(inputs, attention=True), model(inputs)
@@ -109,12 +103,6 @@ def test_a_large_batch_computed_case_by_case_equals_the_batch() -> None:
         torch.testing.assert_close(found.embeddings[name], values, atol=1e-5, rtol=0)
 
 
-def test_single_cases_lose_their_padding_only() -> None:
+def test_small_bags_are_computed_together() -> None:
     inputs = batch((5, 0, 3), 4)
-    lengths = [one.patches.shape[1] for one in single_cases(inputs)]
-    assert lengths == [5, 1, 3]
-    assert not pays_case_by_case(inputs)
-    model = create_model("survpgc", d_patch=4).eval()
-    with torch.inference_mode():
-        found = joined([model(replace(one)) for one in single_cases(inputs)])
-        torch.testing.assert_close(found.logits, model(inputs).logits, atol=1e-5, rtol=0)
+    assert [bag.shape for bag, _ in bags_of(inputs)] == [(3, 5, 4)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
-from survviz.models.blocks.bag_readout import attend_together, mean_of_mixtures
+from survviz.models.blocks.bag_readout import BagReadout
 from survviz.models.blocks.cross_attention import MultiheadCrossAttention
 from survviz.models.blocks.dense import (
     feed_forward,
@@ -42,6 +42,7 @@ from survviz.models.blocks.transport import TransportAttention
 __all__ = [
     "FAMILIES",
     "N_FAMILY_GENES",
+    "BagReadout",
     "ClassTower",
     "FactorisedBilinearPooling",
     "GateKind",
@@ -58,7 +59,6 @@ __all__ = [
     "ProgrammeTokens",
     "TransportAttention",
     "append_one",
-    "attend_together",
     "feed_forward",
     "genomic_projection",
     "genomic_values",
@@ -67,7 +67,6 @@ __all__ = [
     "head",
     "masked_mean",
     "masked_softmax",
-    "mean_of_mixtures",
     "rectified",
     "self_normalising",
     "self_normalising_stack",
