@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-CHUNK = 2**19
+CHUNK = 2**17
 """Numbers that are converted and standardised at a time: few enough to stay in a core's cache."""
 
 
