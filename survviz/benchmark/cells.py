@@ -18,6 +18,8 @@ from survviz.data.splits import NamedSplit
 from survviz.training import TrainConfig
 from survviz.training.fold import run_fold
 from survviz.training.record import PATHS
+from survviz.training.tuning import tune_fold
+from survviz.training.tuning import tune_fold
 from survviz.types import Case, Modality
 
 TRAINING_VERSION = 1
@@ -79,7 +81,7 @@ def make_cell(
 
 
 def run_cell(cell: Cell) -> FoldPredictions:
-    """Fit and test; the only place where a benchmark trains."""
+    """Fit and test, after the search of the settings if there is one; the only place where a benchmark trains."""
     started = clock.process_time()
     cohort, cases = _cohort(cell.folder, cell.cohort_digest, "pathology" in cell.modalities)
     split = cell.planned.split
@@ -87,7 +89,9 @@ def run_cell(cell: Cell) -> FoldPredictions:
     for case_id in ids:
         if case_id not in cases:
             cases[case_id] = cohort.case(case_id, bags="pathology" in cell.modalities)
-    result = run_fold(cohort, cell.config, split, modalities=cell.modalities, cases=cases, seed=cell.seed)
+    shared = {"modalities": cell.modalities, "cases": cases, "seed": cell.seed}
+    config = cell.config if cell.config.search is None else tune_fold(cohort, cell.config, split, **shared).config
+    result = run_fold(cohort, config, split, **shared)
     return FoldPredictions(
         repeat=cell.planned.repeat,
         fold=cell.planned.fold,

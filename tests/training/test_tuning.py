@@ -17,6 +17,7 @@ from survviz.data.cohort import Cohort
 from survviz.data.splits import Split, stratified_kfold
 from survviz.errors import InputError
 from survviz.training import TrainConfig, cross_validate
+from survviz.training.fold import run_fold
 from survviz.training.search import Range, Search, changed
 from survviz.training.tuning import Trial, Tuned, documents, tune_fold
 from survviz.types import Modality
@@ -144,6 +145,12 @@ def test_a_search_that_cannot_be_fair_is_refused(search: dict, message: str) -> 
 def test_a_drawn_value_that_is_not_allowed_is_said_in_words(tiny: Cohort, quick: TrainConfig) -> None:
     with pytest.raises(InputError, match="lr"):
         tune(tiny, quick, Search(trials=2, space={"lr": (-1.0, -2.0)}))
+
+
+def test_a_fold_does_not_pass_over_a_search_in_silence(tiny: Cohort, quick: TrainConfig) -> None:
+    config = quick.model_copy(update={"search": Search(space=SPACE)})
+    with pytest.raises(InputError, match="tune_fold"):
+        run_fold(tiny, config, first_fold(tiny), modalities=EVERYTHING)
 
 
 def test_settings_in_groups_are_changed_without_touching_the_rest() -> None:
