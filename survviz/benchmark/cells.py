@@ -19,7 +19,6 @@ from survviz.training import TrainConfig
 from survviz.training.fold import run_fold
 from survviz.training.record import PATHS
 from survviz.training.tuning import tune_fold
-from survviz.training.tuning import tune_fold
 from survviz.types import Case, Modality
 
 TRAINING_VERSION = 1

@@ -101,7 +101,7 @@ def run_fold(
     """
     if config.search is not None:
         raise InputError(
-            "The settings name a search. Choose by `tune_fold` first, and run the fold with what it chose."
+            "The settings name a search. Call `tune_fold` first, and run the fold with what it chose."
         )
     ids = (*split.train, *split.val, *split.test)
     cases = cases or {case_id: cohort.case(case_id, bags="pathology" in modalities) for case_id in ids}
