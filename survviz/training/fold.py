@@ -100,9 +100,7 @@ def run_fold(
         InputError: the cohort cannot be prepared this way, or the settings do not fit the model.
     """
     if config.search is not None:
-        raise InputError(
-            "The settings name a search. Call `tune_fold` first, and run the fold with what it chose."
-        )
+        raise InputError("The settings name a search. Call `tune_fold` first, and run the fold with what it chose.")
     ids = (*split.train, *split.val, *split.test)
     cases = cases or {case_id: cohort.case(case_id, bags="pathology" in modalities) for case_id in ids}
     preprocess = _fit_preprocess(cohort, config, split, modalities)
