@@ -30,6 +30,11 @@ SHARED_WITH_BASELINES = ("preprocess", "n_bins", "ties", "ridges")
 """Defaults of a suite that baselines follow; the rest is for networks."""
 
 
+STRONG_RIDGES = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
+"""Penalties for hundreds of columns, unless the suite says which: there the usual path begins too late, and its weak end
+is never chosen and costs most of the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the table of one cohort.
@@ -80,7 +85,8 @@ def _baselines(suite: Suite, section: CohortSection, cohort: Cohort, covered: Co
 
     def cox(name: str, modality: Modality, **preprocess: Any) -> Line:
         given = {"model": "cox", "modalities": (modality,), "preprocess": preprocess}
-        config = train_config(f"Baseline {name!r}", shared, own, given)
+        path = {} if modality == "clinical" else {"ridges": STRONG_RIDGES}
+        config = train_config(f"Baseline {name!r}", path, shared, own, given)
         return Line(name, "baseline", config, (modality,))
 
     if TYPE_FIELD in cohort.fields and cohort.clinical.loc[list(covered.cases), TYPE_FIELD].nunique() > 1:
