@@ -31,8 +31,8 @@ SHARED_WITH_BASELINES = ("preprocess", "n_bins", "ties", "ridges")
 
 
 STRONG_RIDGES = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
-"""Penalties for hundreds of columns, unless the suite says which: there the usual path begins too late, and its weak end
-is never chosen and costs most of the time."""
+"""Penalties for hundreds of columns, unless the suite says which: there the usual path begins too late, and its weak
+end costs most of the time."""
 
 
 @dataclass(frozen=True, slots=True)

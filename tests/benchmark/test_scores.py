@@ -22,7 +22,7 @@ OUTCOMES = Outcomes(dict(zip(IDS, TIME, strict=True)), dict(zip(IDS, EVENT.tolis
 
 
 def folds(noise: float, *, n_folds: int = 3, scale: float = 1.0, drop: int = 0) -> list[FoldPredictions]:
-    """Risks of one repeat, each fold on a scale and an origin of its own; `drop` cases of each test part are unknown."""
+    """Risks of one repeat, each fold on a scale and an origin of its own; of each test part `drop` are unknown."""
     risk = HAZARD + np.random.default_rng(9).normal(scale=noise, size=N) if noise else HAZARD.copy()
     made = []
     for fold in range(n_folds):
