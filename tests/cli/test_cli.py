@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "checkpoints" / "demo-survpgc"
 SAMPLE = ROOT / "sample_data"
-VERBS = ("sample", "extract", "train", "predict", "explain", "doctor", "models", "encoders")
+VERBS = ("sample", "extract", "train", "predict", "explain", "doctor", "models", "encoders", "benchmark")
 
 
 def survviz(*arguments: object) -> subprocess.CompletedProcess[str]:
