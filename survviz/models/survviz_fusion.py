@@ -23,11 +23,11 @@ from survviz.models.registry import register
 from survviz.types import MODALITIES, Modality
 
 PRIOR_VARIANCES: dict[Modality, tuple[float, ...]] = {
-    "pathology": (0.0, 0.03, 0.1),
+    "pathology": (0.0, 0.1, 1.0),
     "clinical": (0.3, 1.0),
-    "genomic": (0.0, 0.1, 0.3),
-    "mirna": (0.0, 0.03, 0.3),
-    "cnv": (0.0, 0.03, 0.3),
+    "genomic": (0.0, 0.1, 1.0),
+    "mirna": (0.0, 0.1, 1.0),
+    "cnv": (0.0, 0.1, 1.0),
 }
 
 

@@ -82,7 +82,7 @@ class Problem:
         with torch.no_grad():
             layer.weight.copy_(torch.where(prior_sd > 0, layer.weight / prior_sd, 0))
         optimizer = torch.optim.LBFGS(
-            layer.parameters(), max_iter=MAX_STEPS, history_size=20, tolerance_grad=1e-6, tolerance_change=1e-9,
+            layer.parameters(), max_iter=MAX_STEPS, history_size=20, tolerance_grad=1e-8, tolerance_change=1e-12,
             line_search_fn="strong_wolfe",
         )  # fmt: skip
 
