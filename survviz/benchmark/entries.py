@@ -107,8 +107,9 @@ def _entry(suite: Suite, section: CohortSection, entry: EntrySection, covered: C
         raise InputError(f"Entry {entry.name!r}: model {entry.model!r} reads {', '.join(takes)}, not {unknown[0]}.")
     needed = _needed(entry)
     lacking = [name for name in needed if not covered.has[name]]
-    if lacking:
-        reason = f"not applicable: no case of this cohort has {' or '.join(lacking)} data"
+    if lacking or entry.name in section.cannot:
+        why = section.cannot.get(entry.name, f"no case of this cohort has {' or '.join(lacking)} data")
+        reason = f"not applicable: {why}"
         return Line(entry.name, "model", modalities=needed, reason=reason)
     modalities: tuple[Modality, ...] = tuple(
         name for name in MODALITIES if name in needed or (name in entry.if_available and covered.has[name])

@@ -30,6 +30,7 @@ class CohortSection(_Section):
         require: modalities that a case must have to take part in this cohort at all.
         settings: training settings for every entry of this cohort, for example its clinical fields.
         oracle: JSON file of a synthetic cohort with the true log-hazard of every case.
+        cannot: entry -> why this cohort cannot serve it although it has the modalities.
         published: key of the published numbers beside it; default the name.
         strata: clinical field within whose values concordance is also stated (pan-cancer: the cancer type).
     """
@@ -40,6 +41,7 @@ class CohortSection(_Section):
     require: tuple[Modality, ...] = ()
     settings: dict[str, Any] = {}
     oracle: str | None = None
+    cannot: dict[str, str] = {}
     published: str = ""
     strata: str | None = None
 

@@ -28,6 +28,7 @@ preprocess = {{ programmes = "{programmes}" }}
 
 [[cohorts]]
 name = "tiny"
+cannot = {{ "too wide" = "for a test" }}
 
 [[entries]]
 name = "small snn"
@@ -42,6 +43,10 @@ settings = {{ loss = "cox" }}
 name = "needs miRNA"
 model = "bilayer"
 modalities = ["clinical", "mirna"]
+
+[[entries]]
+name = "too wide"
+model = "mlp-clinic"
 
 [[derived]]
 name = "clinic and genes"
