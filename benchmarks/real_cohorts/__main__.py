@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.real_cohorts import brca_gpdbn, gbmlgg, kirc_histology, pancancer, tcga
-from benchmarks.real_cohorts.writing import CohortTables, Written, write_cohort
+from survviz.data.cohort_writing import CohortTables, Written, write_cohort
 
 Builder = Callable[[Path, Path, int], Written]
 
@@ -52,7 +52,6 @@ def main() -> None:
         made = BUILDERS[name](given.data, given.out / name, given.processes)
         tables = ", ".join(f"{table} {count}" for table, count in made.tables.items())
         print(f"| {name} | {made.n_cases} | {made.n_events} | {tables} |", flush=True)
-        (given.out / name / "notes.txt").write_text("\n".join(made.notes) + "\n", encoding="utf-8")
         for note in made.notes:
             print(f"<!-- {name}: {note} -->")
 

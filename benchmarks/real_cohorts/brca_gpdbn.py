@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.real_cohorts.writing import CohortTables, usable
+from benchmarks.real_cohorts.patients import usable
+from survviz.data.cohort_writing import CohortTables
 from survviz.data.splits import NamedSplit, Split
 
 

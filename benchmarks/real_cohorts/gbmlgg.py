@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks.real_cohorts.writing import CohortTables, Written, complete, usable, write_cohort
+from benchmarks.real_cohorts.patients import complete, usable
 from survviz.data.barcodes import tcga_case
+from survviz.data.cohort_writing import CohortTables, Written, write_cohort
 from survviz.data.split_file import read_split_file
 from survviz.errors import InputError
 from survviz.types import Bag

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.real_cohorts.writing import CohortTables, complete, usable
+from benchmarks.real_cohorts.patients import complete, usable
+from survviz.data.cohort_writing import CohortTables
 from survviz.data.split_file import read_split_file
 
 COLUMNS = {

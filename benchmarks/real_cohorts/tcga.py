@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.real_cohorts.writing import CohortTables, complete, usable
-from survviz.data.barcodes import is_normal_sample, tcga_case, tcga_sample_type
+from benchmarks.real_cohorts.patients import complete, usable
+from survviz.data.barcodes import one_sample_per_case, tcga_case
+from survviz.data.cohort_writing import CohortTables
 from survviz.data.split_file import read_split_file
 
 COLUMNS = {
@@ -120,28 +121,14 @@ def read_outcome(path: Path, project: str) -> pd.DataFrame:
 
 
 def one_sample_per_patient(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """miRNA by patient, and what was left out.
-
-    Normal tissue is left out. Of several samples the primary tumour is kept, then the lowest sample type (so that a
-    cohort of metastases, as melanoma, keeps its type 06); of several measurements that of the newer machine, then the
-    first barcode.
-    """
-    tumour = table[[not is_normal_sample(name) for name in table["sample_barcode"]]]
-    order = pd.DataFrame(
-        {
-            "case_id": [tcga_case(name) for name in tumour["sample_barcode"]],
-            "type": [tcga_sample_type(name) for name in tumour["sample_barcode"]],
-            "older": tumour["machine"].ne(NEWER_MACHINE).to_numpy(),
-            "barcode": tumour["sample_barcode"].to_numpy(),
-        },
-        index=tumour.index,
-    )
-    if not (order["case_id"] == tumour["case_id"]).all():
+    """miRNA by patient, and what was left out; among samples of one type the newer machine's measurement is kept."""
+    barcodes = table["sample_barcode"].tolist()
+    if [tcga_case(name) for name in barcodes] != table["case_id"].tolist():
         raise SystemExit("the case_id of a miRNA sample is not its barcode's patient")
-    first = order.sort_values(["case_id", "type", "older", "barcode"]).drop_duplicates("case_id").index
-    kept = tumour.loc[first].set_index("case_id").drop(columns=["sample_barcode", "sample_type", "machine"])
-    normal, spare = len(table) - len(tumour), len(tumour) - len(kept)
-    return kept, f"miRNA: {normal} normal samples and {spare} further samples of a patient left out"
+    choice = one_sample_per_case(barcodes, rank=table["machine"].ne(NEWER_MACHINE).astype(int).tolist())
+    kept = table.iloc[list(choice.kept.values())].set_index("case_id")
+    said = f"miRNA: {len(choice.normal)} normal samples and {len(choice.spare)} further samples of a patient left out"
+    return kept.drop(columns=["sample_barcode", "sample_type", "machine"]), said
 
 
 def read_pathology(folder: Path, pathology: Pathology) -> tuple[pd.DataFrame, dict[str, object]]:

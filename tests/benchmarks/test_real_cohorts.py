@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.real_cohorts import brca_gpdbn, gbmlgg, kirc_histology, pancancer, tcga
-from benchmarks.real_cohorts.writing import usable, write_cohort
+from benchmarks.real_cohorts.patients import usable
 from survviz.data.cohort import load_cohort
+from survviz.data.cohort_writing import write_cohort
 from survviz.data.omics import OmicsScaler
 from survviz.data.split_plans import SplitPlan
 from survviz.wsi.features import read_features

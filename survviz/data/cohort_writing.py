@@ -1,10 +1,10 @@
-"""Writing a cohort folder: clinical rows that can be used, tables keyed by case, published splits in one format."""
+"""Writing a cohort folder: tables keyed by case, splits in one format, and what was left out, in words."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,8 +42,10 @@ class CohortTables:
         fields: clinical token -> column.
         matrices: "rna", "mirna", "cnv" -> (index case_id, unit).
         pathology: rows with a column case_id; `pathology_section` says how to read it.
-        features: feature section, of a cohort with slides.
+        slides: columns case_id, slide_id and, where known, path and mpp.
+        features: feature section, where the slides are encoded.
         splits: name -> rows of the split file `splits/NAME.csv`.
+        notes: what was left out, and why; they become `notes.txt`.
     """
 
     name: str
@@ -79,13 +81,17 @@ def write_cohort(folder: Path, cohort: CohortTables) -> Written:
         write_table(folder / "pathology.parquet", rows.set_index("case_id"))
         document["pathology"] = {"file": "pathology.parquet", **cohort.pathology_section}
         counts["pathology"] = rows["case_id"].nunique()
-    if cohort.slides is not None and cohort.features is not None:
+    if cohort.slides is not None:
         rows = cohort.slides[cohort.slides["case_id"].isin(ids)]
         write_table(folder / "slides.csv", rows.set_index("case_id"))
-        document |= {"slides": {"file": "slides.csv"}, "features": dict(cohort.features)}
+        document["slides"] = {"file": "slides.csv"}
         counts["pathology"] = rows["case_id"].nunique()
+    if cohort.features is not None:
+        document["features"] = dict(cohort.features)
     for name, rows in cohort.splits.items():
         write_split_file(folder / "splits" / f"{name}.csv", rows)
+    if cohort.notes:
+        (folder / "notes.txt").write_text("\n".join(cohort.notes) + "\n", encoding="utf-8")
     write_cohort_toml(folder, CohortFile.model_validate(document))
     return Written(cohort.name, len(ids), int(cohort.clinical["event"].sum()), counts, cohort.notes)
 
@@ -98,21 +104,3 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write(Path(temporary))
     Path(temporary).chmod(0o644)
     os.replace(temporary, path)
-
-
-def usable(clinical: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The rows with an outcome and follow-up above 0, by case, and what was left out."""
-    known = clinical["event"].isin([0, 1]) & (pd.to_numeric(clinical["time"], errors="coerce") > 0)
-    lost = int((~known).sum())
-    kept = clinical[known].sort_index()
-    kept = kept.assign(event=kept["event"].astype(int))
-    return kept, ((f"{lost} patients without outcome or with 0 follow-up left out",) if lost else ())
-
-
-def complete(clinical: pd.DataFrame, having: Iterable[Iterable[str]]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The patients that are in every one of some tables."""
-    ids = set(clinical.index)
-    for table in having:
-        ids &= set(table)
-    lost = len(clinical) - len(ids)
-    return clinical.loc[sorted(ids)], (f"{lost} patients lack a modality",) if lost else ()
