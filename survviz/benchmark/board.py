@@ -104,7 +104,8 @@ class Board:
     """All of it.
 
     Attributes:
-        overall: entry -> reference -> its mean difference over cohorts, every cohort counting the same.
+        overall: entry -> reference -> its mean difference over cohorts, every cohort counting the same; cohorts whose
+            patients stand in another one too are left out.
     """
 
     suite: str
@@ -134,7 +135,7 @@ def leaderboard(run: SuiteRun) -> Board:
     for cohort in run.cohorts:
         board, found = _cohort_board(run, cohort)
         boards.append(board)
-        for reference, by_line in found.items():
+        for reference, by_line in found.items() if cohort.section.counts else ():
             for line, test in by_line.items():
                 tests[reference].setdefault(line, []).append(test)
     return Board(run.suite.name, run.suite.description, run.suite.seed, tuple(boards), _overall(tests))

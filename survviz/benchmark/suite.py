@@ -32,6 +32,8 @@ class CohortSection(_Section):
         oracle: JSON file of a synthetic cohort with the true log-hazard of every case.
         cannot: entry -> why this cohort cannot serve it although it has the modalities.
         published: key of the published numbers beside it; default the name.
+        counts: False where its patients stand in another cohort of the suite too: it has its own table, but does not
+            count over all cohorts.
         strata: clinical field within whose values concordance is also stated (pan-cancer: the cancer type).
     """
 
@@ -43,6 +45,7 @@ class CohortSection(_Section):
     oracle: str | None = None
     cannot: dict[str, str] = {}
     published: str = ""
+    counts: bool = True
     strata: str | None = None
 
 

@@ -21,8 +21,8 @@ def by_case(values: pd.Series, case_ids: pd.Index, what: str) -> pd.Series:
         )
     if not values.index.is_unique or len(values) != len(case_ids) or not values.index.isin(case_ids).all():
         raise InputError(
-            f"{what} has {len(values)} values for case ids like {shorten(map(str, list(values.index)[:2]))}; expected one "
-            f"for each of the {len(case_ids)} cases like {shorten(map(str, list(case_ids)[:2]))}."
+            f"{what} has {len(values)} values for case ids like {shorten(map(str, list(values.index)[:2]))}; expected "
+            f"one for each of the {len(case_ids)} cases like {shorten(map(str, list(case_ids)[:2]))}."
         )
     return values if values.index.equals(case_ids) else values.reindex(case_ids)
 
