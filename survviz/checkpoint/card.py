@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from survviz.checkpoint.layout import CheckpointConfig
+from survviz.checkpoint.own_data import own_data
 from survviz.checkpoint.reference import Metrics, Reference
+from survviz.checkpoint.validation import AgainstClinic, Difference
 from survviz.data.preprocess import Preprocess
+from survviz.evaluation import Estimate
+from survviz.models.blocks.linear import LinearModel
 
 if TYPE_CHECKING:
     from survviz.models import Model
@@ -26,19 +31,48 @@ LIMITS = """\
 - Survival beyond the longest follow-up of the training cohort is undefined and is not shown."""
 
 
-def card(config: CheckpointConfig, reference: Reference, model: Model, preprocess: Preprocess) -> str:
-    """Markdown text: purpose, data, protocol, metrics with their intervals, limits, licence, privacy."""
-    sections = [
-        f"# {config.name}\n\n**{config.purpose}**",
-        f"## Data\n\n{_data(config, reference, model, preprocess)}",
-        f"## Protocol\n\n{_protocol(config, model)}",
-        f"## Metrics\n\n{_metrics(reference.metrics)}",
-        f"## Limits\n\n{LIMITS}",
-        "## Licence\n\nApache-2.0 for the weights as far as the training data allow; see their source.",
-        f"## Privacy\n\n{PRIVACY}",
-        f"## Made by\n\nsurvviz {config.survviz}, {config.created}. Check it with `survviz doctor`.",
-    ]
-    return "\n\n".join(sections) + "\n"
+LICENCE = "Apache-2.0 for the weights as far as the training data allow; see their source."
+
+CALIBRATION = {
+    "observed_expected": "deaths by 36 months, observed over expected (1 is right)",
+    "calibration": "slope at 36 months (1 is right; below 1: risks are spread too wide)",
+    "d_calibration_p": "D-calibration p (small: the curves are wrong)",
+    "brier_36": "Brier score at 36 months (lower is better; 0.25 says nothing)",
+    "ibs": "integrated Brier score over 60 months",
+    "within_c": "C-index within cancer types",
+}
+
+
+def card(
+    config: CheckpointConfig,
+    reference: Reference,
+    model: Model,
+    preprocess: Preprocess,
+    sections: Mapping[str, str] | None = None,
+) -> str:
+    """Markdown text: purpose, data, protocol, metrics with their intervals, limits, licence, privacy.
+
+    Args:
+        sections: title -> text of further sections; "Licence" replaces the usual one.
+    """
+    given = dict(sections or {})
+    licence = given.pop("Licence", LICENCE)
+    parts = {
+        "Data": _data(config, reference, model, preprocess),
+        **given,
+        "Your own data": own_data(preprocess),
+        "Protocol": _protocol(config, model),
+        "Metrics": _metrics(reference.metrics),
+        "Against clinic": reference.clinic and _against_clinic(reference.clinic),
+        "Calibration": _calibration(reference.estimates),
+        "Cut-offs": _cutoffs(reference),
+        "Limits": LIMITS,
+        "Licence": licence,
+        "Privacy": PRIVACY,
+        "Made by": f"survviz {config.survviz}, {config.created}. Check it with `survviz doctor`.",
+    }
+    found = [f"## {title}\n\n{text.strip()}" for title, text in parts.items() if text]
+    return "\n\n".join([f"# {config.name}\n\n**{config.purpose}**", *found]) + "\n"
 
 
 def _data(config: CheckpointConfig, reference: Reference, model: Model, preprocess: Preprocess) -> str:
@@ -61,19 +95,22 @@ def _data(config: CheckpointConfig, reference: Reference, model: Model, preproce
 
 def _protocol(config: CheckpointConfig, model: Model) -> str:
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    settings = ", ".join(f"{name} {value}" for name, value in config.training.items() if not isinstance(value, dict))
+    settings = ", ".join(f"{name} {value}" for name, value in config.training.items() if value not in (None, {}, []))
     return (
         f"Model `{config.model}`, {n_parameters:,} parameters per fold; {len(config.folds)} folds, disjoint by "
         "patient, stratified by event. Time bins, scalers and all else that is fitted were fitted on the training part "
-        f"of each fold. {_choice(config)}; the test part of a fold chose nothing, and no model was refitted.\n\n"
+        f"of each fold. {_choice(config, model)}; the test part of a fold chose nothing, and no model was refitted.\n\n"
         f"Settings: {settings or 'not recorded'}."
     )
 
 
-def _choice(config: CheckpointConfig) -> str:
-    """What chose the epoch and, where a search ran, its budget."""
+def _choice(config: CheckpointConfig, model: Model) -> str:
+    """What chose the epoch or the penalty and, where a search ran, its budget."""
     chosen = "The epoch was chosen on an inner validation part"
-    if config.training.get("choose_by") == "last":
+    if isinstance(model, LinearModel):
+        how = "weighed" if model.averages_priors else "chosen"
+        chosen = f"Penalties were {how} by cross-validation inside the training and validation part"
+    elif config.training.get("choose_by") == "last":
         chosen = "The last epoch was kept"
     tuned = config.training.get("tuned")
     if not tuned:
@@ -109,3 +146,51 @@ def _metrics(metrics: Metrics) -> str:
         counts = f"{fold.n_train} | {fold.n_validation} | {fold.n_test} | {fold.n_events_test}"
         lines.append(f"| {index} | {counts} | {fold.epoch} | {score} |")
     return "\n".join(lines)
+
+
+def _against_clinic(clinic: AgainstClinic) -> str:
+    fields = ", ".join(clinic.fields)
+    head = (
+        f"**{clinic.pooled.words.capitalize()}**: {_difference(clinic.pooled)}. Clinic is a ridge-Cox model of "
+        f"{fields} on the same folds and the same {clinic.n_cases:,} cases ({clinic.n_events:,} events). "
+    )
+    if clinic.within:
+        head += f"Within cancer types **{clinic.within.words}**: {_difference(clinic.within)}. "
+    return head + "Intervals: paired bootstrap over cases. Training on other patients would move the difference too."
+
+
+def _difference(one: Difference) -> str:
+    return (
+        f"C {one.clinic + one.difference:.3f} against {one.clinic:.3f}, difference {one.difference:+.3f} "
+        f"({one.level:.0%} CI {one.low:+.3f} to {one.high:+.3f}, p = {one.p_value:.2g})"
+    )
+
+
+def _calibration(estimates: Mapping[str, Estimate]) -> str:
+    lines = [
+        f"- {words}: {_estimate(name, estimates[name])}" for name, words in CALIBRATION.items() if name in estimates
+    ]
+    if not lines:
+        return ""
+    return "\n".join(
+        ["Out of fold, against the outcomes of the training cohort; 95 % bootstrap intervals.", "", *lines]
+    )
+
+
+def _estimate(name: str, one: Estimate) -> str:
+    if one.value is None:
+        return f"undefined. {one.reason}"
+    interval = "" if one.low is None else f" ({one.low:.3f} to {one.high:.3f})"
+    value = f"{one.value:.2g}" if name.endswith("_p") else f"{one.value:.3f}"
+    return f"{value}{interval}"
+
+
+def _cutoffs(reference: Reference) -> str:
+    if reference.tertiles is None:
+        return ""
+    low, high = reference.tertiles
+    return (
+        f"Median out-of-fold risk {reference.cutoff:.4g} (above it: the high group of the app and of `survviz "
+        f"evaluate`); thirds at {low:.4g} and {high:.4g}. They were fixed on the training cohort; another "
+        "one may lie on one side of them."
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from survviz.checkpoint.checkpoint import Checkpoint, check_hashes, load_checkpoint
 from survviz.checkpoint.golden import TOLERANCE, largest_deviation
 from survviz.checkpoint.layout import CONFIG, FILES, GOLDEN, CheckpointConfig, checked_file, read_config
+from survviz.checkpoint.reference import thirds
 from survviz.checkpoint.weights import read_tensors, read_weights
 from survviz.errors import CheckpointError, InputError
 
@@ -158,6 +159,10 @@ def _cutoff(patient: _Patient) -> str:
         raise CheckpointError(f"The cut-off is {reference.cutoff:g}; expected the median out-of-fold risk {median:g}.")
     if len(reference.risks) != reference.n_cases:
         raise CheckpointError(f"{len(reference.risks)} out-of-fold risks for {reference.n_cases} training cases.")
+    if reference.tertiles is not None and not np.allclose(reference.tertiles, thirds(reference.risks), atol=1e-6):
+        raise CheckpointError(
+            f"The thirds are {reference.tertiles}; the out-of-fold risks give {thirds(reference.risks)}."
+        )
     return f"{reference.cutoff:.4f}, the median out-of-fold risk of {reference.n_cases} cases"
 
 

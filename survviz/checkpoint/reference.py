@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from survviz.checkpoint.layout import first_problem
+from survviz.checkpoint.validation import AgainstClinic
 from survviz.errors import CheckpointError
 from survviz.evaluation import (
+    Estimate,
     Interval,
     KaplanMeier,
     UndefinedMetricError,
@@ -93,6 +95,9 @@ class _ReferenceDocument(BaseModel):
     median_follow_up: float | None
     curves: dict[str, _CurveDocument]
     metrics: Metrics
+    tertiles: tuple[float, float] | None = None
+    estimates: dict[str, Estimate] = {}
+    clinic: AgainstClinic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,9 @@ class Reference:
         cutoff: median of `risks`; above it is the high group.
         median_follow_up: months, by reverse Kaplan-Meier; None where it is undefined.
         curves: "all", "low", "high" -> Kaplan-Meier curve; a group without cases is left out.
+        tertiles: of `risks`: the cut-offs of three groups. None in checkpoints of before, as what follows.
+        estimates: out of fold, the statistics of `survviz.evaluation.summarise`, calibration among them.
+        clinic: beside Cox on clinic; None where that was not asked for, or there is no clinic.
     """
 
     risks: NDArray[np.float64]
@@ -113,6 +121,9 @@ class Reference:
     median_follow_up: float | None
     curves: Mapping[str, KaplanMeier]
     metrics: Metrics
+    tertiles: tuple[float, float] | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    clinic: AgainstClinic | None = None
 
     @classmethod
     def of(
@@ -121,6 +132,9 @@ class Reference:
         time: NDArray[np.float64],
         event: NDArray[np.bool_],
         folds: tuple[FoldScore, ...] = (),
+        *,
+        estimates: Mapping[str, Estimate] | None = None,
+        clinic: AgainstClinic | None = None,
     ) -> Reference:
         """Summarise out-of-fold risks, one per case."""
         cutoff = float(np.median(risk))
@@ -134,6 +148,9 @@ class Reference:
             median_follow_up=median_follow_up(time, event),
             curves=curves,
             metrics=_metrics(risk, time, event, groups["high"], folds),
+            tertiles=thirds(risk),
+            estimates=dict(estimates or {}),
+            clinic=clinic,
         )
 
     def percentile(self, risk: float) -> float:
@@ -150,6 +167,9 @@ class Reference:
             "median_follow_up": self.median_follow_up,
             "curves": {name: _curve_to_dict(curve) for name, curve in self.curves.items()},
             "metrics": self.metrics.model_dump(mode="json"),
+            "tertiles": self.tertiles and list(self.tertiles),
+            "estimates": {name: asdict(one) for name, one in self.estimates.items()},
+            "clinic": self.clinic and self.clinic.model_dump(mode="json"),
         }
 
     @classmethod
@@ -172,7 +192,16 @@ class Reference:
             median_follow_up=parsed.median_follow_up,
             curves={name: _curve_from(curve) for name, curve in parsed.curves.items()},
             metrics=parsed.metrics,
+            tertiles=parsed.tertiles,
+            estimates=parsed.estimates,
+            clinic=parsed.clinic,
         )
+
+
+def thirds(risk: NDArray[np.float64]) -> tuple[float, float]:
+    """The two cut-offs that leave a third of the cases on each side and between."""
+    lower, upper = np.quantile(risk, [1 / 3, 2 / 3])
+    return float(lower), float(upper)
 
 
 def _metrics(

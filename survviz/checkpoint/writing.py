@@ -91,6 +91,7 @@ def save_checkpoint(
     test_fold: Mapping[str, int],
     purpose: str,
     cohort: str,
+    sections: Mapping[str, str] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write every file of a checkpoint into an existing folder, config.json last, because it holds the others' hashes.
@@ -103,6 +104,7 @@ def save_checkpoint(
         test_fold: case id -> the fold that did not see it; only keyed hashes are written.
         purpose: what the checkpoint is for, in words.
         cohort: name of the training cohort.
+        sections: title -> text of further sections of the card; "Licence" replaces the usual one.
         training: settings of the run.
     """
     folder = Path(folder)
@@ -126,7 +128,7 @@ def save_checkpoint(
         "baselines": [baseline and baseline.to_dict() for baseline in baselines],
     }
     (folder / PREPROCESS).write_text(to_json(document), encoding="utf-8")
-    (folder / CARD).write_text(card(config, reference, models[0], preprocesses[0]), encoding="utf-8")
+    (folder / CARD).write_text(card(config, reference, models[0], preprocesses[0], sections or {}), encoding="utf-8")
     hashed = config.model_copy(update={"sha256": {file: sha256(folder / file) for file in FILES[1:]}})
     (folder / CONFIG).write_text(to_json(hashed.model_dump(mode="json")), encoding="utf-8")
     return folder

@@ -26,6 +26,7 @@ from survviz.models import model_config
 from survviz.training.choosing import EpochScore
 from survviz.training.config import TrainConfig
 from survviz.training.fold import FoldResult, run_fold
+from survviz.training.out_of_fold import against_clinic, curves_of, out_of_fold, reference_of
 from survviz.training.processes import World, local_device
 from survviz.training.record import identity, without_folders
 from survviz.training.run_folder import RunFolder, open_run
@@ -71,6 +72,8 @@ def cross_validate(
     out: str | Path | None = None,
     *,
     purpose: str = "research",
+    sections: Mapping[str, str] | None = None,
+    beside_clinic: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
     restart: bool = False,
@@ -85,6 +88,8 @@ def cross_validate(
     Args:
         out: checkpoint folder to write; None keeps only the report. Until then the run is kept in `OUT.partial`.
         purpose: what the checkpoint is for, in words; it heads the card.
+        sections: title -> text of further sections of the card; "Licence" replaces the usual one.
+        beside_clinic: also fit Cox on clinic on the same folds, and keep the paired difference.
         device: torch device; "auto" takes a GPU if there is one.
         progress: called after every epoch with (epochs done, epochs of all folds).
         restart: throw away an unfinished run into the same folder.
@@ -111,15 +116,16 @@ def cross_validate(
         steps = Steps(progress, config, len(splits))
         job = _Job(cohort, config, modalities, cases, on, run, steps)
         folds = [job.fold(index, split) for index, split in enumerate(splits)]
-        risks = _out_of_fold(cohort, folds)
-        time, event = risks["time"].to_numpy(), risks["event"].to_numpy()
-        reference = Reference.of(risks["risk"].to_numpy(), time, event, tuple(fold.score for fold in folds))
+        risks = out_of_fold(cohort, folds)
+        clinic = against_clinic(cohort, config, splits, risks, cases=cases, device=on) if beside_clinic else None
+        curves, scores = curves_of(folds, list(risks.index)), [fold.score for fold in folds]
+        reference = reference_of(cohort, risks, curves, scores, clinic)
         run.log.write("end", metrics=reference.metrics.model_dump(exclude={"folds"}))
         if target is not None and World.current().is_first:
             with new_folder(target) as staging:
                 if run.path is not None:
                     shutil.copyfile(run.path / RUN_LOG, staging / RUN_LOG)
-                _save(staging, target.name, cohort, config, purpose, folds, reference, risks)
+                _save(staging, target.name, cohort, config, purpose, sections, folds, reference)
     folder, tuned = Path(out) if out is not None else None, tuple(fold.tuned for fold in folds if fold.tuned)
     return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder, tuned)
 
@@ -239,31 +245,15 @@ def _usable_cases(cohort: Cohort, modalities: tuple[Modality, ...]) -> tuple[dic
     return cases, tuple(excluded)
 
 
-def _out_of_fold(cohort: Cohort, folds: list[FoldResult]) -> pd.DataFrame:
-    tests = [fold.test for fold in folds]
-    risk = (
-        pd.concat([pd.Series(one.risk, index=list(one.case_ids)) for one in tests]).rename_axis("case_id").sort_index()
-    )
-    fold_of = pd.Series({case_id: index for index, one in enumerate(tests) for case_id in one.case_ids})
-    return pd.DataFrame(
-        {
-            "risk": risk,
-            "fold": fold_of.loc[risk.index],
-            "time": cohort.time.loc[risk.index].astype(float),
-            "event": cohort.event.loc[risk.index].astype(bool),
-        }
-    )
-
-
 def _save(
     staging: Path,
     name: str,
     cohort: Cohort,
     config: TrainConfig,
     purpose: str,
+    sections: Mapping[str, str] | None,
     folds: list[FoldResult],
     reference: Reference,
-    risks: pd.DataFrame,
 ) -> None:
     save_checkpoint(
         staging,
@@ -276,6 +266,7 @@ def _save(
         reference=reference,
         test_fold=_membership(folds),
         purpose=purpose,
+        sections=sections,
         cohort=cohort.name,
         training={**without_folders(config), **({"tuned": [fold.tuned for fold in folds]} if config.search else {})},
     )
