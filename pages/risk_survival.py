@@ -31,7 +31,7 @@ with curve:
         survival_figure(prediction, estimate.group_curves(reference)), key="survival", config=estimate.PLOT_CONFIG
     )
 with numbers:
-    estimate.risk_numbers(prediction)
+    estimate.risk_numbers(checkpoint, prediction)
     estimate.horizon_table(prediction)
     estimate.modalities(checkpoint, prediction)
 

@@ -42,20 +42,31 @@ def number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def risk_numbers(prediction: Prediction) -> None:
+def risk_numbers(checkpoint: Checkpoint, prediction: Prediction) -> None:
     """Risk, percentile and group, with the chip that says what they are."""
     st.badge("Model estimate, not a prognosis", icon=":material/info:", color="orange")
     low, high = prediction.risk_per_fold.min(), prediction.risk_per_fold.max()
+    meaning = "Log-hazard: 0.7 more is twice the hazard at every time."
+    if checkpoint.baselines[0] is None:
+        meaning = "Minus the sum of S(t) over the time bins."
     percentile, risk = st.columns(2)
     percentile.metric(
         "Percentile in the training cohort",
         f"{prediction.percentile:.0f}",
         help="Share of the training patients with a lower risk, each scored by a model that did not train on them.",
     )
-    risk.metric("Risk (higher = worse)", number(prediction.risk), help="Minus the sum of S(t) over the time bins.")
+    risk.metric("Risk (higher = worse)", number(prediction.risk), help=meaning)
     side = "above" if prediction.group == "high" else "below"
     spread = f"; models range from {number(low)} to {number(high)}" if len(prediction.folds) > 1 else "; one model"
-    st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off fixed in training{spread}.")
+    third = _third(checkpoint.reference, prediction.risk)
+    st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off fixed in training{third}{spread}.")
+
+
+def _third(reference: Reference, risk: float) -> str:
+    if reference.tertiles is None:
+        return ""
+    name = ("lower", "middle", "upper")[sum(risk > cutoff for cutoff in reference.tertiles)]
+    return f", in the {name} third of the training cohort"
 
 
 def horizon_table(prediction: Prediction) -> None:
@@ -104,3 +115,13 @@ def model_facts(checkpoint: Checkpoint, prediction: Prediction) -> None:
     else:
         interval = f" ({metrics.level:.0%} CI {metrics.low:.2f} to {metrics.high:.2f})" if metrics.low else ""
         st.markdown(f"C-index on unseen patients **{metrics.c_index:.2f}**{interval}; 0.5 would be chance.")
+    if reference.clinic is not None:
+        one = reference.clinic.pooled
+        st.markdown(
+            f"**{one.words.capitalize()}** alone (Cox on {', '.join(reference.clinic.fields)}): difference in C-index "
+            f"{number(one.difference)} ({one.level:.0%} CI {number(one.low)} to {number(one.high)}), paired."
+        )
+    ratio = reference.estimates.get("observed_expected")
+    if ratio is not None and ratio.value is not None:
+        interval = "" if ratio.low is None else f" ({ratio.low:.2f} to {ratio.high:.2f})"
+        st.markdown(f"Deaths by 3 years, observed over expected: **{ratio.value:.2f}**{interval}.")
