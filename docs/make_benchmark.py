@@ -33,7 +33,7 @@ def take(out: Path) -> None:
 def summary(board: dict[str, Any]) -> str:
     """One row per cohort: the floors, the best other model, ours, and ours against the floors."""
     rows = [
-        f"Every line with intervals, calibration and times: [benchmark/{board['suite']}.md](benchmark/{board['suite']}.md).",
+        f"Every line with intervals, calibration and times: [{board['suite']}.md](benchmark/{board['suite']}.md).",
         "",
         "| cohort | n (deaths) | splits | Cox on clinic | best single modality | mean of single risks | best other "
         "model | survviz-fusion | minus clinic (95 % CI) | minus best single |",
@@ -64,7 +64,8 @@ def summary(board: dict[str, Any]) -> str:
             rows += [
                 "",
                 f"Over {one['folds']} cohorts, survviz-fusion minus {words}: {one['difference']:+.3f} "
-                f"({one['low']:+.3f} to {one['high']:+.3f}), p = {one['p']:.2g}, Holm over all models {one['p_holm']:.2g}.",
+                f"({one['low']:+.3f} to {one['high']:+.3f}), p = {one['p']:.2g}, by Holm over all models "
+                f"{one['p_holm']:.2g}.",
             ]
     return "\n".join(rows)
 

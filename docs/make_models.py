@@ -49,8 +49,9 @@ def learnt_table(board: dict[str, Any]) -> str:
     (cohort,) = board["cohorts"]
     rows = [
         f"{cohort['n']} cases, {cohort['n_events']} deaths; {cohort['plan']}. Small sizes "
-        "(benchmarks/suites/models.toml), no tuning. Mean C-index over folds with a corrected resampled 95 % interval; attained = (C - 0.5) / (C of the "
-        "true hazard - 0.5). `survviz benchmark benchmarks/suites/sample.toml --out OUT`.",
+        "(benchmarks/suites/models.toml), no tuning. Mean C-index over folds with a corrected resampled 95 % interval; "
+        "attained = (C - 0.5) / (C of the true hazard - 0.5). "
+        "`survviz benchmark benchmarks/suites/sample.toml --out OUT`.",
         "",
         "| model | reads | C-index (95 % CI) | attained | epoch | protocol |",
         "|---|---|---|---|---|---|",

@@ -85,8 +85,8 @@ class Problem:
         with torch.no_grad():
             layer.weight.copy_(torch.where(prior_sd > 0, layer.weight / prior_sd, 0))
         optimizer = torch.optim.LBFGS(
-            layer.parameters(), max_iter=MAX_STEPS, history_size=20, tolerance_grad=tolerance, tolerance_change=1e-4 * tolerance,
-            line_search_fn="strong_wolfe",
+            layer.parameters(), max_iter=MAX_STEPS, history_size=20, tolerance_grad=tolerance,
+            tolerance_change=1e-4 * tolerance, line_search_fn="strong_wolfe",
         )  # fmt: skip
 
         def closure() -> Tensor:
