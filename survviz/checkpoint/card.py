@@ -31,6 +31,7 @@ LIMITS = """\
 - Survival beyond the longest follow-up of the training cohort is undefined and is not shown."""
 
 
+SMALLEST_P = 1e-15
 LICENCE = "Apache-2.0 for the weights as far as the training data allow; see their source."
 
 CALIBRATION = {
@@ -135,7 +136,8 @@ def _metrics(metrics: Metrics) -> str:
     if metrics.mean is not None and metrics.sd is not None:
         lines.append(f"Mean over folds: {metrics.mean:.3f}, standard deviation {metrics.sd:.3f} (ddof 1).")
     if metrics.logrank_p is not None:
-        lines.append(f"High against low group by out-of-fold risk: log-rank p = {metrics.logrank_p:.2g}.")
+        p_value = f"= {metrics.logrank_p:.2g}" if metrics.logrank_p > SMALLEST_P else f"below {SMALLEST_P:g}"
+        lines.append(f"High against low group by out-of-fold risk: log-rank p {p_value}.")
     lines += [
         "",
         "| fold | train | validation | test | test events | epoch | C-index |",

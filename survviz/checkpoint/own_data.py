@@ -44,7 +44,7 @@ def _field(preprocess: Preprocess, token: str) -> str:
     if token in preprocess.ood.ranges:
         low, high = preprocess.ood.ranges[token]
         unit = " in years" if token == "Age" else ""
-        return f"{token} (a number{unit}; training {low:g} to {high:g})"
+        return f"{token} (a number{unit}; training {low:.3g} to {high:.3g})"
     names = preprocess.clinical.names.get(token, ())
     values = [name.partition("=")[2] for name in names if name.startswith(f"{token}=")]
     if not values:
