@@ -13,7 +13,6 @@ from survviz.errors import CheckpointError
 from survviz.training import TrainConfig
 from tests.training.tiny_cohort import tiny_cohort
 
-
 TEXTS = {"data": {"d": "invented"}, "licences": {"l": "none"}}
 CONFIG = {
     "model": "cox", "modalities": ("clinical", "genomic"), "n_folds": 2, "n_bins": 3, "ridges": (1.0, 0.1),
