@@ -66,6 +66,35 @@ def sample(
 
 
 @app.command()
+def tcga(
+    project: Annotated[list[str], typer.Option(help="TCGA project, as TCGA-KIRC; repeat to put several together.")],
+    out: Annotated[Path | None, typer.Option(help="Cohort folder to write; not needed with --list.")] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="Folder of files from the GDC's portal or gdc-client; no network then."),
+    ] = None,
+    modalities: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: clinical, rna, mirna, slides. Default: all but slides, or what "
+            "is in --from. The outcome is always read."
+        ),
+    ] = None,
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Download diagnostic slides too: hundreds of GB per project.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Say what there is and how large, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Download more than 1 GB without asking.")] = False,
+    api: Annotated[str, typer.Option(help="Address of the GDC's interface.")] = "https://api.gdc.cancer.gov",
+    json: Json = False,
+) -> None:
+    """Make a cohort folder of a TCGA project from the public GDC, or from files that were downloaded before."""
+    from survviz.cli.tcga import Wanted, run_tcga
+
+    run_tcga(Wanted(tuple(project), modalities, slides, list_, yes), out, source=from_, api=api, as_json=json)
+
+
+@app.command()
 def extract(
     out: Annotated[Path, typer.Option(help="Folder of the feature files (one .h5 per slide).")],
     slide: Slides = None,

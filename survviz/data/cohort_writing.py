@@ -77,15 +77,15 @@ def write_cohort(folder: Path, cohort: CohortTables) -> Written:
         document[name] = {"file": f"{name}.parquet", "unit": unit, "orientation": "cases in rows"}
         counts[name] = len(table)
     if cohort.pathology is not None:
-        rows = cohort.pathology[cohort.pathology["case_id"].isin(ids)]
+        rows = pd.DataFrame(cohort.pathology[cohort.pathology["case_id"].isin(list(ids))])
         write_table(folder / "pathology.parquet", rows.set_index("case_id"))
         document["pathology"] = {"file": "pathology.parquet", **cohort.pathology_section}
-        counts["pathology"] = rows["case_id"].nunique()
+        counts["pathology"] = len(set(rows["case_id"]))
     if cohort.slides is not None:
-        rows = cohort.slides[cohort.slides["case_id"].isin(ids)]
+        rows = pd.DataFrame(cohort.slides[cohort.slides["case_id"].isin(list(ids))])
         write_table(folder / "slides.csv", rows.set_index("case_id"))
         document["slides"] = {"file": "slides.csv"}
-        counts["pathology"] = rows["case_id"].nunique()
+        counts["pathology"] = len(set(rows["case_id"]))
     if cohort.features is not None:
         document["features"] = dict(cohort.features)
     for name, rows in cohort.splits.items():

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain"},
     "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
+    "tcga": BASE | {"data"},
     "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"},
     "server": BASE | {"wsi", "figures", "jobs"},
 }
