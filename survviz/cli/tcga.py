@@ -66,7 +66,8 @@ def fetched(
 ) -> Path | None:
     """The folder that was downloaded to; None where only the list was asked for."""
     gdc = Gdc(api)
-    made = plan(gdc, projects, kinds_to_download(modalities, slides=wanted.slides))
+    only_list = wanted.only_list or out is None
+    made = plan(gdc, projects, kinds_to_ask(modalities, slides=wanted.slides, only_list=only_list))
     if wanted.only_list or out is None:
         show_found(offered(made), as_json=as_json)
         return None
@@ -86,11 +87,11 @@ def fetched(
     return folder
 
 
-def kinds_to_download(modalities: Sequence[str] | None, *, slides: bool) -> list[Kind]:
-    """RNA and miRNA unless something else was asked for; slides only with their own option."""
-    if modalities is not None and "slides" in modalities and not slides:
+def kinds_to_ask(modalities: Sequence[str] | None, *, slides: bool, only_list: bool) -> list[Kind]:
+    """RNA and miRNA unless something else was asked for; slides only with their own option, or to list them."""
+    if modalities is not None and "slides" in modalities and not (slides or only_list):
         raise InputError("The slides of a project are hundreds of GB. Add --slides to download them.")
-    names = ("rna", "mirna") if modalities is None else modalities
+    names = modalities or (("rna", "mirna", "slides") if only_list else ("rna", "mirna"))
     return [kind for kind in KINDS if kind in names or (kind == "slides" and slides)]
 
 

@@ -32,12 +32,12 @@ class Plan:
     """What a project has and what of it would be downloaded.
 
     Attributes:
-        rows: of every listed file, as the interface gave them; they become `files.json`.
+        rows: kind -> every listed file, as the interface gave it; they become `files.KIND.json`.
         cases: they become `cases.json`.
         files: kind -> the files to fetch; normal samples and further samples of a patient are not among them.
     """
 
-    rows: tuple[Mapping[str, Any], ...]
+    rows: Mapping[Kind, Sequence[Mapping[str, Any]]]
     cases: tuple[Mapping[str, Any], ...]
     files: Mapping[Kind, tuple[ListedFile, ...]]
 
@@ -53,14 +53,13 @@ def plan(gdc: Gdc, projects: Sequence[str], kinds: Sequence[Kind]) -> Plan:
     Raises:
         InputError: the interface cannot be reached, or lists a file without size, MD5 or a safe name.
     """
-    rows: list[Mapping[str, Any]] = []
+    rows: dict[Kind, Sequence[Mapping[str, Any]]] = {}
     files: dict[Kind, tuple[ListedFile, ...]] = {}
     for kind in kinds:
-        answer = gdc.files(projects, kind)
-        listed = [_safe(file) for file in from_metadata(answer) if file.kind == kind]
+        rows[kind] = gdc.files(projects, kind)
+        listed = [_safe(file) for file in from_metadata(rows[kind]) if file.kind == kind]
         files[kind] = tuple(wanted(listed, kind))
-        rows += answer
-    return Plan(tuple(rows), tuple(gdc.cases(projects)), files)
+    return Plan(rows, tuple(gdc.cases(projects)), files)
 
 
 def n_bytes(files: Sequence[ListedFile]) -> int:
@@ -76,7 +75,7 @@ def to_fetch(folder: Path, files: Sequence[ListedFile]) -> list[ListedFile]:
 def download(
     gdc: Gdc, made: Plan, folder: Path, *, progress: Progress | None = None, attempts: int = 5, pause: float = 2.0
 ) -> None:
-    """Fetch what is not there yet, each file to `UUID/NAME`, and write `files.json` and `cases.json`.
+    """Fetch what is not there yet, each file to `UUID/NAME`, and write the lists.
 
     Stopped at any time, the next call goes on where this one was.
 
@@ -95,8 +94,9 @@ def download(
             f"{n_bytes(todo) / 1e9:,.1f} GB are to be downloaded and {folder} has {free / 1e9:,.1f} GB left. Free "
             "some space, give another folder, or fewer --modalities."
         )
-    for name, rows in (("files.json", made.rows), ("cases.json", made.cases)):
-        _write_json(folder / name, rows)
+    for kind, rows in made.rows.items():
+        _write_json(folder / f"files.{kind}.json", rows)
+    _write_json(folder / "cases.json", made.cases)
     for done, file in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))

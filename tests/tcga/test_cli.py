@@ -35,11 +35,16 @@ def test_a_folder_becomes_a_cohort_without_a_network(gdc: Download, tmp_path: Pa
 def test_list_says_what_a_folder_or_a_project_has(gdc: Download, server: Server, tmp_path: Path) -> None:
     for number in range(3):
         gdc.patient(number)
+    gdc.add("slides", "TCGA-B0-0001-01Z-00-DX1", b"svs")
     gdc.write_lists()
     here = survviz("--from", gdc.folder, "--list")
     assert here.stdout.splitlines()[0].startswith("RNA (STAR gene counts): 3 files of 3 patients, 0.1 MB")
     there = survviz("--list", "--api", server.api, "--json")
-    assert [(one["kind"], one["files"]) for one in json.loads(there.stdout)] == [("rna", 3), ("mirna", 3)]
+    assert [(one["kind"], one["files"]) for one in json.loads(there.stdout)] == [
+        ("rna", 3),
+        ("mirna", 3),
+        ("slides", 1),
+    ]
     assert server.asked == [], "nothing is downloaded"
 
 
