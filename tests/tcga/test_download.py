@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,28 @@ def test_passing_errors_are_tried_again_and_others_are_said(gdc: Download, serve
     with pytest.raises(InputError, match="refused the request \\(403 Forbidden: try later\\)"):
         fetch(asked, file, tmp_path / "other", pause=0)
     assert len(server.asked) == 1
+
+
+def test_a_part_that_the_server_does_not_know_is_begun_again(gdc: Download, server: Server, tmp_path: Path) -> None:
+    gdc.patient(1)
+    asked, made = planned(server)
+    file = made.all_files[0]
+    (tmp_path / "got.part").write_bytes(b"x" * 10)
+    server.status[file.file_id] = [416]
+    fetch(asked, file, tmp_path / "got", pause=0)
+    assert (tmp_path / "got").read_bytes() == gdc.files[file.file_id][3]
+    assert [given for _, given in server.asked] == ["bytes=10-", None]
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_downloaded(
+    gdc: Download, server: Server, tmp_path: Path
+) -> None:
+    gdc.patient(1)
+    asked, made = planned(server)
+    huge = tuple(replace(file, size=10**18) for file in made.files["rna"])
+    with pytest.raises(InputError, match=r"1,000,000,000\.0 GB are to be downloaded"):
+        download(asked, replace(made, files={"rna": huge}), tmp_path / "got")
+    assert server.asked == []
 
 
 def test_without_a_network_the_other_road_is_named() -> None:
