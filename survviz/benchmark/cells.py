@@ -15,6 +15,8 @@ from survviz.benchmark.predictions import FoldPredictions
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.split_plans import protocol_of
 from survviz.data.splits import NamedSplit
+from survviz.models import model_class
+from survviz.models.blocks.linear import LinearModel
 from survviz.training import TrainConfig
 from survviz.training.fold import run_fold
 from survviz.training.record import PATHS
@@ -24,8 +26,14 @@ from survviz.types import Case, Modality
 TRAINING_VERSION = 1
 """Counted up by whoever changes preprocessing, training or a model in a way that changes results: old cells expire."""
 
-NOT_OF_A_FOLD = ("n_folds", "inner_val", "seed")
+NOT_OF_A_FOLD = ("n_folds", "inner_val", "seed", "splits", "threads")
 """Training settings that the suite's plan decides."""
+
+OF_LINEAR_MODELS = {
+    "model", "model_settings", "modalities", "preprocess", "n_bins", "loss", "ties", "alpha", "ridges", "choose_by",
+    "search",
+}  # fmt: skip
+"""What the fit of a linear model depends on; the settings of the optimiser are for networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,8 @@ def _cohort(folder: Path, _digest: str, _bags: bool) -> tuple[Cohort, dict[str, 
 
 def _settings(config: TrainConfig, known: Known) -> dict[str, Any]:
     """The settings that matter to a fold, with the content of every file that they name in place of its path."""
-    document = config.model_dump(mode="json", exclude=set(NOT_OF_A_FOLD))
+    linear = issubclass(model_class(config.model), LinearModel)
+    document = config.model_dump(mode="json", exclude=set(NOT_OF_A_FOLD), include=OF_LINEAR_MODELS if linear else None)
     files = {
         name: _content(Path(document["preprocess"][name]), known) for name in PATHS if document["preprocess"].get(name)
     }
