@@ -132,7 +132,7 @@ def _slides(folder: GdcFolder, files: list[ListedFile], notes: list[str]) -> dic
     }
     notes += [f"{count} {text}" for text, count in counts.items() if count]
     if here and not diagnostic:
-        notes.append(f"all {len(here)} are frozen sections, which look unlike the diagnostic slides that encoders know")
+        notes.append(f"only frozen sections ({len(here)}), which look unlike the diagnostic slides that encoders know")
     by_case: dict[str, list[ListedFile]] = {}
     for file in sorted(kept, key=lambda file: file.name):
         by_case.setdefault(file.case_id, []).append(file)

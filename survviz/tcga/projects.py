@@ -43,9 +43,7 @@ KINDS: dict[Kind, FileKind] = {
     "mirna": FileKind(
         "miRNA quantification", "mirnas.quantification.txt", {"data_type": "miRNA Expression Quantification"}
     ),
-    "slides": FileKind(
-        "diagnostic slides", ".svs", {"data_type": "Slide Image", "experimental_strategy": "Diagnostic Slide"}
-    ),
+    "slides": FileKind("slides", ".svs", {"data_type": "Slide Image", "experimental_strategy": "Diagnostic Slide"}),
 }
 
 
