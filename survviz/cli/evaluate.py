@@ -96,6 +96,7 @@ def report(found: Evaluation, endpoint: str | None) -> dict[str, Any]:
         "calibration_36": to_json(found.calibration),
         "c_by_cancer_type": to_json(dict(found.by_stratum)),
         "n_missing": dict(found.missing),
+        "converted": [{"table": table, "from": unit, "to": to} for table, unit, to in found.converted],
         "warnings": [{"code": code, "n": n, "first": first} for code, (n, first) in found.warnings.items()],
         "n_not_scored": {kind: len(cases) for kind, cases in by_kind(found).items()},
         "not_scored": to_json([one for one in found.not_scored if one.kind in ("unlike", "error")]),
@@ -173,6 +174,8 @@ def _cells(name: str, one: Estimate) -> tuple[str, str, str]:
 
 
 def _show_gaps(found: Evaluation) -> None:
+    for table, unit, to in found.converted:
+        stdout.print(f"converted   {table}: {unit} to {to}, the unit of the model")
     missing = [f"{n} without {name}" for name, n in found.missing.items() if n]
     if missing:
         stdout.print(f"missing     {', '.join(missing)}: scored with what they have")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from survviz.checkpoint.curves import HORIZONS_MONTHS
 from survviz.data.cohort import Cohort, load_cohort, read_cohort_toml
 from survviz.data.genes import shorten
+from survviz.data.omics_units import in_units_of
 from survviz.errors import InputError
 from survviz.evaluation import Calibration, Estimate, UndefinedMetricError, bootstrap_ci, calibration_at, summarise
 from survviz.evaluation import concordance_index as c_index
@@ -42,6 +43,7 @@ class Evaluation:
         not_scored: the other cases of the cohort, each with its reason.
         missing: modality of the model -> scored cases without it.
         warnings: code -> (cases, the first one's text).
+        converted: (table, declared unit, the model's unit) of tables that were put into the model's unit.
     """
 
     checkpoint: str
@@ -59,6 +61,7 @@ class Evaluation:
     not_scored: tuple[NotScored, ...]
     missing: Mapping[Modality, int]
     warnings: Mapping[str, tuple[int, str]]
+    converted: tuple[tuple[str, str, str], ...] = ()
 
 
 def load_for_evaluation(folder: str | Path, endpoint: str | None = None) -> Cohort:
@@ -105,6 +108,7 @@ def evaluate(
     """
     if censoring not in CENSORING:
         raise InputError(f"Censoring weights from {censoring!r} were asked; expected {', '.join(CENSORING)}.")
+    cohort, converted = in_units_of(cohort, predictor.checkpoint.preprocess(0).ood.omics)
     scores = score_cohort(predictor, cohort, training_cases=training_cases, anyway=anyway, progress=progress)
     if not scores.predictions:
         raise InputError(_why_nothing(cohort, scores.not_scored, training_cases))
@@ -136,6 +140,7 @@ def evaluate(
         not_scored=scores.not_scored,
         missing=_missing(predictor, scores.predictions),
         warnings=_warnings(scores.predictions),
+        converted=converted,
     )
 
 
