@@ -23,6 +23,7 @@ from survviz.data.genes import shorten
 from survviz.data.splits import Split, stratified_kfold
 from survviz.errors import InputError
 from survviz.models import model_config
+from survviz.training.centring import centred
 from survviz.training.choosing import EpochScore
 from survviz.training.config import TrainConfig
 from survviz.training.fold import FoldResult, run_fold
@@ -155,7 +156,7 @@ class _Job:
             self.cohort, config, split, **self._shared(index),
             on_epoch=partial(self._epoch, index, self.steps.fits - 1, config), keeper=self.run.keeper(index),
         )  # fmt: skip
-        result = replace(result, tuned=tuned)
+        result = replace(centred(result, config.model), tuned=tuned)
         self.run.log.write("fold", fold=index, **result.score.model_dump(), **({"tuned": tuned} if tuned else {}))
         self.run.finish(index, result)
         self.steps.fold(index)
