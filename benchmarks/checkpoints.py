@@ -56,7 +56,7 @@ class Recipe(BaseModel):
     name: str
     purpose: str
     cohort: str
-    data: str
+    data: tuple[str, ...]
     licence: str
     config: TrainConfig
     note: str = ""
@@ -77,7 +77,7 @@ def folder_of(recipe: Recipe, cohorts: Path) -> Path:
 
 def sections(recipe: Recipe, texts: dict[str, Any]) -> dict[str, str]:
     """What the card cannot compute."""
-    source = "\n\n".join(text.strip() for text in (texts["data"][recipe.data], recipe.note) if text)
+    source = "\n\n".join(text.strip() for text in (*(texts["data"][name] for name in recipe.data), recipe.note) if text)
     return {"Source": source, "Licence": texts["licences"][recipe.licence]}
 
 

@@ -27,7 +27,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
 
 def recipe(purpose: str) -> Recipe:
     config = TrainConfig.model_validate(CONFIG)
-    return Recipe(name="tiny", purpose=purpose, cohort="tiny", data="d", licence="l", config=config)
+    return Recipe(name="tiny", purpose=purpose, cohort="tiny", data=("d",), licence="l", config=config)
 
 
 def test_describing_anew_keeps_the_weights_and_agrees(cohort: Cohort, tmp_path: Path) -> None:
@@ -57,5 +57,5 @@ def test_another_cohort_than_the_one_it_was_trained_on_is_noticed(cohort: Cohort
 
 def test_every_recipe_has_its_texts() -> None:
     recipes, texts = read_recipes()
-    assert {one.data for one in recipes.values()} == texts["data"].keys()
+    assert {name for one in recipes.values() for name in one.data} == texts["data"].keys()
     assert {one.licence for one in recipes.values()} == texts["licences"].keys()
