@@ -75,11 +75,13 @@ class StoredPatches:
 
         mean, divisor = (torch.from_numpy(one) for one in self.statistics.scale())
         step, at = max(1, CHUNK // self.statistics.dim), 0
+        scratch = torch.empty(step, self.statistics.dim)
         for stored, rows in self._slides():
             for start in range(0, len(stored) if rows is None else len(rows), step):
                 chosen = slice(start, start + step) if rows is None else rows[start : start + step]
-                values = torch.from_numpy(np.array(stored[chosen])).float()
-                out[at : at + len(values)] = values.sub_(mean).div_(divisor).clamp_(-CLIP, CLIP)
+                values = np.array(stored[chosen])
+                some = scratch[: len(values)].copy_(torch.from_numpy(values))
+                out[at : at + len(values)] = some.sub_(mean).div_(divisor).clamp_(-CLIP, CLIP)
                 at += len(values)
 
     def _slides(self) -> list[tuple[NDArray[np.floating], NDArray[np.int64] | None]]:

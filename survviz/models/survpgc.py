@@ -5,16 +5,19 @@ Hou et al., SurvPGC, npj Digital Medicine 2025. Written from the equations; no c
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal, Self, TypeAlias, cast
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
 
 from survviz.models.base import Model
 from survviz.models.blocks import (
     BagReadout,
     PartialCrossAttention,
+    centred,
     feed_forward,
     genomic_projection,
     genomic_values,
@@ -120,12 +123,15 @@ class SurvPGC(Model):
             return nn.Linear(config.d_clinical, config.d_embed)
         return genomic_projection(config, config.d_programme, config.d_embed, config.programme_dropout)
 
-    def _project(self, piece: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Some cases' patches (b, n, D), none where the model reads no pathology, and their mask."""
-        patches, mask = piece
-        if self.has_pathology:
-            return self.project_patches(patches), mask
-        return patches.new_zeros(len(mask), 0, self.config.d_embed), mask[:, :0]
+    def _projected(self, pieces: Sequence[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Some cases' patches (b, n, D), none where the model reads no pathology, and their mask, piece by piece."""
+        if not self.has_pathology:
+            for patches, mask in pieces:
+                yield patches.new_zeros(len(mask), 0, self.config.d_embed), mask[:, :0]
+            return
+        weight, bias = (one.to(pieces[0][0].dtype) for one in centred(self.project_patches))
+        for patches, mask in pieces:
+            yield functional.linear(patches, weight, bias), mask
 
     @staticmethod
     def _values(inputs: Inputs, group: Group) -> Tensor:
@@ -137,7 +143,7 @@ class SurvPGC(Model):
         paths = [cast(PartialCrossAttention, self.attend[group]) for group in self.groups]
         readout = BagReadout(paths, tokens, self.feed_forward, self.norm)
         pieces = bags_of(inputs, attention=attention)
-        read = readout.read(map(self._project, pieces), [len(mask) for _, mask in pieces], attention=attention)
+        read = readout.read(self._projected(pieces), [len(mask) for _, mask in pieces], attention=attention)
         embeddings: dict[str, Tensor] = {}
         maps: dict[tuple[str, str], Attention] = {}
         for group, attended in zip(self.groups, read, strict=True):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from survviz.models import create_model
-from survviz.models.blocks import BagReadout, PartialCrossAttention, feed_forward, masked_mean
-from survviz.models.blocks.dense import BagDropout
+from survviz.models.blocks import BagReadout, PartialCrossAttention, centred, feed_forward, masked_mean
+from survviz.models.blocks.bag_dropout import BagDropout
 from survviz.models.case_by_case import LARGE, bags_of
 from survviz.types import Inputs
 
@@ -30,7 +31,9 @@ def test_paths_together_equal_each_path_and_its_layers_one_after_another_with_th
     for one in (read[0], norm):
         torch.nn.init.normal_(one.weight)
         torch.nn.init.normal_(one.bias)
-    leaves = [patches.requires_grad_(), *read.parameters(), *norm.parameters()]
+    layer = torch.nn.Linear(16, 16).double()
+    patches = functional.linear(patches, *centred(layer))
+    leaves = [*layer.parameters(), *read.parameters(), *norm.parameters()]
     leaves += [parameter for path in paths for parameter in path.parameters()]
     pieces = [(patches[:1], mask[:1]), (patches[1:, :4], mask[1:, :4])]
     for found in (
@@ -48,9 +51,8 @@ def test_paths_together_equal_each_path_and_its_layers_one_after_another_with_th
                 torch.testing.assert_close(one.from_patches, from_patches)
             loss = loss + one.tokens.square().sum() + one.readout.square().sum()
             expected_loss = expected_loss + new_tokens.square().sum() + readout.square().sum()
-        for one, other in zip(
-            torch.autograd.grad(loss, leaves), torch.autograd.grad(expected_loss, leaves), strict=True
-        ):
+        grads, expected = (torch.autograd.grad(one, leaves, retain_graph=True) for one in (loss, expected_loss))
+        for one, other in zip(grads, expected, strict=True):
             torch.testing.assert_close(one, other)
 
 

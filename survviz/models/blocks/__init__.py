@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from survviz.models.blocks.attention import GatedAttention, PartialCrossAttention
-from survviz.models.blocks.bag_readout import BagReadout
+from survviz.models.blocks.bag_readout import BagReadout, centred
 from survviz.models.blocks.cross_attention import MultiheadCrossAttention
 from survviz.models.blocks.dense import (
     feed_forward,
@@ -59,6 +59,7 @@ __all__ = [
     "ProgrammeTokens",
     "TransportAttention",
     "append_one",
+    "centred",
     "feed_forward",
     "genomic_projection",
     "genomic_values",

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from survviz.models.blocks.attention import PartialCrossAttention
+from survviz.models.blocks.bag_dropout import BagDropout, Masks
+from survviz.models.blocks.read_bag import ReadBag
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Mixtures:
         covariance = centred @ centred.mT / values.shape[-1]
         return cls(covariance, functional.linear(centred * first.weight, widen.weight))
 
+    def with_constant(self, feed_forward: nn.Sequential) -> Float[Tensor, "B T1 E"]:
+        """`widened`, and what the biases add as one more row."""
+        first, widen = cast(nn.LayerNorm, feed_forward[0]), cast(nn.Linear, feed_forward[1])
+        constant = functional.linear(first.bias, widen.weight, widen.bias).to(self.widened.dtype)
+        return torch.cat([self.widened, constant.expand(len(self.widened), 1, -1)], dim=1)
+
 
 class BagReadout:
     """Several paths over the bags of a batch, whose tokens are given.
@@ -83,10 +91,12 @@ class BagReadout:
         """One result per path, for all cases in order.
 
         Args:
-            pieces: patches of some cases, and which of them are real.
+            pieces: patches of some cases, whose mean over D is 0 (see `centred`), and which of them are real.
             sizes: cases of each piece.
             attention: keep the logits; for one piece only.
         """
+        if not attention and set(sizes) == {1} and self.asked[0].query.device.type == "cpu":
+            return self._one_by_one(pieces)
         rows = torch.cat([row for one in self.asked for row in (one.query_rows, one.key_rows)], dim=1)  # (B, 2 T, D)
         shifts = torch.cat(
             [row for one in self.asked for row in (one.query_shift, one.key_shift)], dim=1
@@ -100,6 +110,37 @@ class BagReadout:
             own = [Mixtures(covariance[i], widened[i]) for covariance, widened in mixed]
             found.append(self._piece(patches, mask, rows_of[i], shifts_of[i], [one[i] for one in among_of], own))
         return [self._joined(index, [piece[index] for piece in found], attention) for index in range(len(self.paths))]
+
+    def _one_by_one(self, pieces: Iterable[tuple[Tensor, Tensor]]) -> list[Attended]:
+        """As `_piece`, bag by bag by `ReadBag`, without the logits."""
+        rows = torch.cat([one.query_rows for one in self.asked] + [one.key_rows for one in self.asked], dim=1)
+        shifts = torch.cat([one.query_shift for one in self.asked] + [one.key_shift for one in self.asked], dim=1)
+        mixtures = [Mixtures.of(one.value, self.feed_forward) for one in self.asked]
+        parts = [one.covariance for one in mixtures] + [one.with_constant(self.feed_forward) for one in mixtures]
+        dropout, (weight, bias) = cast(BagDropout, self.feed_forward[3]), centred(cast(nn.Linear, self.feed_forward[4]))
+        rate = dropout.p if dropout.training else 0.0
+        weight = weight * Masks(rate).scale
+        eps = (self.paths[0].norm.eps, cast(nn.LayerNorm, self.feed_forward[0]).eps, self.norm.eps)
+        read, real = [], []
+        of_cases = zip(*(one.unbind() for one in (rows, shifts, *parts)), strict=True)
+        for (patches, mask), (row, shift, *part) in zip(pieces, of_cases, strict=True):
+            masks = Masks(rate) if rate else None
+            read.append(ReadBag.apply(patches.squeeze(0), mask.squeeze(0), row, shift, weight, bias, masks, eps, *part))
+            real.append(mask.any(dim=1))
+        seen, mass, *means = map(torch.stack, zip(*read, strict=True))
+        readouts = [(mean * self.norm.weight + self.norm.bias) * torch.stack(real) for mean in means]
+        return self._beside_own(seen, mass, readouts)
+
+    def _beside_own(self, seen: Tensor, mass: Tensor, readouts: Sequence[Tensor]) -> list[Attended]:
+        """New tokens, to which a bag is one more key: its logit is the mass of its patches, its value what was seen."""
+        found = []
+        of_paths = zip(self.paths, self.asked, seen.split(self.counts, 1), mass.split(self.counts, 1), strict=True)
+        for (path, asked, near, far), readout in zip(of_paths, readouts, strict=True):
+            among = (asked.query @ asked.key.mT).to(far.dtype)  # (B, T, T)
+            weights = torch.cat([among, far.unsqueeze(-1)], dim=-1).softmax(dim=-1)
+            share = weights[..., -1:]
+            found.append(Attended(weights[..., :-1] @ asked.value + path.hear(share * near, share), readout))
+        return found
 
     def _piece(
         self,
@@ -155,3 +196,8 @@ def mean_of_mixtures(
     count = mask.sum(dim=1, keepdim=True)
     mean = (mask.unsqueeze(1).to(read.dtype) @ read).squeeze(1) / count.clamp(min=1)
     return (mean * norm.weight + norm.bias) * (count > 0)
+
+
+def centred(layer: nn.Linear) -> tuple[Float[Tensor, "E D"], Float[Tensor, " E"]]:
+    """Weight and bias whose output has mean 0 over its width; a LayerNorm after them makes the same numbers of it."""
+    return layer.weight - layer.weight.mean(dim=0), layer.bias - layer.bias.mean()
