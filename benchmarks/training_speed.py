@@ -13,17 +13,11 @@ files lie in the page cache; compare ratios of one run, not seconds of two. CPU 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
-import platform
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +27,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.textbook_survpgc import D_CLINICAL, D_GENOMIC, D_PATCH, TextbookSurvPGC
+from benchmarks.training_record import Spent, row, write
 from survviz.data.batch import Sample, pad
 from survviz.data.packed_store import PackedStore, pack, source_of
 from survviz.data.patch_statistics import PatchStatistics
@@ -49,27 +44,6 @@ from survviz.units import to_mpp
 
 RESULTS = Path(__file__).parent / "results" / "training_speed.json"
 N_BINS, BATCH, LR = 4, 16, 1e-4
-PHASES = ("load", "forward and backward", "step")
-
-
-@dataclass
-class Spent:
-    """Seconds of one epoch, CPU and wall clock, by phase; and the most memory seen."""
-
-    cpu: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
-    wall: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
-    loss: float = 0.0
-    anonymous_mib: float = 0.0
-
-    def time(self, phase: str, work: Callable[[], Any]) -> Any:
-        """Do it and add what it took."""
-        cpu, wall = time.process_time(), time.perf_counter()
-        result = work()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        self.cpu[phase] += time.process_time() - cpu
-        self.wall[phase] += time.perf_counter() - wall
-        return result
 
 
 @dataclass(frozen=True)
@@ -268,19 +242,6 @@ def _to(value: Any, device: str) -> Any:
     )  # fmt: skip
 
 
-def row(spent: list[Spent], n_cases: int) -> dict[str, Any]:
-    """Medians over the rounds."""
-    cpu, wall = ([sum(getattr(one, kind).values()) for one in spent] for kind in ("cpu", "wall"))
-    return {
-        "cases per CPU second": n_cases / statistics.median(cpu),
-        "cases per second": n_cases / statistics.median(wall),
-        "CPU ms per case": {
-            phase: 1000 * statistics.median(one.cpu[phase] for one in spent) / n_cases for phase in PHASES
-        },
-        "loss of the last round": spent[-1].loss,
-    }
-
-
 def main() -> None:
     """Measure, write the JSON, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -306,37 +267,8 @@ def main() -> None:
             held = {name: pool.apply(memory, (setting, name, options.threads)) for name in loops}
         same = parity(setting)
     rows = {name: row(values, options.cases) | {"memory": held[name]} for name, values in spent.items()}
-    write(rows, spent, same, options, loops["survviz"].precision)
-
-
-def write(rows: dict[str, Any], spent: dict[str, list[Spent]], same: dict[str, float], options: argparse.Namespace,
-          precision: str) -> None:  # fmt: skip
-    """JSON and table; ratios are medians of each round's own."""
-    pairs = list(zip(spent["field"], spent["survviz"], strict=True))
-    ratios = {
-        kind: statistics.median(sum(getattr(a, kind).values()) / sum(getattr(b, kind).values()) for a, b in pairs)
-        for kind in ("cpu", "wall")
-    }
-    moved = rows["survviz"]["cases per second"] * options.patches * D_PATCH * 2 * 2 / 1e9
-    document = {
-        "protocol": " ".join(__doc__.split("\n\n", 1)[1].split()),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "device": options.device,
-                    "threads": options.threads, "load average": os.getloadavg()[0]},
-        "versions": {name: version(name) for name in ("survviz", "torch", "numpy")},
-        "settings": {"cases": options.cases, "patches": options.patches, "rounds": options.rounds, "batch": BATCH,
-                     "precision": precision},
-        "loops": rows,
-        "ratio of cases per CPU second": ratios["cpu"],
-        "ratio of cases per second": ratios["wall"],
-        "patch bytes read in forward and backward, GB/s": moved,
-        "share of peak bandwidth": moved / options.peak_gb if options.peak_gb else None,
-        "same weights, no dropout": same,
-        "rounds": {name: [asdict(one) for one in values] for name, values in spent.items()},
-    }  # fmt: skip
-    RESULTS.parent.mkdir(exist_ok=True)
-    if options.device == "cpu":
-        RESULTS.write_text(json.dumps(document, indent=2) + "\n")
-    print(json.dumps({name: value for name, value in document.items() if name != "rounds"}, indent=2))
+    settings = vars(options) | {"batch": BATCH, "precision": loops["survviz"].precision}
+    write(RESULTS, __doc__, rows, spent, same, settings)
 
 
 if __name__ == "__main__":

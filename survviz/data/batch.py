@@ -60,7 +60,7 @@ def pad(
     if not samples:
         raise InputError("An empty batch was asked for; give one case or more.")
     n = max(1, *(len(sample.patches) for sample in samples))
-    patches = _memory((len(samples), n, samples[0].patches.shape[1]), patch_dtype or torch.float32)
+    patches = torch.empty(len(samples), n, samples[0].patches.shape[1], dtype=patch_dtype or torch.float32)
     mask = torch.zeros(len(samples), n, dtype=torch.bool)
     for i, sample in enumerate(samples):
         real = len(sample.patches)
@@ -77,13 +77,6 @@ def pad(
         vectors={name: _stack([one.vectors.get(name) for one in samples], (n,)) for name, n in vectors.items()},
         present={name: torch.tensor([name in sample.present for sample in samples]) for name in modalities},
     )
-
-
-def _memory(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Uninitialised; numpy asks the system for huge pages, which a batch of bags touches four times faster."""
-    import torch
-
-    return torch.from_numpy(np.empty((*shape[:-1], shape[-1] * dtype.itemsize), dtype=np.uint8)).view(dtype)
 
 
 def _stack(rows: Sequence[NDArray[np.float32] | None], shape: tuple[int, ...]) -> Tensor:

@@ -119,16 +119,18 @@ class PatchStatistics:
         Raises:
             InputError: the bag was made by another encoder, or its width differs.
         """
-        return np.where(self.sd > 0, np.clip(self._z(bag), -CLIP, CLIP), np.float32(0))
+        self.fits(bag)
+        mean, factor = self.scale()
+        return np.clip((bag.features.astype(np.float32) - mean) * factor, -CLIP, CLIP)
 
     def outlyingness(self, bag: Bag) -> NDArray[np.float64]:
         """(N,) distance of each patch, in units of `limit`: 99 % of the training patches lie below 1."""
         return self._distance(self._z(bag).astype(np.float64)) / self.limit
 
     def scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(D,) mean and divisor of `standardise`; infinite for a feature that did not change, which becomes 0."""
-        divisor = np.where(self.sd > 0, self.sd, np.inf)
-        return self.mean.astype(np.float32), divisor.astype(np.float32)
+        """(D,) mean and factor of `standardise`; the factor is 0 for a feature that did not change."""
+        factor = np.divide(1, self.sd, out=np.zeros_like(self.sd), where=self.sd > 0)
+        return self.mean.astype(np.float32), factor.astype(np.float32)
 
     def fits(self, bag: Bag) -> None:
         """See that a bag is of the kind that this was fitted on.

@@ -73,7 +73,7 @@ class StoredPatches:
         """
         import torch
 
-        mean, divisor = (torch.from_numpy(one) for one in self.statistics.scale())
+        mean, factor = (torch.from_numpy(one) for one in self.statistics.scale())
         step, at = max(1, CHUNK // self.statistics.dim), 0
         scratch = torch.empty(step, self.statistics.dim)
         for stored, rows in self._slides():
@@ -81,7 +81,7 @@ class StoredPatches:
                 chosen = slice(start, start + step) if rows is None else rows[start : start + step]
                 values = np.array(stored[chosen])
                 some = scratch[: len(values)].copy_(torch.from_numpy(values))
-                out[at : at + len(values)] = some.sub_(mean).div_(divisor).clamp_(-CLIP, CLIP)
+                out[at : at + len(values)] = some.sub_(mean).mul_(factor).clamp_(-CLIP, CLIP)
                 at += len(values)
 
     def _slides(self) -> list[tuple[NDArray[np.floating], NDArray[np.int64] | None]]:

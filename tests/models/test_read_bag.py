@@ -66,11 +66,11 @@ def test_what_is_dropped_adds_nothing_and_has_no_gradient(dtype: torch.dtype) ->
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.97])
 def test_masks_have_their_rate_and_come_from_the_seed(rate: float, dtype: torch.dtype) -> None:
-    like = torch.empty(1001, 1003, dtype=dtype)
+    shape = torch.Size((1001, 1003))
     torch.manual_seed(0)
-    drawn = Masks(rate).draw(like, -3.0)
+    drawn = Masks(rate).draw(shape, dtype, -3.0)
     assert drawn.unique().tolist() == [-3.0, 0.0]
     assert float((drawn == -3).double().mean()) == pytest.approx(rate, abs=0.002)
     torch.manual_seed(0)
-    assert torch.equal(Masks(rate).draw(like, -3.0), drawn)
-    assert not torch.equal(Masks(rate).draw(like, -3.0), drawn)
+    assert torch.equal(Masks(rate).draw(shape, dtype, -3.0), drawn)
+    assert not torch.equal(Masks(rate).draw(shape, dtype, -3.0), drawn)

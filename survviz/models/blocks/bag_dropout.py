@@ -28,15 +28,16 @@ class Masks:
         """What keeps the mean."""
         return 2**BITS / (2**BITS - self.limit)
 
-    def draw(self, like: Tensor, value: float) -> Tensor:
-        """In the shape and dtype of `like`: this value where a number is dropped, 0 elsewhere."""
-        numbers = self.bits.random_raw(-(-like.numel() // 4)).view(np.int16)[: like.numel()]
+    def draw(self, shape: torch.Size, dtype: torch.dtype, value: float) -> Tensor:
+        """This value where a number is dropped, 0 elsewhere."""
+        n = shape.numel()
+        numbers = self.bits.random_raw(-(-n // 4)).view(np.int16)[:n]
         numbers >>= 16 - BITS
         numbers -= np.int16(self.limit - 2 ** (BITS - 1))  # below zero: dropped
         numbers >>= 15  # all bits set, or none
-        dropped = torch.from_numpy(numbers).to(INTEGERS[like.element_size()])
-        pattern = torch.tensor(value, dtype=like.dtype).view(dropped.dtype)
-        return dropped.bitwise_and_(pattern).view(like.dtype).view(like.shape)
+        dropped = torch.from_numpy(numbers).to(INTEGERS[dtype.itemsize])
+        pattern = torch.tensor(value, dtype=dtype).view(dropped.dtype)
+        return dropped.bitwise_and_(pattern).view(dtype).view(shape)
 
 
 class BagDropout(nn.Dropout):
@@ -47,4 +48,4 @@ class BagDropout(nn.Dropout):
         if not self.training or not 0 < self.p < 1 or input.device.type != "cpu":
             return super().forward(input)
         masks = Masks(self.p)
-        return input * masks.draw(input, -masks.scale).add_(masks.scale)
+        return input * masks.draw(input.shape, input.dtype, -masks.scale).add_(masks.scale)

@@ -114,9 +114,9 @@ class MeanRead:
         eps: float,
     ) -> None:
         self.mixing, self.rows, self.weight = mixing, rows.to(mixing.dtype), weight.to(mixing.dtype)
-        self.hidden = mixing.mT @ self.rows  # (n, E)
-        if masks:
-            self.hidden += masks.draw(self.hidden, self.OFF)
+        shape = torch.Size((mixing.shape[1], rows.shape[1]))
+        dropped = masks.draw(shape, mixing.dtype, self.OFF) if masks else mixing.new_zeros(1)
+        self.hidden = torch.addmm(dropped, mixing.mT, self.rows)  # (n, E)
         self.active = functional.gelu(self.hidden)
         self.read = torch.addmm(bias.to(mixing.dtype), self.active, self.weight.mT)
         self.inverse = inverse_deviation(self.read, eps)
