@@ -15,8 +15,8 @@ INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 class Masks:
     """Dropout masks of a rate, from numpy's fastest generator, seeded by torch's global one.
 
-    An eighth of the time of torch's numbers and comparisons: 64 random bits serve four numbers, and all steps are on
-    integers, in place.
+    Its bits take half the time of torch's (0.36 against 0.72 ns a number): 64 of them serve four numbers, and all steps
+    are on integers, in place.
     """
 
     def __init__(self, rate: float) -> None:
