@@ -25,12 +25,12 @@ from survviz.checkpoint.card import card
 from survviz.checkpoint.layout import CARD, CONFIG, FILES, PREPROCESS, read_json, sha256, to_json
 from survviz.checkpoint.writing import new_folder
 from survviz.data.cohort import Cohort, load_cohort
-from survviz.data.splits import Split
 from survviz.errors import CheckpointError
 from survviz.pipeline import Predictor
 from survviz.pipeline.evaluation import common_curves
 from survviz.pipeline.scoring import score_cohort
 from survviz.training import TrainConfig, cross_validate
+from survviz.training.cross_validation import fold_splits
 from survviz.training.out_of_fold import against_clinic, reference_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,9 +114,11 @@ def describe(recipe: Recipe, texts: dict[str, Any], cohort: Cohort, out: Path) -
     )
     if not np.allclose(np.sort(risks["risk"]), checkpoint.reference.risks, atol=1e-4):
         raise CheckpointError(f"{recipe.name} scores its training cohort otherwise than when it was written.")
-    tested = [[one.case_id for one in found if one.folds == (fold,)] for fold in range(checkpoint.n_folds)]
-    splits = [Split(tuple(sorted(set(ids) - set(part))), (), tuple(part)) for part in tested]
     cases = {case_id: cohort.case(case_id, bags=False) for case_id in ids}
+    splits = fold_splits(cohort, recipe.config, cases)
+    tested = {case_id: fold for fold, split in enumerate(splits) for case_id in split.test}
+    if tested != risks["fold"].to_dict():
+        raise CheckpointError(f"The recipe of {recipe.name} makes other folds than those it was trained on.")
     clinic = against_clinic(cohort, recipe.config, splits, risks, cases=cases)
     reference = reference_of(cohort, risks, common_curves(found), checkpoint.reference.metrics.folds, clinic)
     rewrite(checkpoint, reference, recipe.purpose, sections(recipe, texts))
