@@ -12,6 +12,11 @@ INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By the bytes of a number."""
 
 
+def keeping_scale(rate: float) -> float:
+    """What keeps the mean, for the rate as rounded."""
+    return 2**BITS / (2**BITS - round(rate * 2**BITS))
+
+
 class Masks:
     """Dropout masks of a rate, from numpy's fastest generator, seeded by torch's global one.
 
@@ -21,12 +26,8 @@ class Masks:
 
     def __init__(self, rate: float) -> None:
         self.limit = round(rate * 2**BITS)
+        self.scale = keeping_scale(rate)
         self.bits = np.random.SFC64(int(torch.randint(2**62, ())))
-
-    @property
-    def scale(self) -> float:
-        """What keeps the mean."""
-        return 2**BITS / (2**BITS - self.limit)
 
     def draw(self, shape: torch.Size, dtype: torch.dtype, value: float) -> Tensor:
         """This value where a number is dropped, 0 elsewhere."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from survviz.models.blocks.attention import PartialCrossAttention
-from survviz.models.blocks.bag_dropout import BagDropout, Masks
+from survviz.models.blocks.bag_dropout import BagDropout, Masks, keeping_scale
 from survviz.models.blocks.read_bag import ReadBag
 
 
@@ -119,7 +119,7 @@ class BagReadout:
         parts = [one.covariance for one in mixtures] + [one.with_constant(self.feed_forward) for one in mixtures]
         dropout, (weight, bias) = cast(BagDropout, self.feed_forward[3]), centred(cast(nn.Linear, self.feed_forward[4]))
         rate = dropout.p if dropout.training else 0.0
-        weight = weight * Masks(rate).scale
+        weight = weight * keeping_scale(rate)
         eps = (self.paths[0].norm.eps, cast(nn.LayerNorm, self.feed_forward[0]).eps, self.norm.eps)
         read, real = [], []
         of_cases = zip(*(one.unbind() for one in (rows, shifts, *parts)), strict=True)
