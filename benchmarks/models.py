@@ -1,7 +1,7 @@
-"""Every model of the registry on the bundled cohort: `python -m benchmarks.models` -> benchmarks/results/models.json.
+"""What every model of the registry costs: `python -m benchmarks.models` -> benchmarks/results/models.json.
 
-Equal for all and untuned: it shows that each learns what its modalities allow and what it costs, not which is
-best. Times are CPU milliseconds of one process with one torch thread. docs/models.md is written anew at the end.
+Times are CPU milliseconds of one process with one torch thread, on cases of the bundled cohort. What each model learns
+there is measured by `survviz benchmark benchmarks/suites/sample.toml`. docs/models.md is written anew at the end.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import torch
 
 from survviz.data.cohort import load_cohort
 from survviz.data.preprocess import Preprocess, PreprocessConfig
-from survviz.models import Model, create_model, list_models, model_config
+from survviz.models import create_model, list_models, model_config
 from survviz.models.describe import n_parameters
-from survviz.training import TrainConfig, cross_validate
+from survviz.training import TrainConfig
 from survviz.training.batches import Batch
 from survviz.training.fold import model_settings
 from survviz.training.objective import Labels, objective
@@ -34,7 +34,6 @@ from survviz.types import Modality
 ROOT = Path(__file__).resolve().parents[1]
 COHORT = ROOT / "sample_data"
 RESULTS = Path(__file__).parent / "results" / "models.json"
-SETTINGS: dict[str, Any] = {"n_folds": 5, "epochs": 40, "max_patches": 256, "risk_set": 16, "seed": 0}
 SMALLER: dict[str, dict[str, Any]] = {
     "cmta": {"d_embed": 64, "landmarks": 16},
     "transmil": {"d_embed": 256, "landmarks": 32},
@@ -45,11 +44,8 @@ ROUNDS = 3
 ABSENT = ("cnv",)
 """Modalities that the bundled cohort does not have; a model reads the rest of its own."""
 PROTOCOL = (
-    "Bundled sample cohort (synthetic, seed 7; {cases} cases without the hold-out), {n_folds}-fold cross-validation, "
-    "epoch chosen on an inner validation part, {epochs} epochs, at most {max_patches} patches per case in training, "
-    "Cox losses over {risk_set} cases, every other setting at its default, widths as published but for {smaller}. "
-    "Pooled out-of-fold C-index with a bootstrap "
-    "interval over cases. Time: CPU of one thread, batch of 16 cases (all patches), median of 3. "
+    "Widths as published but for {smaller}. CPU milliseconds per case, one thread, in a batch of {cases} cases of the "
+    "bundled cohort with all their patches ({patches:.0f} on average); median of {rounds}. "
     "`.venv/bin/python -m benchmarks.models`, survviz {survviz}, torch {torch}, {machine}."
 )
 
@@ -70,16 +66,16 @@ def cpu_ms(work: Callable[[], object]) -> float:
     return 1000 * statistics.median(seconds) / TIMED_CASES
 
 
-def times(config: TrainConfig, modalities: tuple[Modality, ...]) -> tuple[int, float, float]:
-    """Parameters as trained, and CPU milliseconds per case of a training step and of scoring."""
+def measure(name: str) -> dict[str, Any]:
+    """One row of the table: parameters as trained, and CPU milliseconds per case of a training step and of scoring."""
+    torch.set_num_threads(1)
+    modalities = modalities_of(name)
+    config = TrainConfig(model=name, modalities=modalities, model_settings=SMALLER.get(name, {}))
     cohort = load_cohort(COHORT)
-    preprocess = Preprocess.fit(
-        cohort,
-        [case for case in cohort.case_ids if case not in cohort.holdout],
-        PreprocessConfig(modalities=modalities),
-    )
-    model: Model = create_model(config.model, **model_settings(config, preprocess))
-    ids = list(cohort.case_ids[:TIMED_CASES])
+    training = [case for case in cohort.case_ids if case not in cohort.holdout]
+    preprocess = Preprocess.fit(cohort, training, PreprocessConfig(modalities=modalities))
+    model = create_model(name, **model_settings(config, preprocess))
+    ids = training[:TIMED_CASES]
     inputs = preprocess.collate([preprocess.transform(cohort.case(case)) for case in ids])
     time_months = torch.as_tensor(cohort.time.loc[ids].to_numpy(dtype=float))
     bins = torch.as_tensor(preprocess.bins.labels(time_months.numpy()), dtype=torch.int64)
@@ -93,28 +89,13 @@ def times(config: TrainConfig, modalities: tuple[Modality, ...]) -> tuple[int, f
         with torch.inference_mode():
             model.eval()(inputs)
 
-    return n_parameters(model), cpu_ms(step), cpu_ms(score)
-
-
-def measure(name: str) -> dict[str, Any]:
-    """One row of the table."""
-    torch.set_num_threads(1)
-    modalities = modalities_of(name)
-    config = TrainConfig(model=name, modalities=modalities, model_settings=SMALLER.get(name, {}), **SETTINGS)
-    report = cross_validate(load_cohort(COHORT), config)
-    metrics = report.reference.metrics
-    parameters, ms_train, ms_score = times(config, modalities)
     return {
         "name": name,
         "modalities": modalities,
-        "c_index": metrics.c_index,
-        "low": metrics.low,
-        "high": metrics.high,
-        "n_cases": report.reference.n_cases,
-        "parameters": parameters,
-        "ms_train": ms_train,
-        "ms_score": ms_score,
-        "seconds": report.seconds,
+        "parameters": n_parameters(model),
+        "patches": float(inputs.patch_mask.sum() / len(ids)) if "pathology" in modalities else None,
+        "ms_train": cpu_ms(step),
+        "ms_score": cpu_ms(score),
     }
 
 
@@ -131,10 +112,7 @@ def main() -> None:
         for done in as_completed([pool.submit(measure, name) for name in names]):
             row = done.result()
             rows[row["name"]] = row
-            print(
-                f"{row['name']}: C {row['c_index']:.3f}, {row['parameters']:,} parameters, {row['seconds']:.0f} s",
-                flush=True,
-            )
+            print(f"{row['name']}: {row['parameters']:,} parameters, {row['ms_train']:.1f} ms per case", flush=True)
             write(list(rows.values()))
     runpy.run_path(str(ROOT / "docs" / "make_models.py"), run_name="__main__")
 
@@ -144,12 +122,13 @@ def write(rows: list[dict[str, Any]]) -> None:
     smaller = "; ".join(
         f"{name} ({', '.join(f'{k} {v}' for k, v in sizes.items())})" for name, sizes in SMALLER.items()
     )
+    patches = statistics.mean(row["patches"] for row in rows if row["patches"])
     protocol = PROTOCOL.format(
-        smaller=smaller, cases=max(row["n_cases"] for row in rows), survviz=version("survviz"), torch=version("torch"),
-        machine=platform.machine(), **SETTINGS,
+        smaller=smaller, cases=TIMED_CASES, patches=patches, rounds=ROUNDS, survviz=version("survviz"),
+        torch=version("torch"), machine=platform.machine(),
     )  # fmt: skip
     RESULTS.parent.mkdir(exist_ok=True)
-    document = {"protocol": protocol, "settings": SETTINGS, "models": sorted(rows, key=lambda row: row["name"])}
+    document = {"protocol": protocol, "models": sorted(rows, key=lambda row: row["name"])}
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -19,7 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 MARKS = "<!-- {}: written by docs/make_benchmark.py -->", "<!-- end of {} -->"
 OURS = "survviz-fusion"
 CLINIC = "Cox on clinic"
-SUITES = ("tcga", "gbmlgg", "kirc", "brca-gpdbn", "pancancer", "sample")
+SUITES = ("tcga", "gbmlgg", "kirc", "brca-gpdbn", "pancancer", "sample", "sample-500")
 
 
 def take(out: Path) -> None:

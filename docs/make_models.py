@@ -1,7 +1,7 @@
 """Write the tables of docs/models.md from the registry: `.venv/bin/python docs/make_models.py`.
 
 Costs come from benchmarks/results/models.json, which `python -m benchmarks.models` makes; what is learnt from
-benchmarks/results/sample.json, the leaderboard of `survviz benchmark benchmarks/suites/sample.toml`.
+benchmarks/results/sample.json and sample-500.json, the leaderboards of `survviz benchmark benchmarks/suites/...`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "models.md"
 COSTS = ROOT / "benchmarks" / "results" / "models.json"
 LEARNT = ROOT / "benchmarks" / "results" / "sample.json"
+LEARNT_500 = ROOT / "benchmarks" / "results" / "sample-500.json"
 MARKS = "<!-- {}: written by docs/make_models.py -->", "<!-- end of {} -->"
 
 
@@ -44,31 +45,36 @@ def differences(models: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def learnt_table(board: dict[str, Any]) -> str:
-    """What each model reaches on held-out cases of the bundled cohort, beside baselines and the truth."""
-    (cohort,) = board["cohorts"]
+def learnt_table(board: dict[str, Any], larger: dict[str, Any]) -> str:
+    """What each model reaches on held-out cases of the bundled cohort and of a larger one, beside the baselines."""
+    (cohort,), (more,) = board["cohorts"], larger["cohorts"]
+    at_500 = {row["name"]: row for row in more["rows"]}
     rows = [
-        f"{cohort['n']} cases, {cohort['n_events']} deaths; {cohort['plan']}. Small sizes "
-        "(benchmarks/suites/models.toml), no tuning. Mean C-index over folds with a corrected resampled 95 % interval; "
-        "attained = (C - 0.5) / (C of the true hazard - 0.5). "
-        "`survviz benchmark benchmarks/suites/sample.toml --out OUT`.",
+        f"Bundled: {cohort['n']} cases, {cohort['n_events']} deaths. Larger (seed 20261123): {more['n']} cases, "
+        f"{more['n_events']} deaths; run for the models that the bundled cohort teaches least. {cohort['plan']}. Small "
+        "sizes (benchmarks/suites/models.toml), no tuning. Mean C-index over folds with a corrected resampled 95 % "
+        "interval; attained = (C - 0.5) / (C of the true hazard - 0.5). `survviz benchmark "
+        "benchmarks/suites/sample.toml --out OUT`, and `sample-500.toml`.",
         "",
-        "| model | reads | C-index (95 % CI) | attained | epoch | protocol |",
+        "| model | reads | C-index (95 % CI) | attained | C-index, 500 cases | attained |",
         "|---|---|---|---|---|---|",
     ]
     for row in sorted(cohort["rows"], key=lambda row: -(_c_index(row)["value"] or 0)):
-        c_index = _c_index(row)
-        if c_index["value"] is None:
+        if _c_index(row)["value"] is None:
             rows.append(f"| {row['name']} | | {row['status']}: {row['reason']} | | | |")
             continue
-        interval = f" ({c_index['low']:.3f} to {c_index['high']:.3f})" if c_index["low"] is not None else ""
-        attained = "" if row["attained"] is None else f"{row['attained']:.0%}"
-        epoch = "" if row["epoch"] is None else f"{row['epoch']:.0f}"
-        reads = ", ".join(row["modalities"])
-        rows.append(
-            f"| {row['name']} | {reads} | {c_index['value']:.3f}{interval} | {attained} | {epoch} | {row['protocol']} |"
-        )
+        cells = [row["name"], ", ".join(row["modalities"]), *_reached(row), *_reached(at_500.get(row["name"]))]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _reached(row: dict[str, Any] | None) -> tuple[str, str]:
+    """C-index with its interval, and the share of what is attainable; empty where it was not run."""
+    if row is None or _c_index(row)["value"] is None:
+        return "", ""
+    c_index = _c_index(row)
+    interval = f" ({c_index['low']:.3f} to {c_index['high']:.3f})" if c_index["low"] is not None else ""
+    return f"{c_index['value']:.3f}{interval}", "" if row["attained"] is None else f"{row['attained']:.0%}"
 
 
 def _c_index(row: dict[str, Any]) -> dict[str, Any]:
@@ -103,8 +109,9 @@ def written(page: str) -> str:
     models = describe_all()
     page = replaced(page, "registry", registry_table(models))
     page = replaced(page, "differences", differences(models))
-    page = replaced(page, "learnt", learnt_table(json.loads(LEARNT.read_text(encoding="utf-8"))))
-    return replaced(page, "cost", cost_table(json.loads(COSTS.read_text(encoding="utf-8"))))
+    learnt, learnt_500, costs = (json.loads(path.read_text("utf-8")) for path in (LEARNT, LEARNT_500, COSTS))
+    page = replaced(page, "learnt", learnt_table(learnt, learnt_500))
+    return replaced(page, "cost", cost_table(costs))
 
 
 if __name__ == "__main__":

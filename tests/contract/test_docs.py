@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from survviz.models import list_models
 
@@ -13,16 +15,33 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_page_of_models_is_up_to_date() -> None:
     """After a change of a card or a size: `.venv/bin/python docs/make_models.py`."""
-    spec = importlib.util.spec_from_file_location("make_models", ROOT / "docs" / "make_models.py")
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert script("make_models").written(page) == page
+
+
+def test_the_page_of_the_benchmark_is_up_to_date() -> None:
+    """After a run: `.venv/bin/python docs/make_benchmark.py OUT`."""
+    page = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    assert script("make_benchmark").written(page) == page
+
+
+def test_every_model_was_measured() -> None:
+    """After a new model: `python -m benchmarks.models --only NAME`, and an entry in benchmarks/suites/models.toml."""
+    assert {row["name"] for row in results("models")["models"]} == set(list_models())
+    (cohort,) = results("sample")["cohorts"]
+    assert set(list_models()) <= {row["model"] or row["name"] for row in cohort["rows"]}
+
+
+def script(name: str) -> ModuleType:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert module.written(page) == page
+    return module
 
 
-def test_every_model_was_measured() -> None:
-    """After a new model: `.venv/bin/python -m benchmarks.models --only NAME`."""
-    results = json.loads((ROOT / "benchmarks" / "results" / "models.json").read_text(encoding="utf-8"))
-    assert {row["name"] for row in results["models"]} == set(list_models())
+def results(name: str) -> dict[str, Any]:
+    """A committed result."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
