@@ -23,7 +23,7 @@ from survviz.training.record import PATHS
 from survviz.training.tuning import tune_fold
 from survviz.types import Case, Modality
 
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """Counted up by whoever changes preprocessing, training or a model in a way that changes results: old cells expire."""
 
 NOT_OF_A_FOLD = ("n_folds", "inner_val", "seed", "splits", "threads")

@@ -65,7 +65,7 @@ def test_stored_estimates_are_those_of_the_metrics(shipped: Checkpoint) -> None:
 def test_no_case_id_and_no_path_of_a_machine_is_written(shipped: Checkpoint) -> None:
     for path in shipped.folder.iterdir():
         content = path.read_bytes()
-        assert not re.search(rb"TCGA-[0-9A-Z]{2}-[0-9A-Z]{4}|SV07-\d{4}|/tmp/|/home/|/work/|/root/", content), path.name
+        assert not re.search(rb"TCGA-[0-9A-Z]{2}-[0-9A-Z]{4}|SV07-\d{4}|/(tmp|home|work|root)/", content), path.name
 
 
 def test_files_are_small() -> None:
