@@ -95,7 +95,10 @@ def _overall(board: Board) -> list[Section]:
         [name, *(difference(found.get(key)) for key in REFERENCES), str(max(one.folds for one in found.values()))]
         for name, found in board.overall.items()
     ]
-    facts = "Mean of the cohorts' mean differences, every cohort counting the same; p is Holm's over the models."
+    facts = (
+        "Mean of the cohorts' mean differences, every cohort counting the same, and one whose patients stand in another "
+        "not at all; p is Holm's over the models."
+    )
     heading = ["entry", "Δ to clinic", "Δ to the cohort's best single modality", "cohorts"]
     return [Section("Over all cohorts", facts, (Table("", heading, rows),))]
 
