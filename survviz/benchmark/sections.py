@@ -96,8 +96,8 @@ def _overall(board: Board) -> list[Section]:
         for name, found in board.overall.items()
     ]
     facts = (
-        "Mean of the cohorts' mean differences, every cohort counting the same, and one whose patients stand in another "
-        "not at all; p is Holm's over the models."
+        "Mean of the cohorts' mean differences, every cohort counting the same, and one whose patients stand in "
+        "another not at all; p is Holm's over the models."
     )
     heading = ["entry", "Δ to clinic", "Δ to the cohort's best single modality", "cohorts"]
     return [Section("Over all cohorts", facts, (Table("", heading, rows),))]
