@@ -17,7 +17,7 @@ class EpochScore:
 
     Attributes:
         epoch: from 1.
-        lr: learning rate at its start; of a linear model, the ridge penalty.
+        lr: learning rate at its start; of a linear model, the largest prior standard deviation.
         validation_loss: the survival loss alone; None without a validation part.
         validation_c_index: None without one, or where it is undefined.
     """

@@ -151,7 +151,8 @@ def _inner_folds(problem: Problem, seed: int) -> list[Bool[Tensor, " n"]]:
         return []
     names = [f"{row:08d}" for row in range(len(event))]
     splits = stratified_kfold(names, pd.Series(event, index=names), n_folds=n_folds, inner_val=0, seed=seed)
-    return [torch.tensor([name in set(split.test) for name in names]) for split in splits]
+    tests = [set(split.test) for split in splits]
+    return [torch.tensor([name in test for name in names]) for test in tests]
 
 
 def _cross_validated(
