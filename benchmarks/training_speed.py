@@ -6,8 +6,9 @@ Both train SurvPGC at its published size on the same cases, with the same patche
   Adam per case;
 - survviz: `survviz pack`'s store, batches of 16, SurvPGC of the registry, bf16 for products, a step of Adam per batch.
 
-Every case's gradient counts in both; what differs is the number of steps per epoch. Rounds are interleaved and the
-files lie in the page cache; compare ratios of one run, not seconds of two. CPU seconds are of the whole process.
+Every case's gradient counts in both; what differs is the number of steps per epoch. Each has a process of its own, so
+that neither finds memory as the other left it; their epochs take turns, after two each that warm up, and the files lie
+in the page cache. Compare ratios of one run, not seconds of two. CPU seconds are of the whole process.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ from survviz.losses import discrete_nll
 from survviz.models import create_model
 from survviz.training import TrainConfig
 from survviz.training.batches import Part, in_bf16, training_batches
+from survviz.training.memory import PatchMemory, keep_freed_memory
 from survviz.training.objective import Labels, objective
 from survviz.training.optimisation import create_optimizer
 from survviz.training.precision import call, choose_precision
 from survviz.types import MODALITIES, Bag
 from survviz.units import to_mpp
 
-RESULTS = Path(__file__).parent / "results" / "training_speed.json"
-N_BINS, BATCH, LR = 4, 16, 1e-4
+RESULTS = Path(__file__).parent / "results"
+N_BINS, BATCH, LR, WARM_UP = 4, 16, 1e-4, 2
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class PackedLoop:
     """survviz: the pieces of `survviz.training.fitting`, timed one by one."""
 
     def __init__(self, setting: Setting) -> None:
+        keep_freed_memory()
         self.setting = setting
         self.config = TrainConfig(optimizer="adam", lr=LR, weight_decay=0.0, batch_size=BATCH, modality_dropout=0.0,
                                   max_patches=setting.n_patches, precision="auto")  # fmt: skip
@@ -141,6 +144,7 @@ class PackedLoop:
         self.model = create_model("survpgc", n_bins=N_BINS).to(self.device).train()
         self.optimizer = create_optimizer(self.model.parameters(), self.config)
         self.part, self.random = part_of(setting), torch.Generator().manual_seed(0)
+        self.memory = PatchMemory(1, torch.bfloat16 if self.precision == "bf16" else torch.float32)
 
     def epoch(self) -> Spent:
         """Every case once."""
@@ -160,7 +164,7 @@ class PackedLoop:
         return pad(samples, tokens=tokens, vectors={}, modalities=MODALITIES[:3], **options)
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
-        collate = in_bf16(self.collate) if self.precision == "bf16" else self.collate
+        collate = partial(self.collate, new_patches=self.memory)
         for batch in training_batches(self.part, collate, batch_size=BATCH, max_patches=self.config.max_patches,
                                       modality_dropout=0.0, modalities=MODALITIES[:3], random=self.random):  # fmt: skip
             yield batch, batch.inputs.to(self.device)
@@ -220,14 +224,42 @@ def parity(setting: Setting) -> dict[str, float]:
     return found | {"largest logit": float(plain.abs().max())}
 
 
-def memory(setting: Setting, name: str, threads: int) -> dict[str, float]:
-    """Of an epoch in a process of its own, beyond what it held before; pages of mapped files can be given back."""
-    torch.set_num_threads(threads)
-    loop = LOOPS[name](setting)
-    before = anonymous_mib()
-    spent = loop.epoch()
-    peak = int(next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line).split()[1])
-    return {"anonymous, growth at the end of a step (MiB)": spent.anonymous_mib - before, "peak RSS (MiB)": peak / 1024}
+class Runner:
+    """A loop in a process of its own, which waits between its epochs."""
+
+    _loop: FieldLoop | PackedLoop
+    _before: float
+    _most: float
+
+    def __init__(self, setting: Setting, name: str, threads: int) -> None:
+        self.pool = multiprocessing.get_context("spawn").Pool(
+            1, initializer=self._start, initargs=(setting, name, threads)
+        )
+
+    def epoch(self) -> Spent:
+        """Every case once."""
+        return self.pool.apply(self._epoch)
+
+    def memory(self) -> dict[str, float]:
+        """Beyond what the process held before its first epoch; pages of mapped files can be given back."""
+        return self.pool.apply(self._memory)
+
+    @classmethod
+    def _start(cls, setting: Setting, name: str, threads: int) -> None:
+        torch.set_num_threads(threads)
+        cls._loop, cls._before, cls._most = LOOPS[name](setting), anonymous_mib(), 0.0
+
+    @classmethod
+    def _epoch(cls) -> Spent:
+        spent = cls._loop.epoch()
+        cls._most = max(cls._most, spent.anonymous_mib)
+        return spent
+
+    @classmethod
+    def _memory(cls) -> dict[str, float]:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = int(next(line for line in lines if "VmHWM" in line).split()[1]) / 1024
+        return {"anonymous, growth at the end of a step (MiB)": cls._most - cls._before, "peak RSS (MiB)": peak}
 
 
 def anonymous_mib() -> float:
@@ -256,19 +288,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(Path(folder), options.cases, options.patches, options.device)
         write_files(setting)
-        loops = {name: create(setting) for name, create in LOOPS.items()}
-        spent: dict[str, list[Spent]] = {name: [] for name in loops}
-        for done in range(options.rounds + 1):  # the first one warms up
-            for name, loop in loops.items():
-                one = loop.epoch()
-                if done:
+        runners = {name: Runner(setting, name, options.threads) for name in LOOPS}
+        spent: dict[str, list[Spent]] = {name: [] for name in runners}
+        for done in range(options.rounds + WARM_UP):
+            for name, runner in runners.items():
+                one = runner.epoch()
+                if done >= WARM_UP:
                     spent[name].append(one)
-        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-            held = {name: pool.apply(memory, (setting, name, options.threads)) for name in loops}
+        held = {name: runner.memory() for name, runner in runners.items()}
+        for runner in runners.values():
+            runner.pool.terminate()
         same = parity(setting)
     rows = {name: row(values, options.cases) | {"memory": held[name]} for name, values in spent.items()}
-    settings = vars(options) | {"batch": BATCH, "precision": loops["survviz"].precision}
-    write(RESULTS, __doc__, rows, spent, same, settings)
+    settings = vars(options) | {"batch": BATCH, "precision": choose_precision("auto", torch.device(options.device))}
+    name = "training_speed" if options.threads == 1 else f"training_speed_{options.threads}_threads"
+    write(RESULTS / f"{name}.json", __doc__, rows, spent, same, settings)
 
 
 if __name__ == "__main__":

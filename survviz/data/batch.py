@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,10 @@ from survviz.errors import InputError
 from survviz.types import Inputs, Modality
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
+
+NewPatches: TypeAlias = "Callable[[tuple[int, int, int]], Tensor]"
+"""Memory for the patches of a batch (B, N, D), of any content, in the dtype that they are computed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ def pad(
     tokens: Mapping[str, tuple[int, int]],
     vectors: Mapping[str, int],
     modalities: Sequence[Modality],
-    patch_dtype: torch.dtype | None = None,
+    new_patches: NewPatches | None = None,
 ) -> Inputs:
     """A batch of one or more cases, zero where a case lacks something; at least one (masked) patch row.
 
     Args:
         tokens: shape (T, E) of every token group of the batch.
         vectors: width of every vector of the batch.
-        patch_dtype: what the patches are computed in; float32 if not given.
+        new_patches: where the patches go; float32 of their own if not given.
 
     Raises:
         InputError: there is no case.
@@ -60,7 +62,7 @@ def pad(
     if not samples:
         raise InputError("An empty batch was asked for; give one case or more.")
     n = max(1, *(len(sample.patches) for sample in samples))
-    patches = torch.empty(len(samples), n, samples[0].patches.shape[1], dtype=patch_dtype or torch.float32)
+    patches = (new_patches or torch.empty)((len(samples), n, samples[0].patches.shape[1]))
     mask = torch.zeros(len(samples), n, dtype=torch.bool)
     for i, sample in enumerate(samples):
         real = len(sample.patches)

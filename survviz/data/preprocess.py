@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from survviz.data.batch import Sample, pad
+from survviz.data.batch import NewPatches, Sample, pad
 from survviz.data.bins import TimeBins
 from survviz.data.clinical import ClinicalTemplates
 from survviz.data.clinical_fit import fit_clinical
@@ -25,9 +25,6 @@ from survviz.data.stored_patches import StoredPatches
 from survviz.data.text import TextEncoder, create_text_encoder
 from survviz.errors import InputError
 from survviz.types import Case, Inputs, Modality, Notice
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["Preprocess", "PreprocessConfig", "Sample"]
 
@@ -188,11 +185,11 @@ class Preprocess:
     def _known_fields(self, case: Case) -> set[str]:
         return {token for token, value in self.templates.values(case.clinical or {}).items() if value is not None}
 
-    def collate(self, samples: Sequence[Sample], patch_dtype: torch.dtype | None = None) -> Inputs:
+    def collate(self, samples: Sequence[Sample], new_patches: NewPatches | None = None) -> Inputs:
         """A padded batch of one or more cases; at least one (masked) patch row.
 
         Args:
-            patch_dtype: what the patches are computed in; float32 if not given.
+            new_patches: where the patches go; float32 of their own if not given.
         """
         sizes = self.sizes
         tokens: dict[str, tuple[int, int]] = {}
@@ -203,7 +200,7 @@ class Preprocess:
             vectors["clinical"] = len(self.clinical.columns)
         if "d_genomic" in sizes:
             tokens["genomic"] = (len(sizes["genomic_tokens"]), sizes["d_genomic"])
-        return pad(samples, tokens=tokens, vectors=vectors, modalities=self.modalities, patch_dtype=patch_dtype)
+        return pad(samples, tokens=tokens, vectors=vectors, modalities=self.modalities, new_patches=new_patches)
 
     def _pathology(self, case: Case) -> NDArray[np.float32] | StoredPatches:
         """(N, D) patches of all slides, unread, or regions; N = 0 where the case has none."""

@@ -17,7 +17,7 @@ from survviz.data.preprocess import Sample
 from survviz.types import Inputs, Modality
 
 Collate: TypeAlias = Callable[..., Inputs]
-"""A padded batch of a list of samples; may take `patch_dtype`, what the patches are computed in."""
+"""A padded batch of a list of samples; may take `new_patches`, where their patches go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Batch:
 
 def in_bf16(collate: Collate) -> Collate:
     """The same batches with patches in bf16, written so at once: no float32 copy of a bag is ever made."""
-    return partial(collate, patch_dtype=torch.bfloat16)
+    return partial(collate, new_patches=partial(torch.empty, dtype=torch.bfloat16))
 
 
 def training_batches(

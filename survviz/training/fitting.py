@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -17,6 +18,7 @@ from survviz.training.batches import Batch, Collate, Part, in_bf16, training_bat
 from survviz.training.choosing import Best, EpochScore, Fitted, merit
 from survviz.training.config import TrainConfig
 from survviz.training.fit_state import FitState, Keeper
+from survviz.training.memory import PatchMemory, keep_freed_memory
 from survviz.training.objective import OVER_RISK_SETS, Labels, loss_name, objective
 from survviz.training.optimisation import Schedule, create_optimizer
 from survviz.training.precision import Precision, call, choose_precision
@@ -46,17 +48,19 @@ def fit(
     Raises:
         InputError: the settings do not fit the model's loss, or the device.
     """
+    keep_freed_memory()
     precision = choose_precision(config.precision, next(model.parameters()).device)
-    collate = in_bf16(collate) if precision == "bf16" else collate
     sizes = group_sizes(len(train), loss_name(model, config), config)
+    scoring_collate = in_bf16(collate) if precision == "bf16" else collate
+    memory = PatchMemory(max(sizes, default=1), torch.bfloat16 if precision == "bf16" else torch.float32)
     optimizer = create_optimizer(model.parameters(), config)
     state = FitState(model, optimizer, Schedule(optimizer, config, len(sizes)), Best(config), random)
     if keeper:
         keeper.restore(state)
     while state.epoch < config.epochs and not state.best.is_over(state.epoch):
         started, lr = clock.perf_counter(), state.schedule.lr
-        loss = _one_epoch(state, train, collate, config, sizes, precision)
-        loss_value, c_index = validate(model, validation, collate, config, precision)
+        loss = _one_epoch(state, train, partial(collate, new_patches=memory), config, sizes, precision)
+        loss_value, c_index = validate(model, validation, scoring_collate, config, precision)
         state.epoch += 1
         state.schedule.after_epoch(merit(config, state.epoch, loss_value, c_index))
         state.best.offer(model, state.epoch, loss_value, c_index)

@@ -15,6 +15,7 @@ from survviz.data.preprocess import Preprocess, PreprocessConfig
 from survviz.data.stored_patches import StoredPatches
 from survviz.training import TrainConfig, cross_validate
 from survviz.training.batches import draw_patches, in_bf16
+from survviz.training.memory import PatchMemory
 from survviz.wsi.features import read_features, write_features
 
 
@@ -76,6 +77,19 @@ def test_padding_is_zero_and_bf16_is_the_rounded_batch(tiny: Cohort, fitted: Pre
     assert (inputs.patches[~inputs.patch_mask] == 0).all()
     assert inputs.patches.dtype == torch.float32
     assert torch.equal(in_bf16(fitted.collate)(samples).patches, inputs.patches.bfloat16())
+
+
+def test_patch_memory_is_used_again_and_never_by_the_batches_before(tiny: Cohort, fitted: Preprocess) -> None:
+    memory = PatchMemory(2, torch.float32)
+    drawn = [["CASE-003"], ["CASE-005", "CASE-001"], ["CASE-001"], ["CASE-003", "CASE-005"]]
+    fresh = [fitted.collate([fitted.transform(tiny.case(case)) for case in cases]).patches for cases in drawn]
+    held: list[torch.Tensor] = []
+    for cases in drawn:
+        samples = [fitted.transform(tiny.case(case)) for case in cases]
+        held.append(fitted.collate(samples, new_patches=memory).patches)
+        for one, expected in list(zip(held, fresh, strict=False))[-2:]:
+            assert torch.equal(one, expected)
+    assert held[2].data_ptr() == held[0].data_ptr()  # it fits into what was held
 
 
 def test_training_from_the_store_equals_training_from_the_files(rounded: Path, quick: TrainConfig) -> None:
