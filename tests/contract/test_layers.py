@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
     "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"},
-    "server": BASE | {"wsi", "figures", "jobs"},
+    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs"},
 }
 ALLOWED["cli"] = set(ALLOWED)
 
