@@ -16,11 +16,13 @@ from survviz.server import store
 from survviz.server.auth import token_for
 from survviz.server.folders import allowed_path
 from survviz.server.maps import encode_layout, encode_values
-from survviz.server.slides import TILE_SIZE, slide_cache
+from survviz.server.slides import slide_cache
 from survviz.server.store import Grant
 from survviz.types import LEARNT_QUERY, Bag, PatchScores
 
 LARGEST_PATCH = 8192
+GRID_TILE = 256
+"""Tile size named for a slide without a file, which has no tiles."""
 
 
 class SlideView(TypedDict):
@@ -63,9 +65,9 @@ def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, la
     """
     found = allowed_path(owner, path)
     stat = found.stat()
-    width, height, declared = _measure(str(found), stat.st_mtime_ns, stat.st_size)
+    width, height, declared, tile = _measure(str(found), stat.st_mtime_ns, stat.st_size)
     view_mpp = declared or mpp
-    subject = f"{found}\0{stat.st_mtime_ns}\0{stat.st_size}\0{view_mpp}"
+    subject = f"{found}\0{stat.st_mtime_ns}\0{stat.st_size}\0{view_mpp}\0{tile}"  # browsers keep tiles by this address
     token = token_for(owner, "slide", subject)
     payload = {"path": str(found), "mpp": None if declared else mpp}
     store.put([Grant(token, owner, "slide", payload)])
@@ -75,7 +77,7 @@ def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, la
         slide_id=label or found.stem,
         width=width,
         height=height,
-        tile_size=TILE_SIZE,
+        tile_size=tile,
         mpp=view_mpp,
         mpp_source=source,
         reason="",
@@ -83,12 +85,12 @@ def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, la
 
 
 @lru_cache(maxsize=256)
-def _measure(path: str, mtime_ns: int, size: int) -> tuple[int, int, float | None]:
-    """Width, height and declared mpp, read in a child process the first time that a file is met."""
+def _measure(path: str, mtime_ns: int, size: int) -> tuple[int, int, float | None, int]:
+    """Width, height, declared mpp and size of a tile, read in a child process the first time that a file is met."""
     from survviz.wsi.slide import read_slide_info
 
     info = read_slide_info(path)
-    return info.dimensions[0], info.dimensions[1], info.declared_mpp
+    return info.dimensions[0], info.dimensions[1], info.declared_mpp, info.viewer_tile
 
 
 def slide_without_file(bag: Bag, reason: str = "Slide file not available: showing the patch grid.") -> SlideView:
@@ -102,7 +104,7 @@ def slide_without_file(bag: Bag, reason: str = "Slide file not available: showin
         slide_id=bag.slide_id,
         width=width,
         height=height,
-        tile_size=TILE_SIZE,
+        tile_size=GRID_TILE,
         mpp=None,
         mpp_source=bag.mpp_source,
         reason=reason,

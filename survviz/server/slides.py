@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from survviz.wsi.slide import Slide
     from survviz.wsi.tiles import DeepZoom
 
-TILE_SIZE = 256
 KEEP_OPEN = 12
 
 
@@ -89,7 +88,7 @@ def _open(path: str, mpp: float | None) -> _Handle:
     except MissingMppError:
         # To look at a slide needs no pixel size; the viewer then shows no length. Nothing is measured with this 1.0.
         slide = open_slide(path, 1.0)
-    return _Handle(slide, DeepZoom(slide, TILE_SIZE))
+    return _Handle(slide, DeepZoom(slide))
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,17 @@ class Backend(Protocol):
         """
         ...
 
+    def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
+        """The file's own tile as a JPEG that decodes to exactly what `read` gives; None where there is no such thing.
+
+        Args:
+            side: of the square tile that is wanted.
+
+        Raises:
+            SlideError: this part of the file is damaged.
+        """
+        ...
+
     def identity(self) -> str:
         """What tells slides of several files apart, beyond the named file's own bytes; may be empty."""
         ...

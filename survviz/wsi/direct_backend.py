@@ -27,7 +27,7 @@ class DirectBackend(TiffBackend):
         super().__init__(path)
         self._identity = described.identity()
         own = self.info
-        self.info = replace(described.info, levels=own.levels)
+        self.info = replace(described.info, levels=own.levels, viewer_tile=own.viewer_tile)
         if not (
             own.is_rgb
             and own.dimensions == described.info.dimensions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ WHOLE_SLIDE_PX = 3000
 
 BLOCK_PX = 256
 """Levels are read in blocks of whole native tiles, at least this wide and high."""
+
+VIEWER_TILES = (200, 512)
+"""Smaller tiles are too many requests, larger ones too much for a screen that moves."""
 
 SMALL_EXTENT_UM = 6000.0
 USUAL_EXTENT_UM = 8000.0
@@ -46,6 +49,7 @@ class SlideInfo:
         size_hint: in words, what the extent of the image suggests about its pixel size; empty if nothing.
         is_rgb: False for single- or multi-channel files, which are shown as a composite.
         channels: number of channels stored (3 for RGB).
+        viewer_tile: side of the square tiles in which a viewer best asks for this slide.
     """
 
     path: Path
@@ -59,6 +63,7 @@ class SlideInfo:
     size_hint: str = ""
     is_rgb: bool = True
     channels: int = 3
+    viewer_tile: int = BLOCK_PX
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`."""
@@ -73,6 +78,18 @@ class SlideInfo:
         width, height = values["dimensions"]
         known = {"path": Path(values["path"]), "levels": levels, "dimensions": (width, height)}
         return cls(**{**values, **known})
+
+
+def viewer_tile_of(stored: Sequence[tuple[int, int]]) -> int:
+    """The side of the file's own tiles, where all levels have square ones of a usual size; else 256.
+
+    A tile that lies in the file as it is asked for is not decoded, cut and encoded again.
+
+    Args:
+        stored: (width, height) of the tiles of each level.
+    """
+    side = stored[0][0]
+    return side if set(stored) == {(side, side)} and VIEWER_TILES[0] <= side <= VIEWER_TILES[1] else BLOCK_PX
 
 
 def block_of(tile: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from survviz.wsi.info import (
     plausible_mpp,
     size_hint,
     slide_id_of,
+    viewer_tile_of,
     whole_downsample,
 )
 
@@ -90,6 +91,10 @@ class OpenSlideBackend:
         opaque.paste(image, mask=alpha)
         return np.asarray(opaque)
 
+    def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
+        """See `Backend.stored_jpeg`: OpenSlide does not tell."""
+        return None
+
     def is_exact(self, level: int) -> bool:
         """Whole pixels of this level can be addressed; otherwise OpenSlide interpolates between them."""
         return self._own_downsamples[level].is_integer()
@@ -130,12 +135,17 @@ def _number(text: str | None) -> float | None:
 def _levels(handle: openslide.OpenSlide) -> tuple[Level, ...]:
     levels = []
     for index, (width, height) in enumerate(handle.level_dimensions):
-        native = [
-            _number(handle.properties.get(f"openslide.level[{index}].tile-{side}")) for side in ("width", "height")
-        ]
-        tile = block_of((int(native[0] or BLOCK_PX), int(native[1] or BLOCK_PX)), (width, height))
+        tile = block_of(_stored_tile(handle, index), (width, height))
         levels.append(Level(width, height, whole_downsample(handle.dimensions, (width, height)), tile))
     return tuple(levels)
+
+
+def _stored_tile(handle: openslide.OpenSlide, level: int) -> tuple[int, int]:
+    """(width, height) of a level's own tiles; a usual size where it has none."""
+    width, height = (
+        _number(handle.properties.get(f"openslide.level[{level}].tile-{side}")) for side in ("width", "height")
+    )
+    return int(width or BLOCK_PX), int(height or BLOCK_PX)
 
 
 def _describe(path: Path, handle: openslide.OpenSlide) -> SlideInfo:
@@ -151,6 +161,7 @@ def _describe(path: Path, handle: openslide.OpenSlide) -> SlideInfo:
         levels=_levels(handle),
         declared_mpp=mpp,
         magnification=magnification,
+        viewer_tile=viewer_tile_of([_stored_tile(handle, level) for level in range(handle.level_count)]),
         properties={key: properties[key] for key in SAFE_PROPERTIES if key in properties},
         size_hint="" if mpp else " ".join(filter(None, (why, size_hint(handle.dimensions, magnification)))),
     )

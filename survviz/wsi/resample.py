@@ -29,6 +29,13 @@ def framed(
     return np.pad(pixels, (*around, (0, 0)), constant_values=255)
 
 
+def needs_no_margin(box: Box, width: int, height: int) -> bool:
+    """Whether every pixel made of a box is the mean of whole pixels within it, so that its neighbours do not matter."""
+    left, top, right, bottom = (float(edge) for edge in box)
+    whole = all(edge.is_integer() for edge in (left, top, right, bottom))
+    return whole and ((right - left) / width).is_integer() and ((bottom - top) / height).is_integer()
+
+
 def resample(pixels: NDArray[np.uint8], box: Box, width: int, height: int) -> NDArray[np.uint8]:
     """Scale a box of an image to (height, width, 3). What lies around the box serves the filter, so no seam shows."""
     left, top, right, bottom = box
@@ -36,7 +43,7 @@ def resample(pixels: NDArray[np.uint8], box: Box, width: int, height: int) -> ND
     if whole and right - left == width and bottom - top == height:
         return pixels[int(top) : int(bottom), int(left) : int(right)]
     scale_x, scale_y = (right - left) / width, (bottom - top) / height
-    if whole and scale_x.is_integer() and scale_y.is_integer():
+    if needs_no_margin(box, width, height):
         method = Image.Resampling.BOX
     else:
         method = Image.Resampling.HAMMING if min(scale_x, scale_y) > 1 else Image.Resampling.BILINEAR

@@ -52,6 +52,7 @@ class StoredPage:
         block: (width, height) of a strip or tile.
         planar: samples are stored apart, not interleaved.
         photometric: TIFF PhotometricInterpretation.
+        tables: the JPEG tables that all tiles share, where they do.
         offsets, counts: where each segment lies in the file; a count of 0 is an empty segment.
         decode: (bytes, segment number) -> (1, height, width, samples) pixels.
     """
@@ -67,6 +68,7 @@ class StoredPage:
     offsets: tuple[int, ...]
     counts: tuple[int, ...]
     decode: Callable[[bytes, int], Pixels | None]
+    tables: bytes | None = None
 
 
 def stored_page(page: Page) -> StoredPage:
@@ -94,6 +96,7 @@ def stored_page(page: Page) -> StoredPage:
         offsets=tuple(page.dataoffsets),
         counts=tuple(page.databytecounts),
         decode=lambda data, index: decode(data, index, **tables)[0],
+        tables=tables.get("jpegtables"),
     )
 
 
@@ -178,6 +181,14 @@ class SegmentReader:
         pixels.flags.writeable = False  # it is shared
         shared_segments().put(key, pixels)
         return pixels
+
+    def stored(self, page: StoredPage, index: int) -> bytes:
+        """The bytes of a segment as the file holds them; none if it leaves the segment empty.
+
+        Raises:
+            SlideError: the segment is cut off.
+        """
+        return self._bytes(page.offsets[index], page.counts[index]) if index < len(page.offsets) else b""
 
     def close(self) -> None:
         """Free the file and its decoded segments."""

@@ -17,7 +17,7 @@ from survviz.units import Mpp, to_mpp
 from survviz.wsi.backend import Backend, open_backend
 from survviz.wsi.info import Level, SlideInfo
 from survviz.wsi.probe import read_slide_info
-from survviz.wsi.resample import Box, clip_area, framed, resample
+from survviz.wsi.resample import Box, clip_area, framed, needs_no_margin, resample
 
 __all__ = ["Level", "Slide", "SlideInfo", "open_slide", "read_slide_info"]
 
@@ -139,6 +139,10 @@ class Slide:
         source = _Source(None if overview else self.best_level(downsample), repeat_edge)
         return self._resample(source, (x, y, x + width, y + height), out_width, out_height)
 
+    def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
+        """A square tile of a level as the file holds it, if that is a JPEG that shows the same as `read_level`."""
+        return self._backend.stored_jpeg(level, column, row, side)
+
     def thumbnail(self, max_side: int) -> NDArray[np.uint8]:
         """The whole slide, its longer side at most `max_side` pixels; never enlarged."""
         width, height = self.dimensions
@@ -191,8 +195,9 @@ class Slide:
         left, top, right, bottom = (edge / factor for edge in box)
         if (right - left) * (bottom - top) > MAX_SOURCE_PX and max(out_width, out_height) > 1:
             return self._resample_halves(source, box, out_width, out_height)
-        x, y = math.floor(left) - MARGIN_PX, math.floor(top) - MARGIN_PX
-        width, height = math.ceil(right) + MARGIN_PX - x, math.ceil(bottom) + MARGIN_PX - y
+        margin = 0 if needs_no_margin((left, top, right, bottom), out_width, out_height) else MARGIN_PX
+        x, y = math.floor(left) - margin, math.floor(top) - margin
+        width, height = math.ceil(right) + margin - x, math.ceil(bottom) + margin - y
         pixels = self._read_source(source, x, y, width, height)
         return resample(pixels, (left - x, top - y, right - x, bottom - y), out_width, out_height)
 

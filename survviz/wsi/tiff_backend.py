@@ -5,6 +5,7 @@ Files of several channels (fluorescence) are shown as an additive colour composi
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,11 +14,22 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from survviz.errors import SlideError
 from survviz.wsi import tiff_metadata
-from survviz.wsi.info import Level, SlideInfo, block_of, plausible_mpp, size_hint, slide_id_of, whole_downsample
+from survviz.wsi.info import (
+    Level,
+    SlideInfo,
+    block_of,
+    plausible_mpp,
+    size_hint,
+    slide_id_of,
+    viewer_tile_of,
+    whole_downsample,
+)
 from survviz.wsi.segments import MAX_SEGMENT_BYTES, PARSE_ERRORS, Pixels, SegmentReader, StoredPage
+from survviz.wsi.stored_jpeg import complete_jpeg
 from survviz.wsi.tiff_layout import Layout, layout_of
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings about odd tags help nobody here
@@ -42,6 +54,7 @@ class TiffBackend:
                 f"{path.name} cannot be read as TIFF: {error}. The file is damaged or incomplete; copy it again."
             ) from error
         self._reader = SegmentReader(path)
+        self._handed_on: dict[int, bool] = {}
 
     @staticmethod
     def accepts(path: Path) -> bool:
@@ -53,6 +66,32 @@ class TiffBackend:
         """See `Backend.read`."""
         area = (x, y, x + width, y + height)
         return self._rgb(level, area) if self._layout.is_rgb else self._composite(level, area)
+
+    def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
+        """See `Backend.stored_jpeg`."""
+        page = self._layout.planes[level][0]
+        across, down = page.block
+        whole = (column + 1) * across <= page.width and (row + 1) * down <= page.height
+        if not (whole and page.block == (side, side) and self._layout.is_rgb and page.compression == "JPEG"):
+            return None
+        if page.planar or self._handed_on.get(level) is False:
+            return None
+        data = self._reader.stored(page, row * -(-page.width // across) + column)
+        jpeg = complete_jpeg(data, page.tables, page.photometric, page.block)
+        if jpeg is None or not self._hands_on(level, jpeg, (column * across, row * down, across, down)):
+            return None
+        return jpeg
+
+    def _hands_on(self, level: int, jpeg: bytes, area: tuple[int, int, int, int]) -> bool:
+        """Whether the first tile asked of a level decodes to the very pixels that `read` gives; remembered."""
+        if level not in self._handed_on:
+            try:
+                with Image.open(io.BytesIO(jpeg)) as image:
+                    shown = np.asarray(image.convert("RGB"))
+            except PARSE_ERRORS:
+                return False
+            self._handed_on[level] = np.array_equal(shown, self.read(level, *area))
+        return self._handed_on[level]
 
     def identity(self) -> str:
         """See `Backend.identity`: one file holds everything."""
@@ -196,5 +235,6 @@ def _describe(
         size_hint="" if mpp else " ".join(filter(None, (why, size_hint(full, None)))),
         is_rgb=layout.is_rgb,
         channels=layout.channels,
+        viewer_tile=viewer_tile_of([level[0].block for level in layout.planes]),
     )
     return info, tiff_metadata.with_palette(colours, layout.channels)

@@ -15,18 +15,21 @@ JPEG_QUALITY = 80
 class DeepZoom:
     """Tiles without overlap over the whole slide (no cropping to bounds). Thread-safe.
 
+    A tile that lies in the file as a JPEG is handed on as it is; the others are resampled and encoded.
+
     Pixel (i, j) of level L shows the level-0 square of side 2^(top - L) at (i, j) times that side.
 
     Attributes:
-        tile_size: side of a tile.
+        tile_size: side of a tile; by default the one in which the file itself is tiled.
         dimensions: (width, height) of the slide at level 0.
         levels: number of levels; level 0 is one pixel, the last one full resolution.
         level_dimensions: (width, height) of each level.
         level_tiles: (columns, rows) of each level.
     """
 
-    def __init__(self, slide: Slide, tile_size: int = 256) -> None:
+    def __init__(self, slide: Slide, tile_size: int | None = None) -> None:
         self._slide = slide
+        tile_size = tile_size or slide.info.viewer_tile
         self.tile_size = tile_size
         self.dimensions = slide.dimensions
         width, height = slide.dimensions
@@ -35,6 +38,10 @@ class DeepZoom:
             (-(-width // 2**shift), -(-height // 2**shift)) for shift in range(self.levels - 1, -1, -1)
         )
         self.level_tiles = tuple((-(-w // tile_size), -(-h // tile_size)) for w, h in self.level_dimensions)
+
+        self._stored_level = {
+            int(level.downsample): index for index, level in enumerate(slide.levels) if level.downsample.is_integer()
+        }
 
     def tile_jpeg(self, level: int, col: int, row: int) -> bytes:
         """One tile as JPEG; tiles of the last column and row are smaller.
@@ -48,6 +55,10 @@ class DeepZoom:
         if not (0 <= col < columns and 0 <= row < rows):
             raise InputError(f"Tile {col}, {row} was asked for; zoom level {level} has {columns} x {rows} tiles.")
         size, factor = self.tile_size, 2 ** (self.levels - 1 - level)
+        if (stored := self._stored_level.get(factor)) is not None:
+            jpeg = self._slide.stored_jpeg(stored, col, row, size)
+            if jpeg is not None:
+                return jpeg
         level_width, level_height = self.level_dimensions[level]
         width, height = min(size, level_width - col * size), min(size, level_height - row * size)
         pixels = self._slide.read_area(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from survviz.errors import InputError
-from survviz.wsi.slide import open_slide
+from survviz.wsi.slide import Slide, open_slide
 from survviz.wsi.tiles import DeepZoom
 
 
@@ -95,7 +95,7 @@ def test_low_zooms_of_a_flat_slide_read_it_once(formula_slide) -> None:
 )
 def test_real_slides_give_tiles_at_every_zoom(shared_data, name) -> None:
     with open_slide(shared_data / "slides" / name, probe=False) as slide:
-        zoom = DeepZoom(slide)
+        zoom = DeepZoom(slide, 256)
         finest = zoom.levels - 1
         columns, rows = zoom.level_tiles[finest]
         for col, row in {(0, 0), (columns // 2, rows // 2), (columns - 1, rows - 1)}:
@@ -112,8 +112,72 @@ def test_real_tiles_agree_with_openslides_own(shared_data) -> None:
     path = shared_data / "slides" / "CMU-1-Small-Region.svs"
     with open_slide(path, probe=False) as slide, openslide.OpenSlide(path) as reference:
         other = openslide.deepzoom.DeepZoomGenerator(reference, tile_size=256, overlap=0, limit_bounds=False)
-        zoom = DeepZoom(slide)
+        zoom = DeepZoom(slide, 256)
         for level, col, row in ((12, 3, 5), (11, 2, 3), (10, 1, 1)):
             mine = np.asarray(Image.open(io.BytesIO(zoom.tile_jpeg(level, col, row)))).astype(int)
             theirs = np.asarray(other.get_tile(level, (col, row)).convert("RGB")).astype(int)
             assert np.abs(mine - theirs).mean() < 8
+
+
+def inner_tiles(slide: Slide, zoom: DeepZoom) -> list[tuple[int, int, int, int]]:
+    """(level of the slide, zoom, column, row) of tiles that lie wholly inside, at zooms that the file stores."""
+    tops = {int(level.downsample): index for index, level in enumerate(slide.levels) if level.downsample.is_integer()}
+    return [
+        (tops[2**shift], zoom.levels - 1 - shift, column, row)
+        for shift in range(zoom.levels)
+        if 2**shift in tops
+        for column in range(slide.levels[tops[2**shift]].width // zoom.tile_size)
+        for row in range(slide.levels[tops[2**shift]].height // zoom.tile_size)
+    ]
+
+
+@pytest.mark.parametrize("photometric", ["ycbcr", "rgb"])
+@pytest.mark.parametrize("tile", [240, 256, 512])
+def test_stored_jpeg_tiles_are_handed_on_and_show_the_very_pixels(
+    write_pyramid, tissue_like, photometric, tile
+) -> None:
+    image = tissue_like(2500, 1700)
+    path = write_pyramid(image, compression="jpeg", photometric=photometric, tile=(tile, tile))
+    with open_slide(path, probe=False) as slide:
+        zoom = DeepZoom(slide)
+        assert zoom.tile_size == tile
+        tiles = inner_tiles(slide, zoom)
+        assert len(tiles) > 8
+        for level, top, column, row in tiles:
+            stored = slide.stored_jpeg(level, column, row, tile)
+            assert stored is not None
+            assert stored == zoom.tile_jpeg(top, column, row)
+            shown = np.asarray(Image.open(io.BytesIO(stored)))
+            np.testing.assert_array_equal(shown, slide.read_level(level, column * tile, row * tile, tile, tile))
+
+
+def test_tiles_of_the_last_column_and_row_are_cut(write_pyramid, tissue_like) -> None:
+    with open_slide(write_pyramid(tissue_like(2500, 1700), compression="jpeg"), probe=False) as slide:
+        zoom = DeepZoom(slide)
+        assert slide.stored_jpeg(0, 9, 6, 256) is None
+        assert Image.open(io.BytesIO(zoom.tile_jpeg(zoom.levels - 1, 9, 6))).size == (2500 - 9 * 256, 1700 - 6 * 256)
+
+
+@pytest.mark.parametrize("compression", ["zlib", "jpeg2000"])
+def test_tiles_that_are_no_jpeg_are_encoded(write_pyramid, tissue_like, compression) -> None:
+    with open_slide(write_pyramid(tissue_like(1100, 900), compression=compression), probe=False) as slide:
+        assert slide.stored_jpeg(0, 1, 1, 256) is None
+        assert slide.stored_jpeg(0, 1, 1, 512) is None
+
+
+def test_one_stored_tile_costs_one_read_of_it_and_no_margin(formula_slide) -> None:
+    slide, backend = formula_slide(4096, 4096)
+    DeepZoom(slide, 256).tile_jpeg(12, 3, 5)
+    assert backend.reads == [(3 * 256, 5 * 256)]
+
+
+@pytest.mark.real
+def test_stored_tiles_of_a_real_slide_are_those_of_openslide(shared_data) -> None:
+    path = shared_data / "slides" / "CMU-1-Small-Region.svs"
+    with open_slide(path, probe=False) as slide, openslide.OpenSlide(path) as reference:
+        zoom = DeepZoom(slide)
+        assert zoom.tile_size == 240
+        for level, top, column, row in inner_tiles(slide, zoom):
+            shown = np.asarray(Image.open(io.BytesIO(zoom.tile_jpeg(top, column, row))))
+            theirs = reference.read_region((column * 240, row * 240), level, (240, 240)).convert("RGB")
+            np.testing.assert_array_equal(shown, np.asarray(theirs))
