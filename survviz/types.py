@@ -22,6 +22,13 @@ MODALITIES: tuple[Modality, ...] = ("pathology", "clinical", "genomic", "mirna",
 LEARNT_QUERY = "case"
 """Name of a query that is a model's own, the same for every case; the others are groups of a case's data."""
 
+MapKind: TypeAlias = Literal["attention", "contribution", "perturbation", "disagreement"]
+MAP_KINDS: tuple[MapKind, ...] = ("attention", "contribution", "perturbation", "disagreement")
+"""What a map can show: where the model looks; what each patch adds to the risk; by how much the risk falls without it;
+where the first two differ."""
+
+MapUnit: TypeAlias = Literal["share", "risk", "rank"]
+
 Progress: TypeAlias = Callable[[int, int], None]
 """Called as `progress(done, total)`; it may raise `CancelledError` to stop the step."""
 
@@ -259,14 +266,19 @@ class PatchScores:
     """One number per patch of one slide.
 
     Attributes:
-        kind: what the number is ("attention").
-        query: group that asks.
+        kind: what the number is, one of `MAP_KINDS`.
+        query: group that asks; "risk" where the number says what a patch does to the risk.
         key: group that is looked at.
-        token: name of the token, or "all" for the mean over tokens.
-        values: (N,) non-negative; sums to 1 over all patches of the patient's slides.
-        per_fold: (F, N), whose mean is `values`.
-        n_patches_case: number of patches of the patient over all slides (uniform attention is its inverse).
+        token: name of the token, or "all" for the mean over tokens; "all" where no token is asked.
+        values: (N,), in `unit`.
+        per_fold: (F, N), whose mean is `values`; of ranks, each fold's own.
+        n_patches_case: number of patches of the patient over all slides.
         semantics: in words, what was asked of what, which softmax, which heads and folds.
+        unit: "share" (non-negative; sums to 1 over all patches of the patient's slides, or, where the patches ask,
+            over the tokens), "risk" (signed, adds to the risk), "rank" (signed, -1 to 1).
+        detail: (H, F, N) of each attention head, where there are several; their mean is `per_fold`.
+        shared_among: number of tokens among which each patch shares its attention; None where tokens share theirs
+            among the patches.
     """
 
     kind: str
@@ -280,8 +292,26 @@ class PatchScores:
     patch_size_level0: int
     n_patches_case: int
     semantics: str
+    unit: MapUnit = "share"
+    detail: NDArray[np.float32] | None = None
+    shared_among: int | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Whether values below 0 have a meaning."""
+        return self.unit != "share"
+
+    @property
+    def uniform(self) -> float:
+        """What every patch would have if all were alike: 1 / N of the case, or 1 / T tokens; 1 for signed maps."""
+        return 1.0 if self.signed else 1 / (self.shared_among or self.n_patches_case)
 
     @property
     def fold_over_uniform(self) -> NDArray[np.float64]:
-        """(N,) attention divided by what a uniform map would give; 1 = as much as any other patch."""
-        return self.values * self.n_patches_case
+        """(N,) share divided by that of a uniform map, 1 = as much as any other; signed values as they are."""
+        return self.values / self.uniform
+
+    @property
+    def by_head(self) -> NDArray[np.float32]:
+        """(H, F, N), as `values`; one head where there are no others."""
+        return self.per_fold[None].astype(np.float32) if self.detail is None else self.detail

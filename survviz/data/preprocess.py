@@ -154,7 +154,7 @@ class Preprocess:
             present.add("pathology")
         if "clinical" in self.modalities and self._known_fields(case):
             present.add("clinical")
-            tokens["clinical"] = self._embed(self.templates.sentences(case.clinical or {}))
+            tokens["clinical"] = self.embed(self.templates.sentences(case.clinical or {}))
             vectors["clinical"] = self.clinical.transform(self.templates.codes(case.clinical or {}))
         if self.token_names and case.genomic_tokens is not None:
             present.add("genomic")
@@ -184,6 +184,19 @@ class Preprocess:
 
     def _known_fields(self, case: Case) -> set[str]:
         return {token for token, value in self.templates.values(case.clinical or {}).items() if value is not None}
+
+    def embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
+        """(T, E), vectors of length sqrt(E), so that a number is about 1; a known sentence is not encoded again.
+
+        Encoders give vectors of unit length, whose numbers a linear layer's biases would swamp.
+        """
+        vectors: dict[str, NDArray[np.float32]] = self._cache.setdefault("sentences", {})
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in vectors]
+        if new:
+            encoder = self._encoder()
+            unit = np.float32(np.sqrt(encoder.dim))
+            vectors |= dict(zip(new, encoder.encode(new) * unit, strict=True))
+        return np.stack([vectors[sentence] for sentence in sentences])
 
     def collate(self, samples: Sequence[Sample], new_patches: NewPatches | None = None) -> Inputs:
         """A padded batch of one or more cases; at least one (masked) patch row.
@@ -221,19 +234,6 @@ class Preprocess:
                 )
             return StoredPatches.of(bags, self.ood.patches)
         return _no_rows(1)
-
-    def _embed(self, sentences: tuple[str, ...]) -> NDArray[np.float32]:
-        """(T, E), vectors of length sqrt(E), so that a number is about 1; a known sentence is not encoded again.
-
-        Encoders give vectors of unit length, whose numbers a linear layer's biases would swamp.
-        """
-        vectors: dict[str, NDArray[np.float32]] = self._cache.setdefault("sentences", {})
-        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in vectors]
-        if new:
-            encoder = self._encoder()
-            unit = np.float32(np.sqrt(encoder.dim))
-            vectors |= dict(zip(new, encoder.encode(new) * unit, strict=True))
-        return np.stack([vectors[sentence] for sentence in sentences])
 
     def _encoder(self) -> TextEncoder:
         if "encoder" not in self._cache:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,28 @@ from survviz.checkpoint import Checkpoint, load_checkpoint
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots, survival_curves
 from survviz.data.preprocess import Preprocess, Sample
 from survviz.errors import InputError, OutOfDistributionError
-from survviz.explain.attention import ALL_TOKENS, patch_scores
+from survviz.explain.attention import ALL_TOKENS, PATCHES
+from survviz.explain.tokens import TokenContribution
 from survviz.models import Model
+from survviz.pipeline import maps
 from survviz.pipeline.device import choose_device, inference_precision
-from survviz.types import LEARNT_QUERY, MODALITIES, Case, Horizon, Modality, Notice, Output, PatchScores, Prediction
+from survviz.pipeline.maps import MapRequest, why_no_map
+from survviz.pipeline.token_contributions import token_contributions
+from survviz.types import (
+    LEARNT_QUERY,
+    MODALITIES,
+    Attention,
+    Case,
+    Horizon,
+    Inputs,
+    MapKind,
+    Modality,
+    Notice,
+    Output,
+    PatchScores,
+    Prediction,
+    Progress,
+)
 
 
 class Predictor:
@@ -59,17 +77,40 @@ class Predictor:
         """Names of the tokens of a group ("clinical", "genomic", "case" for a learnt query), in the model's order."""
         return self._models[0].token_names.get(group, ())
 
-    def directions(self) -> tuple[tuple[str, str], ...]:
-        """(query, key) pairs that this model can be asked for a map of patches, clinic first; none if it has none."""
-        found = [pair for pair in self._models[0].directions if pair[1] == "pathology"]
-        return tuple(sorted(found, key=lambda pair: pair[0] != "clinical"))
+    def model(self, fold: int) -> Model:
+        """One fold's model, in evaluation mode; not to be changed."""
+        return self._models[fold]
 
-    def directions_of(self, case: Case) -> tuple[tuple[str, str], ...]:
-        """Those of `directions` whose query and slides this case has; a learnt query ("case") needs no data."""
+    def inputs(self, fold: int, case: Case) -> Inputs:
+        """A batch of one case as a fold's model reads it."""
+        return self._preprocess(fold).collate(self._samples(fold, [case])).to(self.device)
+
+    def attention(self, fold: int, case: Case) -> Mapping[tuple[str, str], Attention]:
+        """Raw attention of one fold's model on a case, by direction."""
+        return self._forward(fold, self._samples(fold, [case]), attention=True).attention or {}
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the model reads."""
+        return self._models[0].modalities
+
+    def directions(self, *, both_ways: bool = False) -> tuple[tuple[str, str], ...]:
+        """(query, key) pairs that this model can be asked for a map of patches, clinic first; none if it has none.
+
+        Args:
+            both_ways: after those that look at patches, also those in which the patches look at tokens.
+        """
+        found = self._models[0].directions
+        towards = [pair for pair in found if pair[1] == PATCHES and pair[0] != PATCHES]
+        back = [pair for pair in found if pair[0] == PATCHES and self.tokens(pair[1])] if both_ways else []
+        return tuple(sorted([*towards, *back], key=lambda pair: (pair[0] == PATCHES, "clinical" not in pair)))
+
+    def directions_of(self, case: Case, *, both_ways: bool = False) -> tuple[tuple[str, str], ...]:
+        """Those of `directions` whose query, key and slides this case has; a learnt query ("case") needs no data."""
         present = self.present(case)
-        if "pathology" not in present or why_no_map(case):
+        if PATCHES not in present or why_no_map(case):
             return ()
-        return tuple((query, key) for query, key in self.directions() if query in (*present, LEARNT_QUERY))
+        return tuple(pair for pair in self.directions(both_ways=both_ways) if set(pair) <= {*present, LEARNT_QUERY})
 
     def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
         """The folds that may score a case: those that did not train on it, where there is one."""
@@ -180,33 +221,43 @@ class Predictor:
     def explain_tokens(
         self, case: Case, *, query: str = "clinical", key: str = "pathology", tokens: Sequence[str] | None = None
     ) -> dict[str, tuple[PatchScores, ...]]:
-        """Maps of several tokens (default: "all", then every token) from one forward pass per fold.
+        """Attention maps of several tokens (default: "all", then every token) from one forward pass per fold.
 
         Raises:
             UnknownNameError: no such token.
             InputError: no such direction, a modality that it needs is missing, or pathology has no place on a slide.
         """
-        if (query, key) not in self.directions():
-            known = ", ".join(f"{one} -> {other}" for one, other in self.directions())
-            have = (
-                f"this model has: {known}"
-                if known
-                else f"the model {self.checkpoint.config.model} has no patch attention"
-            )
-            raise InputError(f"Direction {query} -> {key} was asked; {have}.")
-        if why := why_no_map(case):
-            raise InputError(why)
-        if (query, key) not in self.directions_of(case):
-            lacking = "pathology" if "pathology" not in self.present(case) else query
-            raise InputError(f"Case {case.case_id} has no {lacking} data, so there is no {query} -> {key} map.")
-        folds, _ = self.folds_for(case)
-        raw = []
-        for fold in folds:
-            attention = self._forward(fold, self._samples(fold, [case]), attention=True).attention
-            assert attention is not None
-            raw.append(attention[query, key])
-        names = self.tokens(query)
-        return {token: patch_scores(raw, names, case.bags, token) for token in tokens or (ALL_TOKENS, *names)}
+        return self.explain_kind(case, query=query, key=key, tokens=tokens)
+
+    def explain_kind(
+        self,
+        case: Case,
+        *,
+        kind: MapKind = "attention",
+        query: str = "clinical",
+        key: str = "pathology",
+        tokens: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, tuple[PatchScores, ...]]:
+        """Maps of any kind: token -> one map per slide.
+
+        Contribution and perturbation ignore `query`, `key` and `tokens`: they have one map, of query "risk" and token
+        "all".
+
+        Raises:
+            UnknownNameError: no such kind or token.
+            InputError: the model or the case has no such map (see `why_no_kind`).
+            CancelledError: `progress` raised it.
+        """
+        return maps.explain(self, case, MapRequest.of(kind, query, key, tokens), progress)
+
+    def why_no_kind(self, case: Case, kind: MapKind) -> str | None:
+        """Why there is no map of this kind of the case, in words; None where there is."""
+        return maps.why_not(self, case, kind)
+
+    def token_contributions(self, case: Case) -> dict[str, tuple[TokenContribution, ...]]:
+        """Group ("clinical", "genomic") -> by how much each of its tokens pushes this case's risk, largest first."""
+        return token_contributions(self, case)
 
     def _preprocess(self, fold: int) -> Preprocess:
         return self.checkpoint.preprocess(fold)
@@ -232,17 +283,6 @@ class Predictor:
         times = times[times <= end]
         curves = [survival_curves(output, times, *part) for output, part in zip(outputs, parts, strict=True)]
         return times, np.stack(curves)
-
-
-def why_no_map(case: Case) -> str | None:
-    """Why no map can be drawn of the case's pathology; None where its patches have a place."""
-    if case.bags or case.regions is None:
-        return None
-    n = len(case.regions)
-    return (
-        f"The pathology of case {case.case_id} came as {n} feature vector{'s' * (n != 1)} without a place on a slide: "
-        "there is no map."
-    )
 
 
 def horizon(months: float, times: NDArray[np.float64], per_fold: NDArray[np.float64]) -> Horizon:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from survviz.errors import InputError, UnknownNameError
-from survviz.explain.attention import patch_scores, softmax_over_patches
+from survviz.explain.attention import attention_maps, softmax_over_patches
 from survviz.explain.concentration import concentration
-from survviz.types import Attention, Bag
+from survviz.types import Attention, Bag, PatchScores
 from survviz.units import Mpp
 
 NAMES = ("Age", "Stage")
@@ -18,6 +18,12 @@ NAMES = ("Age", "Stage")
 def bag(slide_id: str, n: int) -> Bag:
     coords = np.stack([np.arange(n) * 256, np.zeros(n)], axis=1).astype(np.int64)
     return Bag(slide_id, np.zeros((n, 3), np.float32), coords, 256, Mpp(0.5), "he-descriptor")
+
+
+def patch_scores(
+    raw: list[Attention], names: tuple[str, ...], bags: tuple[Bag, ...], token: str
+) -> tuple[PatchScores, ...]:
+    return attention_maps(raw, names, bags, (token,))[token]
 
 
 def attention(logits: torch.Tensor) -> Attention:

@@ -24,7 +24,8 @@ class TransportAttention(nn.Module):
     """Each token sees the patches that a transport plan assigns to it (B13; Xu and Chen 2023, MOTCat).
 
     A plan couples all tokens and all patches: a patch that one token takes is less free for the others. No weights, and
-    no gradient through the plan. What a token sees keeps the plan's mass, about 1 / T of a mean of patches.
+    in training no gradient through the plan; in evaluation it has one, which attributions need. What a token sees keeps
+    the plan's mass, about 1 / T of a mean of patches.
 
     Args:
         eps: weight of the entropic term, for costs in [0, 1]; small makes the plan sharp.
@@ -41,7 +42,8 @@ class TransportAttention(nn.Module):
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B 1 T N"]]:
         """What each token sees, zero where a case has no patch; and the logarithm of the plan, as one head."""
         exact = torch.promote_types(patches.dtype, torch.float32)
-        with torch.no_grad(), torch.autocast(patches.device.type, enabled=False):  # half precision would blur the costs
+        explained = torch.is_grad_enabled() and not self.training
+        with torch.set_grad_enabled(explained), torch.autocast(patches.device.type, enabled=False):  # half would blur
             cost = transport_cost(tokens.to(exact), patches.to(exact), patch_mask)
             log_plan = log_transport_plan(cost, patch_mask, self.eps, self.tau)
         return log_plan.exp().to(patches.dtype) @ patches, log_plan.unsqueeze(1)
