@@ -1,6 +1,7 @@
 """Starlette routes beside the Streamlit pages: deep-zoom tiles, scalar maps, uploads; each file bound to its owner."""
 
 from survviz.server.auth import owner_of_cookies
+from survviz.server.feature_files import register_features
 from survviz.server.folders import allowed_path, slide_folders, upload_folder
 from survviz.server.lifespan import lifespan
 from survviz.server.middleware import middleware
@@ -28,6 +29,7 @@ __all__ = [
     "owner_of_cookies",
     "patch_image",
     "patch_path",
+    "register_features",
     "register_map",
     "register_maps",
     "register_slide",

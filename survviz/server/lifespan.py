@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from survviz.server import store
+from survviz.server.feature_files import forget_unused
 from survviz.server.slides import slide_cache
 from survviz.server.uploads import forget_unfinished
 
@@ -41,6 +42,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     sys.setswitchinterval(SWITCH_INTERVAL)  # a busy script would otherwise hold tiles up for 5 ms a turn
     store.forget_old()
     forget_unfinished()
+    forget_unused()
     yield {}
     sys.setswitchinterval(before)
     slide_cache().close()

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from survviz.errors import SurvvizError
-from survviz.server import store
+from survviz.server import patches, store
 from survviz.server.auth import owner_of_cookies
 from survviz.server.register import render_patch
 from survviz.server.slides import slide_cache
@@ -111,6 +111,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(prefix + "/thumbnail/{token}.jpg", limited("slide", _thumbnail)),
         Route(prefix + "/maps/{token}.bin", quick("map", _binary)),
         Route(prefix + "/layouts/{token}.bin", quick("layout", _binary)),
+        *patches.routes(prefix, limited, quick),
         Route(prefix + "/upload/{upload}", receive_upload, methods=["PUT"]),
         Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
         Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page

@@ -30,7 +30,7 @@ class Grant:
     Attributes:
         token: names it in URLs.
         owner: whose it is.
-        kind: "slide", "map" or "layout".
+        kind: "slide", "map", "detail", "layout", "features", ...
         payload: what the server needs to answer; never sent to the browser as it is.
         data: the binary body of a map or a layout.
     """
@@ -41,6 +41,11 @@ class Grant:
     payload: Mapping[str, Any]
     data: bytes | None = None
 
+
+REFRESH = """
+INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (token) DO UPDATE SET payload = excluded.payload, used = excluded.used
+"""  # a token stands for its binary body too, so that is not written again
 
 _local = threading.local()
 
@@ -72,7 +77,7 @@ def put(grants: Iterable[Grant]) -> None:
     connection = _connection()
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(REFRESH, rows)
 
 
 def get(token: str, kind: str, owner: str | None) -> Grant | None:
@@ -88,6 +93,14 @@ def get(token: str, kind: str, owner: str | None) -> Grant | None:
         .fetchone()
     )
     return Grant(row[0], row[1], row[2], json.loads(row[3]), row[4]) if row else None
+
+
+def all_of(owner: str, kind: str) -> list[Grant]:
+    """Every grant of a kind that an owner has, the newest first; without their binary bodies."""
+    rows = _connection().execute(
+        "SELECT token, payload FROM grants WHERE owner = ? AND kind = ? ORDER BY used DESC", (owner, kind)
+    )
+    return [Grant(token, owner, kind, json.loads(payload)) for token, payload in rows]
 
 
 def forget_old(days: float = KEEP_DAYS) -> int:

@@ -9,11 +9,10 @@ import uuid
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from shapely.geometry import shape
 
 from survviz.errors import InputError
-from survviz.figures.gallery import contact_sheet, pick_patches
+from survviz.figures.gallery import pick_patches
 from survviz.figures.geojson import geojson_bytes
 from survviz.figures.table import attention_csv, attention_table, ranks
 from survviz.types import PatchScores
@@ -101,16 +100,3 @@ def test_gallery_leaves_out_neighbours_of_what_it_shows(scores: PatchScores) -> 
 def test_an_empty_gallery_is_refused(scores: PatchScores) -> None:
     with pytest.raises(InputError):
         pick_patches(scores, "top", 0)
-
-
-def test_contact_sheet_places_pictures_row_by_row() -> None:
-    images = [np.full((16, 16, 3), 40 * i, dtype=np.uint8) for i in range(5)]
-    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(images, list("abcde"), columns=3))))
-    assert sheet[10, 10].tolist() == [0, 0, 0]
-    assert sheet[10, 10 + 24].tolist() == [40, 40, 40]
-    assert sheet[10 + 46, 10].tolist() == [120, 120, 120]
-
-
-def test_contact_sheet_refuses_pictures_of_different_sizes() -> None:
-    with pytest.raises(InputError, match="one size"):
-        contact_sheet([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], ["a", "b"])
