@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
+from survviz.pipeline.recipe import Recipe, SlideFile, build_case
 from survviz.server import upload_folder
 from survviz.server.folders import SAMPLE_DATA
 from survviz.server.slides import slide_cache
-from survviz.types import Case, ClinicalValue, Notice
+from survviz.types import Case, Notice
 from survviz.workspace import workspace
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ SAMPLE, LOADED = "sample", "loaded"
 
 class CaseError(InputError):
     """The case that an address or a session names cannot be opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlideFile:
-    """A slide of a case; `mpp` is what a person gave, None where the file declares it."""
-
-    path: str
-    mpp: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +48,6 @@ class OpenCase:
     case: Case
     slides: Mapping[str, SlideFile] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """The files from which a loaded case is built; kept on disk, so that a reload loses nothing.
-
-    Attributes:
-        slides: slide id -> its file.
-        features: patch features, one h5 per slide.
-        rna: expression table.
-        clinical: field -> value.
-    """
-
-    case_id: str
-    slides: Mapping[str, SlideFile]
-    features: tuple[str, ...] = ()
-    rna: str | None = None
-    clinical: Mapping[str, ClinicalValue] | None = None
-    notices: tuple[Notice, ...] = ()
-
-    @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """From JSON."""
-        values = json.loads(path.read_text())
-        return cls(
-            values["case_id"],
-            {name: SlideFile(**slide) for name, slide in values["slides"].items()},
-            tuple(values["features"]),
-            values["rna"],
-            values["clinical"],
-            tuple(Notice(**notice) for notice in values["notices"]),
-        )
 
 
 @st.cache_resource(show_spinner="Opening the sample cohort …")
@@ -164,10 +124,7 @@ def save_recipe(recipe: Recipe, owner: str) -> str:
     """Keep a case for its owner; returns its key."""
     slug = re.sub(r"[^\w-]+", "-", recipe.case_id).strip("-")[:40] or "case"
     name = f"{slug}-{secrets.token_hex(3)}"
-    target = _recipes(owner) / f"{name}.json"
-    fresh = target.with_suffix(".tmp")
-    fresh.write_text(json.dumps(asdict(recipe), indent=1))
-    fresh.replace(target)
+    recipe.write(_recipes(owner) / f"{name}.json")
     return f"{LOADED}:{name}"
 
 
@@ -187,13 +144,29 @@ def open_case(key: str, owner: str) -> OpenCase:
     kind, _, name = key.partition(":")
     if kind == SAMPLE:
         return _open_sample(name)
+    path = _recipe_file(key, owner)
+    return _open_loaded(key, str(path), path.stat().st_mtime)
+
+
+def recipe_of(key: str, owner: str) -> Recipe:
+    """What opens the case that a key names in another process.
+
+    Raises:
+        CaseError: there is none for this browser.
+    """
+    kind, _, name = key.partition(":")
+    return Recipe(name, cohort=str(SAMPLE_DATA)) if kind == SAMPLE else Recipe.read(_recipe_file(key, owner))
+
+
+def _recipe_file(key: str, owner: str) -> Path:
+    kind, _, name = key.partition(":")
     path = _recipes(owner) / f"{name}.json"
     if kind != LOADED or not re.fullmatch(r"[\w-]+", name) or not path.is_file():
         raise CaseError(
             f"Case {key!r} was not found for this browser. Cases belong to the browser that loaded them; "
             "load it again, or open the demo case."
         )
-    return _open_loaded(key, str(path), path.stat().st_mtime)
+    return path
 
 
 @st.cache_resource(show_spinner="Opening the case …", max_entries=8)
@@ -207,19 +180,6 @@ def _open_sample(name: str) -> OpenCase:
         slide: SlideFile(path, None if math.isnan(mpp) else float(mpp)) for slide, path, mpp in rows if is_file(path)
     }
     return OpenCase(f"{SAMPLE}:{name}", "bundled", cohort.case(name), slides)
-
-
-def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
-    """The case of a recipe, and what was noticed on the way.
-
-    Raises:
-        InputError: a file cannot be read, or does not hold this case.
-    """
-    from survviz.pipeline.files import case_from_files
-
-    return case_from_files(
-        case_id=recipe.case_id, features=list(recipe.features), clinical=recipe.clinical, rna=recipe.rna
-    )
 
 
 @st.cache_resource(show_spinner="Opening the case …", max_entries=8)

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from survviz.errors import InputError, UnknownNameError
-from survviz.types import Progress
+from survviz.pipeline.recipe import Recipe
+from survviz.types import MapKind, Progress
 from survviz.workspace import workspace
 
 Run: TypeAlias = Callable[[Any, Progress], Mapping[str, Any]]
@@ -54,8 +55,46 @@ def extract(arguments: ExtractArguments, progress: Progress) -> dict[str, Any]:
     }
 
 
+class MapsArguments(BaseModel):
+    """Maps of a case to compute.
+
+    Attributes:
+        checkpoint: its folder.
+        recipe: what opens the case.
+        kind: attention, contribution, perturbation or disagreement.
+        query, key: direction of attention; without a meaning for contribution and perturbation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str
+    recipe: Recipe
+    kind: MapKind
+    query: str = "clinical"
+    key: str = "pathology"
+
+
+def maps(arguments: MapsArguments, progress: Progress) -> dict[str, Any]:
+    """Compute maps, or find them.
+
+    Returns:
+        path (of the file for `load_maps`), kind, query, key.
+    """
+    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.predictor import Predictor
+    from survviz.pipeline.recipe import build_case
+    from survviz.pipeline.stored_maps import compute_maps
+
+    progress(0, 0)
+    case, _ = build_case(arguments.recipe)
+    request = MapRequest.of(arguments.kind, arguments.query, arguments.key)
+    path = compute_maps(Predictor.load(arguments.checkpoint), case, request, progress)
+    return {"path": str(path), "kind": request.kind, "query": request.query, "key": request.key}
+
+
 KINDS: dict[str, tuple[type[BaseModel], Run, str]] = {
     "extract": (ExtractArguments, extract, "Encoding patches"),
+    "maps": (MapsArguments, maps, "Computing the map"),
 }
 
 

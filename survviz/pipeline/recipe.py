@@ -1,0 +1,77 @@
+"""What opens a case again: the files that it was put together from, small enough to be handed to another process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from survviz.types import Case, ClinicalValue, Notice
+
+
+@dataclass(frozen=True, slots=True)
+class SlideFile:
+    """A slide of a case; `mpp` is what a person gave, None where the file declares it."""
+
+    path: str
+    mpp: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A case of a cohort folder, or the files from which one is built.
+
+    Attributes:
+        cohort: folder of the cohort that holds the case; nothing else is read then.
+        slides: slide id -> its file.
+        features: patch features, one h5 per slide.
+        rna: expression table.
+        clinical: field -> value.
+        notices: what was noticed while the files were prepared.
+    """
+
+    case_id: str
+    slides: Mapping[str, SlideFile] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    rna: str | None = None
+    clinical: Mapping[str, ClinicalValue] | None = None
+    notices: tuple[Notice, ...] = ()
+    cohort: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """From JSON."""
+        values = json.loads(path.read_text())
+        return cls(
+            values["case_id"],
+            {name: SlideFile(**slide) for name, slide in values["slides"].items()},
+            tuple(values["features"]),
+            values["rna"],
+            values["clinical"],
+            tuple(Notice(**notice) for notice in values["notices"]),
+            values.get("cohort"),
+        )
+
+    def write(self, path: Path) -> None:
+        """As JSON, under a temporary name, then renamed."""
+        fresh = path.with_suffix(".tmp")
+        fresh.write_text(json.dumps(asdict(self), indent=1))
+        fresh.replace(path)
+
+
+def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
+    """The case of a recipe, and what was noticed on the way.
+
+    Raises:
+        InputError: a file cannot be read, or does not hold this case.
+    """
+    if recipe.cohort is not None:
+        from survviz.data.cohort import load_cohort
+
+        return load_cohort(recipe.cohort).case(recipe.case_id), ()
+    from survviz.pipeline.files import case_from_files
+
+    return case_from_files(
+        case_id=recipe.case_id, features=list(recipe.features), clinical=recipe.clinical, rna=recipe.rna
+    )
