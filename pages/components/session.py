@@ -137,9 +137,9 @@ def _predict(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...], al
 
 @st.cache_resource(show_spinner="Reading the attention of the models …", max_entries=12)
 def _maps(
-    _predictor: Predictor, _case: OpenCase, key: tuple[object, ...], query: str
+    _predictor: Predictor, _case: OpenCase, key: tuple[object, ...], query: str, target: str
 ) -> dict[str, tuple[PatchScores, ...]]:
-    return _predictor.explain_tokens(_case.case, query=query)
+    return _predictor.explain_tokens(_case.case, query=query, key=target)
 
 
 def _cache_key(case: OpenCase) -> tuple[object, ...]:
@@ -152,9 +152,9 @@ def prediction_of(case: OpenCase, *, allow_unlike: bool = False) -> Prediction:
     return _predict(predictor(), case, _cache_key(case), allow_unlike)
 
 
-def maps_of(case: OpenCase, query: str) -> dict[str, tuple[PatchScores, ...]]:
-    """Every token's map (one per slide) of one direction; computed once."""
-    return _maps(predictor(), case, _cache_key(case), query)
+def maps_of(case: OpenCase, query: str, key: str = "pathology") -> dict[str, tuple[PatchScores, ...]]:
+    """Every token's attention map (one per slide) of one direction; computed once."""
+    return _maps(predictor(), case, _cache_key(case), query, key)
 
 
 def notices_of(case: OpenCase) -> tuple[Notice, ...]:

@@ -1,10 +1,9 @@
-"""The slide viewer: deep zoom, and maps that the browser colours. Python hears only clicks and the choice of a map."""
+"""The workbench: slides, maps, patches, regions and stories in one component. What it shows, it computes itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
 
 from streamlit.components import v2
 
@@ -12,71 +11,81 @@ from pages.components.assets import boot, web_root, web_version
 from survviz.server import MapView, SlideView
 
 
-class Goto(TypedDict):
-    """A square to zoom to, in level-0 pixels; a new `nonce` zooms again to the same place."""
-
-    x: int
-    y: int
-    w: int
-    h: int
-    nonce: str | int
-
-
-@dataclass(frozen=True, slots=True)
-class ViewerEvent:
-    """What a person did in the viewer during this rerun.
+class SlideEntry(TypedDict):
+    """A slide with its maps.
 
     Attributes:
-        kind: "patch" = a patch was clicked; "map" = another map was chosen inside the viewer.
-        map: id of the map on show.
-        index: position of the patch in the `PatchScores`; None for "map".
-        x: left edge of the patch in level-0 pixels.
-        y: top edge.
+        shares: "kind:query:key" -> this slide's share of the case's attention, over all tokens.
+        features: token of the grant "features" (descriptors, find similar); None = no features.
+        truth: token of the grant "regions" (truth masks of the sample cohort); None = there are none.
     """
 
-    kind: Literal["patch", "map"]
-    map: str
-    index: int | None = None
-    x: int | None = None
-    y: int | None = None
+    view: SlideView
+    maps: list[MapView]
+    shares: dict[str, float]
+    features: str | None
+    truth: str | None
 
 
-_viewer = v2.component("survviz_viewer", js=boot("viewer.js"))
+class Job(TypedDict):
+    """A computation; its token answers at `job/{token}.json`."""
+
+    token: str
 
 
-def slide_viewer(
-    *,
-    slide: SlideView | None,
-    maps: Sequence[MapView] = (),
-    active_map: str | None = None,
-    goto: Goto | None = None,
-    picker: bool = True,
-    key: str,
-    height: int = 640,
-) -> ViewerEvent | None:
-    """Draw a slide with its maps.
+class Kind(TypedDict):
+    """A kind of map; `state` is "ready", "computable", "computing" or "unavailable" (for `reason`)."""
+
+    id: str
+    label: str
+    words: str
+    state: str
+    reason: str
+    job: Job | None
+
+
+class Token(TypedDict):
+    """A token; `contribution` is by how much it moves the risk, None = not computed."""
+
+    name: str
+    words: str
+    contribution: float | None
+
+
+class Direction(TypedDict):
+    """Who looks at what; `tokens` starts with "all", and the strongest contribution follows."""
+
+    query: str
+    key: str
+    label: str
+    words: str
+    tokens: list[Token]
+    heads: int
+    folds: int
+
+
+class WorkbenchData(TypedDict):
+    """Everything that the workbench shows; see `survviz/server/web/bench.js`."""
+
+    case: Mapping[str, Any]
+    slides: list[SlideEntry]
+    slide: str | None
+    kinds: list[Kind]
+    directions: list[Direction]
+    stories: list[Mapping[str, Any]]
+    answers: Mapping[str, Any]
+    notices: NotRequired[list[Mapping[str, str]]]
+
+
+_workbench = v2.component("survviz_viewer", js=boot("viewer.js"))
+
+
+def workbench(data: WorkbenchData, *, key: str, height: int = 680) -> Mapping[str, Any] | None:
+    """Draw the workbench; returns what a person asked of Python in this run ("compute", "cancel", "risk", ...).
 
     Args:
-        slide: from `register_slide`, or from `slide_without_file` when there are only patch features; None says so.
-        maps: from `register_maps`; fetched when first shown, then switched without a rerun.
-        active_map: id of the map on show; None shows the slide alone. A change moves the viewer; the viewer's own
-            picker moves it too, until the next change.
-        goto: zoom here and mark it with a yellow box.
-        picker: offer the maps inside the viewer as well.
-        key: stable name of this viewer; the view is kept under it when the page is left and opened again.
-        height: in CSS pixels.
+        key: stable name; view and settings are kept under it when the page is left and opened again.
+        height: of the slide, in CSS pixels.
     """
-    data = {
-        "root": web_root(),
-        "version": web_version(),
-        "key": key,
-        "height": height,
-        "slide": slide,
-        "maps": list(maps),
-        "active": active_map,
-        "goto": goto,
-        "picker": picker,
-    }
-    result = _viewer(key=key, data=data, on_event_change=lambda: None)
-    event = result.event
-    return ViewerEvent(**event) if event else None
+    frame = {"root": web_root(), "version": web_version(), "key": key, "height": height}
+    return _workbench(key=key, data={**frame, **data}, on_event_change=lambda: None).event

@@ -4,14 +4,12 @@ from survviz.server.auth import owner_of_cookies
 from survviz.server.feature_files import register_features
 from survviz.server.folders import allowed_path, slide_folders, upload_folder
 from survviz.server.lifespan import lifespan
+from survviz.server.maps import MapView, register_map, register_maps
 from survviz.server.middleware import middleware
 from survviz.server.register import (
-    MapView,
     SlideView,
     patch_image,
     patch_path,
-    register_map,
-    register_maps,
     register_slide,
     slide_without_file,
 )

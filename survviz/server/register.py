@@ -1,9 +1,7 @@
-"""What pages call: let an owner see a slide or a map, and get the description that the viewer takes."""
+"""What pages call: let an owner see a slide, and get the description that the browser takes."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -15,10 +13,9 @@ from survviz.errors import InputError
 from survviz.server import store
 from survviz.server.auth import token_for
 from survviz.server.folders import allowed_path
-from survviz.server.maps import encode_layout, encode_values
 from survviz.server.slides import slide_cache
 from survviz.server.store import Grant
-from survviz.types import LEARNT_QUERY, Bag, PatchScores
+from survviz.types import Bag
 
 LARGEST_PATCH = 8192
 GRID_TILE = 256
@@ -36,20 +33,6 @@ class SlideView(TypedDict):
     mpp: float | None
     mpp_source: Literal["file", "person"] | None
     reason: str
-
-
-class MapView(TypedDict):
-    """A map as the viewer takes it; `id` is "query:key:token"."""
-
-    id: str
-    label: str
-    token: str
-    layout: str
-    patch: int
-    n: int
-    n_case: int
-    kind: str
-    semantics: str
 
 
 def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, label: str | None = None) -> SlideView:
@@ -109,61 +92,6 @@ def slide_without_file(bag: Bag, reason: str = "Slide file not available: showin
         mpp_source=bag.mpp_source,
         reason=reason,
     )
-
-
-def register_maps(owner: str, scores: Sequence[PatchScores], *, labels: Sequence[str] | None = None) -> list[MapView]:
-    """Let an owner see maps of one slide; the viewer switches between them without asking Python.
-
-    Args:
-        scores: all on the same patches.
-        labels: shown in the viewer's picker; by default "Hypoxia (genomic → pathology)".
-
-    Raises:
-        InputError: the maps are not of the same slide.
-    """
-    if len({s.slide_id for s in scores}) > 1:
-        raise InputError(
-            f"Maps of {len({s.slide_id for s in scores})} slides were given; register one slide at a time."
-        )
-    names = labels or [default_label(s) for s in scores]
-    grants: dict[str, Grant] = {}
-    views = []
-    for score, name in zip(scores, names, strict=True):
-        layout = _grant(owner, "layout", encode_layout(score.coords))
-        values = _grant(owner, "map", encode_values(score))
-        grants |= {layout.token: layout, values.token: values}
-        views.append(
-            MapView(
-                id=f"{score.query}:{score.key}:{score.token}",
-                label=name,
-                token=values.token,
-                layout=layout.token,
-                patch=score.patch_size_level0,
-                n=len(score.coords),
-                n_case=score.n_patches_case,
-                kind=score.kind,
-                semantics=score.semantics,
-            )
-        )
-    store.put(grants.values())
-    return views
-
-
-def register_map(owner: str, scores: PatchScores, *, label: str | None = None) -> MapView:
-    """Let an owner see one map."""
-    return register_maps(owner, [scores], labels=None if label is None else [label])[0]
-
-
-def default_label(scores: PatchScores) -> str:
-    """For example "Hypoxia (genomic → pathology)"."""
-    if scores.query == LEARNT_QUERY:
-        return f"The model's own query (model → {scores.key})"
-    token = "All tokens" if scores.token == "all" else scores.token
-    return f"{token} ({scores.query} → {scores.key})"
-
-
-def _grant(owner: str, kind: str, data: bytes) -> Grant:
-    return Grant(token_for(owner, kind, hashlib.sha256(data).hexdigest()), owner, kind, {}, data)
 
 
 def patch_path(token: str, x: int, y: int, size: int, px: int = 256) -> str:

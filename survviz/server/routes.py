@@ -110,6 +110,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(prefix + "/patch/{token}/{name}", limited("slide", _patch)),
         Route(prefix + "/thumbnail/{token}.jpg", limited("slide", _thumbnail)),
         Route(prefix + "/maps/{token}.bin", quick("map", _binary)),
+        Route(prefix + "/details/{token}.bin", quick("detail", _binary)),
         Route(prefix + "/layouts/{token}.bin", quick("layout", _binary)),
         *patches.routes(prefix, limited, quick),
         Route(prefix + "/upload/{upload}", receive_upload, methods=["PUT"]),

@@ -1,4 +1,5 @@
-// Colour tables, 256 entries each, dark to bright; the same numbers as in matplotlib (viridis, cividis, magma: CC0).
+// Colour tables, 256 entries each, dark to bright; the same numbers as in matplotlib (viridis, cividis: CC0; PuOr:
+// ColorBrewer, Apache-2.0).
 
 const HEX = {
   viridis:
@@ -35,23 +36,23 @@ const HEX = {
     "cdbb63cebc63cfbd62d0be62d1bf61d2c060d3c05fd4c15fd5c25ed6c35dd7c45cd9c55cdac65bdbc75adcc859ddc858" +
     "dec958dfca57e0cb56e1cc55e2cd54e4ce53e5cf52e6d051e7d150e8d24fe9d34eead34cebd44bedd54aeed649efd748" +
     "f0d846f1d945f2da44f3db42f5dc41f6dd3ff7de3ef8df3cf9e03afbe138fce236fde334fee434fee535fee636fee838",
-  magma:
-    "00000401000501010601010802010902020b02020d03030f03031204041405041606051806051a07061c08071e090720" +
-    "0a08220b09240c09260d0a290e0b2b100b2d110c2f120d31130d34140e36150e38160f3b180f3d19103f1a10421c1044" +
-    "1d11471e114920114b21114e22115024125325125527125829115a2a115c2c115f2d11612f1163311165331067341069" +
-    "36106b38106c390f6e3b0f703d0f713f0f72400f74420f75440f764510774710784910784a10794c117a4e117b4f127b" +
-    "51127c52137c54137d56147d57157e59157e5a167e5c167f5d177f5f187f601880621980641a80651a80671b80681c81" +
-    "6a1c816b1d816d1d816e1e81701f81721f817320817521817621817822817922827b23827c23827e2482802582812581" +
-    "8326818426818627818827818928818b29818c29818e2a81902a81912b81932b80942c80962c80982d80992d809b2e7f" +
-    "9c2e7f9e2f7fa02f7fa1307ea3307ea5317ea6317da8327daa337dab337cad347cae347bb0357bb2357bb3367ab5367a" +
-    "b73779b83779ba3878bc3978bd3977bf3a77c03a76c23b75c43c75c53c74c73d73c83e73ca3e72cc3f71cd4071cf4070" +
-    "d0416fd2426fd3436ed5446dd6456cd8456cd9466bdb476adc4869de4968df4a68e04c67e24d66e34e65e44f64e55064" +
-    "e75263e85362e95462ea5661eb5760ec5860ed5a5fee5b5eef5d5ef05f5ef1605df2625df2645cf3655cf4675cf4695c" +
-    "f56b5cf66c5cf66e5cf7705cf7725cf8745cf8765cf9785df9795df97b5dfa7d5efa7f5efa815ffb835ffb8560fb8761" +
-    "fc8961fc8a62fc8c63fc8e64fc9065fd9266fd9467fd9668fd9869fd9a6afd9b6bfe9d6cfe9f6dfea16efea36ffea571" +
-    "fea772fea973feaa74feac76feae77feb078feb27afeb47bfeb67cfeb77efeb97ffebb81febd82febf84fec185fec287" +
-    "fec488fec68afec88cfeca8dfecc8ffecd90fecf92fed194fed395fed597fed799fed89afdda9cfddc9efddea0fde0a1" +
-    "fde2a3fde3a5fde5a7fde7a9fde9aafdebacfcecaefceeb0fcf0b2fcf2b4fcf4b6fcf6b8fcf7b9fcf9bbfcfbbdfcfdbf",
+  puor:
+    "2d004b2f024d300350320552330655350857360959380b5c390c5e3b0e613c0f633e11653f126841146a42156c44176f" +
+    "451871471a74491c764a1d784c1f7b4d207d4f2280502382522584532687552889572b8a582e8c5a318d5c348e5d3790" +
+    "5f3a91613d936340946443956646976849986a4c9a6b4f9b6d529c6f559e70589f725ba1745ea27661a47764a57967a6" +
+    "7b6aa87d6da97e70ab8073ac8275ad8477af867ab0887cb28a7eb38c80b58e82b69085b89287b99489bb968bbc988dbe" +
+    "9990bf9b92c19d94c29f96c4a198c5a39bc7a59dc8a79fcaa9a1cbaba3cdada6ceafa8d0b1aad1b3acd2b4aed3b6b0d4" +
+    "b7b1d5b9b3d6bab5d7bcb7d8bdb9d9bfbbdac0bddbc2bedcc3c0ddc5c2dec6c4dfc8c6e0c9c8e1cbc9e2cccbe3cecde4" +
+    "cfcfe5d1d1e6d2d3e7d4d4e8d5d6e9d7d8ead8daebd9dbebdadcecdcddecdddfeddee0eddfe1eee1e2eee2e3efe3e4ef" +
+    "e4e5f0e5e7f0e7e8f1e8e9f1e9eaf2eaebf2ebecf3ededf3eeeef3eff0f4f0f1f4f2f2f5f3f3f5f4f4f6f5f5f6f6f6f7" +
+    "f7f7f6f7f6f3f8f5f1f8f4eef8f3ecf9f2e9f9f1e6f9f0e4f9efe1faeedffaeedcfaeddafaecd7fbebd5fbead2fbe9cf" +
+    "fce8cdfce7cafce6c8fce5c5fde5c3fde4c0fde3befde2bbfee1b9fee0b6fedeb3feddaffedbacfedaa9fed8a6fed7a2" +
+    "fed59ffed39cfed299fed095fecf92fecd8ffdcc8cfdca88fdc885fdc782fdc57ffdc47bfdc278fdc175fdbf72fdbd6e" +
+    "fdbc6bfdba68fdb965fcb761fbb55efab35bf9b158f8ae55f7ac52f6aa4ff4a84cf3a649f2a446f1a242f0a03fef9e3c" +
+    "ee9b39ed9936eb9733ea9530e9932de8912ae78f27e68d23e58a20e3881de2861ae18417e08214de8013dc7f13db7d12" +
+    "d97b12d77a11d57811d47610d27510d0730fce720fcd700ecb6e0dc96d0dc76b0cc6690cc4680bc2660bc0640abe630a" +
+    "bd6109bb5f08b95e08b75c07b65a07b45906b25706b05606ae5506ac5406aa5306a85206a65107a44f07a24e07a04d07" +
+    "9e4c079c4b079a4a079749079548079346079145078f44078d43078b4208894108874008853e08833d08813c087f3b08",
 };
 
 function fromHex(hex) {
@@ -71,9 +72,12 @@ function jet() {
   return table;
 }
 
+// For maps of one sign. Magma is left out: it comes close to the colours of H&E.
 export const COLORMAPS = {
   viridis: { label: "Viridis", table: fromHex(HEX.viridis) },
   cividis: { label: "Cividis – colour-vision safe", table: fromHex(HEX.cividis) },
-  magma: { label: "Magma", table: fromHex(HEX.magma) },
   jet: { label: "Jet – legacy (CLAM figures)", table: jet() },
 };
+
+// For signed maps, over a slide turned grey: violet lowers, orange raises (PuOr from violet to orange).
+export const SIGNED = { label: "PuOr – signed", table: fromHex(HEX.puor) };

@@ -1,37 +1,98 @@
 // Maps by token, fetched once each: the numbers of every patch, where the patches are, and how concentrated the map is.
 
 import { Layout } from "./overlay.js";
-import { summarise } from "./scales.js";
+import { summarise } from "./summary.js";
+
+export const natureOf = (view, fold) => (fold === "sd" ? "spread" : view.signed ? "signed" : "share");
 
 export class MapStore {
-  constructor() {
-    this.layouts = new Map(); // layout token and patch size -> Promise<Layout>
-    this.maps = new Map(); // map token -> Promise<{view, layout, values, summary}>
+  constructor(root) {
+    this.root = root;
+    this.fetched = new Map(); // what -> Promise
   }
 
-  load(root, view) {
-    return this.once(this.maps, view.token, async () => {
-      const layout = this.once(this.layouts, `${view.layout}|${view.patch}`, async () => {
-        const corners = await binary(`${root}/layouts/${view.layout}.bin`);
-        return new Layout(new Int32Array(corners), view.patch);
-      });
-      const values = new Float32Array(await binary(`${root}/maps/${view.token}.bin`));
-      return { view, layout: await layout, values, summary: summarise(values, view.n_case) };
+  // {view, layout, values, summary, nature, unit}; the summary is over `all`, the same map of every slide of the case.
+  async load(view, all, head, fold) {
+    const [layout, values, summaries] = await Promise.all([
+      this.layout(view),
+      this.values(view, head, fold),
+      this.summaries(view, all, head, fold),
+    ]);
+    const nature = natureOf(view, fold);
+    return { view, head, fold, layout, values, nature, unit: view.unit, summary: summaries.get(view.values) };
+  }
+
+  layout(view) {
+    return this.once(`${view.layout}|${view.patch}`, async () => {
+      const corners = await this.binary(`layouts/${view.layout}.bin`);
+      return new Layout(new Int32Array(corners), view.patch);
+    });
+  }
+
+  values(view, head, fold) {
+    if (!view.detail || (head === "mean" && fold === "mean")) {
+      return this.once(view.values, async () => new Float32Array(await this.binary(`maps/${view.values}.bin`)));
+    }
+    return this.once(`${view.values}|${head}|${fold}`, async () => reduce(await this.detail(view), view, head, fold));
+  }
+
+  detail(view) {
+    return this.once(view.detail.token, async () => {
+      const values = new Float32Array(await this.binary(`details/${view.detail.token}.bin`));
+      const expected = view.detail.heads * view.detail.folds * view.n;
+      if (values.length !== expected) throw new Error(`${values.length} numbers came; expected ${expected}.`);
+      return values;
+    });
+  }
+
+  summaries(view, all, head, fold) {
+    const key = ["summary", ...all.map((one) => one.values), head, fold].join("|");
+    return this.once(key, async () => {
+      const parts = await Promise.all(all.map((one) => this.values(one, head, fold)));
+      const found = summarise(parts, natureOf(view, fold) === "signed");
+      return new Map(all.map((one, i) => [one.values, found[i]]));
     });
   }
 
   // A failure is forgotten, so that the next call tries again.
-  once(cache, key, make) {
-    if (!cache.has(key)) {
+  once(key, make) {
+    if (!this.fetched.has(key)) {
       const made = make();
-      made.catch(() => cache.delete(key));
-      cache.set(key, made);
+      made.catch(() => this.fetched.delete(key));
+      this.fetched.set(key, made);
     }
-    return cache.get(key);
+    return this.fetched.get(key);
+  }
+
+  binary(path) {
+    return binary(`${this.root}/${path}`);
   }
 }
 
-async function binary(url) {
+// (heads, folds, N) -> (N,): over heads in each fold first, then over folds. "sd" is that of a sample (n - 1).
+export function reduce(detail, { n, detail: { heads, folds } }, head, fold) {
+  const perFold = Array.from({ length: folds }, () => new Float32Array(n));
+  for (let f = 0; f < folds; f++) {
+    for (let i = 0; i < n; i++) {
+      const at = (h) => detail[(h * folds + f) * n + i];
+      if (head === "mean") for (let h = 0; h < heads; h++) perFold[f][i] += at(h) / heads;
+      else if (head === "max") perFold[f][i] = Math.max(...Array.from({ length: heads }, (_, h) => at(h)));
+      else perFold[f][i] = at(head);
+    }
+  }
+  if (fold !== "mean" && fold !== "sd") return perFold[fold];
+  const values = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    let mean = 0;
+    for (const one of perFold) mean += one[i] / folds;
+    let square = 0;
+    for (const one of perFold) square += (one[i] - mean) ** 2;
+    values[i] = fold === "mean" ? mean : Math.sqrt(square / (folds - 1));
+  }
+  return values;
+}
+
+export async function binary(url) {
   const answer = await fetch(url).catch(() => {
     throw new Error("The server could not be reached.");
   });

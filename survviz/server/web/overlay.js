@@ -52,12 +52,12 @@ export class Layout {
   }
 }
 
-// RGBA per patch; alpha is 255 or 0, because opacity is one number for the whole layer.
-export function colourise(places, table, threshold) {
+// RGBA per patch; alpha is 255 or 0, because opacity is one number for the whole layer. `shown(place)` says which.
+export function colourise(places, table, shown) {
   const colours = new Uint8ClampedArray(4 * places.length);
   for (let i = 0; i < places.length; i++) {
     const t = places[i];
-    if (!(t >= threshold)) continue; // NaN too
+    if (Number.isNaN(t) || !shown(t)) continue;
     const entry = 3 * Math.round(255 * Math.min(Math.max(t, 0), 1));
     colours[4 * i] = table[entry];
     colours[4 * i + 1] = table[entry + 1];

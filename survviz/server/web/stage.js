@@ -1,34 +1,39 @@
-// The slide in OpenSeadragon, with the map's canvas, boxes, overview, scale bar and read-out on top of it.
+// One slide in OpenSeadragon, with the map's canvas, marks, overview, scale bar and read-out on top of it.
 
+import { openViewer } from "./deepzoom.js";
 import { reason } from "./maps.js";
 import { recall, remember } from "./memory.js";
 import { imageToCanvas, paintBoxes, paintLayer } from "./overlay.js";
-import { openViewer } from "./deepzoom.js";
 import { button, element } from "./panel.js";
-import { integer, scaleBar, times, weight } from "./scales.js";
+import { Pointer } from "./pointer.js";
+import { integer, scaleBar } from "./scales.js";
 
 const YELLOW = "#ffd400";
 const WHITE = "#ffffff";
+const GREY = "grayscale(1) contrast(0.9) brightness(1.08)";
 const WIDEST_BAR = 150;
 const SMALLEST = 10;
 
-// `clicked(index, map)` is called for a click on a patch; `fullScreen()` by its button.
+// on: {clicked(index), settled(), moved(stage), fullScreen()}, each optional.
 export class Stage {
-  constructor(OpenSeadragon, key, { clicked, fullScreen }) {
+  constructor(OpenSeadragon, key, on = {}) {
     this.OpenSeadragon = OpenSeadragon;
     this.density = OpenSeadragon.pixelDensityRatio;
     this.key = key;
-    this.clicked = clicked;
-    this.map = null;
+    this.on = on;
+    this.map = this.layer = null;
     this.smooth = false;
     this.opacity = 0;
     this.hovered = this.selected = -1;
-    this.build(fullScreen);
+    this.painters = new Set(); // fn(context, map, density), after the map and the boxes
+    this.tool = null; // {pointerdown, pointermove, pointerup, key, cursor}; see pointer.js
+    this.build();
+    this.pointer = new Pointer(this);
     this.resizing = new ResizeObserver(() => this.resized());
     this.resizing.observe(this.element);
   }
 
-  build(fullScreen) {
+  build() {
     this.message = element("div", { class: "message", role: "status" });
     this.readout = element("div", { class: "panel readout", hidden: true });
     this.bar = element("div", { class: "bar" });
@@ -45,11 +50,9 @@ export class Stage {
       button("left", "Rotate left (Shift R)", () => this.rotate(-90)),
       button("right", "Rotate right (R)", () => this.rotate(90)),
       button("map", "Overview on or off (M)", () => this.toggleOverview()),
-      button("full", "Full screen (F)", fullScreen),
     );
+    if (this.on.fullScreen) this.buttons.append(button("full", "Full screen (F)", this.on.fullScreen));
     this.element = element("div", { class: "stage" }, this.host, this.message, this.readout, this.buttons, this.scale);
-    this.element.addEventListener("pointermove", (event) => this.hover(event));
-    this.element.addEventListener("pointerleave", () => this.hover(null));
   }
 
   // ---- opening and closing
@@ -57,7 +60,7 @@ export class Stage {
   open(slide, root) {
     this.close();
     this.slide = slide;
-    this.goneTo = this.pendingGoto = this.pointed = null;
+    this.goneTo = this.pendingGoto = this.pendingView = this.pointed = null;
     this.buttons.hidden = this.scale.hidden = !slide;
     if (!slide) return this.say("No slide is loaded. Choose a case first.", true);
     this.say(slide.token ? "Loading the slide…" : "");
@@ -75,9 +78,9 @@ export class Stage {
     this.osd.addHandler("tile-load-failed", (event) => this.tileFailed(event.tile));
     this.osd.addHandler("after-resize", () => this.afterResize());
     this.osd.addHandler("update-viewport", () => this.draw());
-    this.osd.addHandler("canvas-click", (event) => this.click(event));
-    this.osd.addHandler("canvas-key", (event) => (event.preventDefaultAction = true)); // the viewer reads the keys
-    this.osd.addHandler("animation-finish", () => this.keepView());
+    this.osd.addHandler("canvas-click", (event) => this.pointer.click(event));
+    this.osd.addHandler("canvas-key", (event) => (event.preventDefaultAction = true)); // the workbench reads the keys
+    this.osd.addHandler("animation-finish", () => this.settle());
   }
 
   opened() {
@@ -88,9 +91,12 @@ export class Stage {
     navigator.element.classList.add("overview");
     navigator.addHandler("update-viewport", () => this.drawOverview());
     this.setOpacity(this.opacity);
+    this.shade();
     this.restoreView();
+    if (this.pendingView) this.setViewport(this.pendingView, true);
     if (this.pendingGoto) this.goto(this.pendingGoto);
     this.draw();
+    this.settle();
   }
 
   async tileFailed(tile) {
@@ -103,6 +109,7 @@ export class Stage {
 
   close() {
     this.start = null;
+    this.map = this.layer = null;
     if (!this.osd) return;
     this.keepView();
     this.osd.destroy();
@@ -123,29 +130,49 @@ export class Stage {
 
   // ---- the view
 
-  get viewName() {
-    return this.slide.token ?? this.slide.slide_id;
+  get isOpen() {
+    return Boolean(this.osd?.isOpen());
   }
 
   get width() {
     return this.osd.viewport.getContainerSize().x;
   }
 
-  keepView() {
-    if (!this.osd.isOpen() || this.width < SMALLEST) return;
+  // {x, y: centre in level-0 pixels, scale: CSS pixels per level-0 pixel, rotation: degrees}, or null while closed.
+  viewport(current = false) {
+    if (!this.isOpen || this.width < SMALLEST) return this.pendingView ?? null;
     const { viewport } = this.osd;
-    const view = { centre: viewport.getCenter(), scale: viewport.getZoom() / this.width, rotation: viewport.getRotation() };
-    remember({ ...view, goneTo: this.goneTo, selected: this.selected }, this.key, this.viewName);
+    const centre = viewport.getCenter(current);
+    const { width } = this.slide;
+    const scale = (viewport.getZoom(current) * this.width) / width;
+    return { x: centre.x * width, y: centre.y * width, scale, rotation: viewport.getRotation(current) };
+  }
+
+  setViewport(view, immediately = false) {
+    this.pendingView = view;
+    if (!view || !this.isOpen || this.width < SMALLEST) return;
+    this.pendingView = null;
+    const { viewport } = this.osd;
+    const { width } = this.slide;
+    viewport.setRotation(view.rotation ?? 0, immediately);
+    viewport.zoomTo((view.scale * width) / this.width, null, immediately);
+    viewport.panTo(new this.OpenSeadragon.Point(view.x / width, view.y / width), immediately);
+  }
+
+  settle() {
+    this.keepView();
+    this.on.settled?.();
+  }
+
+  keepView() {
+    const view = this.viewport();
+    if (view) remember(view, this.key, this.slide.token ?? this.slide.slide_id);
   }
 
   restoreView() {
-    const view = recall(this.key, this.viewName);
-    if (!view) return this.osd.viewport.goHome(true);
-    this.goneTo = view.goneTo;
-    this.selected = view.selected;
-    this.osd.viewport.setRotation(view.rotation, true);
-    this.osd.viewport.zoomTo(view.scale * this.width, null, true);
-    this.osd.viewport.panTo(view.centre, true);
+    const view = recall(this.key, this.slide.token ?? this.slide.slide_id);
+    if (view) this.setViewport(view, true);
+    else this.osd.viewport.goHome(true);
   }
 
   // In a hidden tab the stage has no size: the slide is opened when it first gets one, and its view restored whenever
@@ -168,7 +195,7 @@ export class Stage {
 
   pan(x, y) {
     const by = this.osd?.viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(x, y));
-    this.osd?.viewport.panBy(by).applyConstraints();
+    if (by) this.osd.viewport.panBy(by).applyConstraints();
   }
 
   home() {
@@ -184,14 +211,16 @@ export class Stage {
     this.osd?.navigator.element.classList.toggle("off");
   }
 
+  // The box with its surroundings, marked in yellow.
   goto({ x, y, w, h }) {
     this.pendingGoto = { x, y, w, h };
-    if (!this.osd?.isOpen()) return;
+    if (!this.isOpen) return;
     this.pendingGoto = null;
     this.goneTo = { x, y, w, h };
-    const side = Math.max(w, h) * 5; // the square with its surroundings
-    const rect = [x + (w - side) / 2, y + (h - side) / 2, side, side].map((value) => value / this.slide.width);
-    this.osd.viewport.fitBounds(new this.OpenSeadragon.Rect(...rect));
+    const side = Math.max(w, h) * 5;
+    const { clientWidth, clientHeight } = this.element;
+    const { rotation } = this.viewport();
+    this.setViewport({ x: x + w / 2, y: y + h / 2, scale: Math.min(clientWidth, clientHeight) / side, rotation });
     this.redraw();
   }
 
@@ -202,28 +231,35 @@ export class Stage {
 
   unmark() {
     this.goneTo = null;
-    this.selected = -1;
     this.redraw();
   }
 
   // ---- painting
 
-  show(map, smooth) {
-    this.map = map;
-    this.smooth = smooth;
+  show(map, layer, smooth) {
+    Object.assign(this, { map, layer, smooth });
+    this.shade();
     this.draw();
     this.drawOverview();
     this.redraw();
+  }
+
+  // Signed colours collide with those of H&E: the slide under them is grey.
+  shade() {
+    const filter = this.layer?.signed && this.opacity > 0 ? GREY : "";
+    if (this.isOpen) for (const one of [this.osd, this.osd.navigator]) one.drawer.canvas.style.filter = filter;
   }
 
   setOpacity(opacity) {
     this.opacity = opacity;
     this.heat.style.opacity = opacity;
     if (this.overview) this.overview.style.opacity = opacity;
+    this.shade();
   }
 
   redraw() {
     this.osd?.forceRedraw();
+    this.on.redrawn?.();
   }
 
   fit(canvas, container) {
@@ -234,19 +270,21 @@ export class Stage {
   }
 
   draw() {
-    if (!this.osd?.isOpen() || !this.fit(this.heat, this.osd.canvas)) return;
+    if (!this.isOpen || !this.fit(this.heat, this.osd.canvas)) return;
     this.fit(this.marks, this.osd.canvas);
     const map = imageToCanvas(this.OpenSeadragon, this.osd.viewport, this.slide.width, this.density);
-    paintLayer(this.heat, map, this.map, this.smooth);
+    paintLayer(this.heat, map, this.layer, this.smooth);
     paintBoxes(this.marks, map, this.boxes(), this.density);
+    for (const paint of this.painters) paint(this.marks.getContext("2d"), map, this.density);
     this.drawScale(map.scale / this.density);
+    this.on.moved?.(this);
   }
 
   drawOverview() {
     const navigator = this.osd?.navigator;
     if (!this.overview || !navigator?.isOpen() || !this.fit(this.overview, navigator.canvas)) return;
     const map = imageToCanvas(this.OpenSeadragon, navigator.viewport, this.slide.width, this.density);
-    paintLayer(this.overview, map, this.map, this.smooth);
+    paintLayer(this.overview, map, this.layer, this.smooth);
   }
 
   boxes() {
@@ -276,43 +314,5 @@ export class Stage {
     const power = (10 * scale) / mpp; // 10x is 1 µm per pixel
     const given = mpp_source === "person" ? " · pixel size entered by hand" : "";
     this.barText.textContent = `${bar.text} · ${power >= 10 ? Math.round(power) : power.toPrecision(2)}×${given}`;
-  }
-
-  // ---- pointer
-
-  patchAt(point) {
-    if (!this.map || !this.osd?.isOpen()) return -1;
-    const at = this.osd.viewport.pointFromPixel(point, true).times(this.slide.width);
-    return this.map.layout.at(at.x, at.y);
-  }
-
-  click(event) {
-    if (!event.quick) return;
-    this.unmark();
-    this.selected = this.patchAt(event.position);
-    if (this.selected >= 0) this.clicked(this.selected, this.map);
-  }
-
-  hover(event) {
-    const covered = event?.composedPath().some((node) => node.classList?.contains("panel") || node.classList?.contains("overview"));
-    const box = this.host.getBoundingClientRect();
-    const over = event && !covered;
-    const index = over ? this.patchAt(new this.OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top)) : -1;
-    if (index === this.hovered) return;
-    this.hovered = index;
-    this.readout.hidden = index < 0;
-    this.redraw();
-    if (index >= 0) this.read(index);
-  }
-
-  read(index) {
-    const { values, summary, layout, view } = this.map;
-    const fold = values[index];
-    const rank = summary.n - Math.round(summary.rank[index] * (summary.n - 1));
-    this.readout.replaceChildren(
-      element("strong", {}, `${times(fold)} uniform`),
-      ` · weight ${weight(fold / view.n_case)} · rank ${integer(rank)} of ${integer(summary.n)}`,
-      element("span", { class: "where" }, `x ${integer(layout.corners[2 * index])}, y ${integer(layout.corners[2 * index + 1])}`),
-    );
   }
 }

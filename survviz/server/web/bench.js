@@ -1,0 +1,214 @@
+// What is on show, and how: the one state that every panel reads, changes and is told about. It knows no DOM.
+//
+// Panels are functions `panel(bench) -> HTMLElement`. They read the properties below, call the methods, and listen:
+//   "data"    new data from Python               "slide"  another slide is on show
+//   "map"     another map, or its colours changed (detail.colour: only the colours)
+//   "choice"  another map is asked for (it comes with "map")        "second" what the second stage shows
+//   "select"  another patch is selected          "view"   the viewport has come to rest
+//   "answers" Python has answered                "settings" (detail.name)
+
+import { colourLayer, scaleOf } from "./drawing.js";
+import { MapStore } from "./maps.js";
+import { recall, remember } from "./memory.js";
+import { clamp } from "./scales.js";
+
+export const MEAN = "mean";
+export const SETTINGS = {
+  visible: true, opacity: 0.45, threshold: 0, range: 4, smooth: false, colormap: "viridis",
+  share: "fold", signed: "linear", spread: "linear", // the scale of each nature of map
+};
+
+const idOf = ({ kind, query, key, token }) => `${kind}:${query}:${key}:${token}`;
+
+export class Bench extends EventTarget {
+  constructor(data) {
+    super();
+    this.data = { slides: [], kinds: [], directions: [], stories: [], answers: {} };
+    this.settings = { ...SETTINGS, ...recall(data.key, "settings") };
+    this.choice = { kind: "attention", query: "", key: "", token: "all", head: MEAN, fold: MEAN };
+    this.second = null; // {shows: "slide" | "map" | "difference", choice, linked}
+    this.slide = this.map = this.layer = null;
+    this.problem = "";
+    this.selected = -1;
+    this.lastToken = {}; // direction -> token
+    this.calls = 0;
+    this.stage = null; // set by the workbench
+  }
+
+  emit(name, detail = {}) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  url(path) {
+    return `${this.data.root}/${path.replace(/^\//, "")}`;
+  }
+
+  // ---- data from Python
+
+  update(data, send) {
+    const before = this.data;
+    this.data = data;
+    this.send = send;
+    this.store ??= new MapStore(data.root);
+    this.views = new Map();
+    for (const { view, maps } of data.slides) for (const map of maps) this.views.set(`${view.slide_id}|${map.id}`, map);
+    this.slideOf = new Map(data.slides.flatMap((slide) => slide.maps.map((map) => [map, slide])));
+    const first = !this.slide;
+    const kept = data.slides.find((slide) => slide.view.slide_id === this.slide?.view.slide_id);
+    const slide = kept ?? data.slides.find((one) => one.view.slide_id === data.slide) ?? data.slides[0] ?? null;
+    const moved = JSON.stringify(slide?.view) !== JSON.stringify(this.slide?.view);
+    this.slide = slide;
+    this.emit("data");
+    if (moved) this.emit("slide");
+    if (JSON.stringify(before.answers) !== JSON.stringify(data.answers)) this.emit("answers");
+    const kept_state = recall(data.key, "state");
+    if (first && kept_state) return this.restore(kept_state);
+    return this.choose({});
+  }
+
+  showSlide(slide_id) {
+    const slide = this.data.slides.find((one) => one.view.slide_id === slide_id);
+    if (!slide || slide === this.slide) return Promise.resolve();
+    this.slide = slide;
+    this.selected = -1;
+    this.map = this.layer = null;
+    this.emit("slide");
+    this.emit("select");
+    return this.choose({});
+  }
+
+  // ---- which map
+
+  viewOf({ slide_id = this.slide?.view.slide_id, ...choice }) {
+    return this.views.get(`${slide_id}|${idOf(choice)}`);
+  }
+
+  direction({ query, key } = this.choice) {
+    return this.data.directions.find((one) => one.query === query && one.key === key);
+  }
+
+  // The nearest choice that exists: a direction that the data have, a token that it has.
+  fitting(change, from = this.choice) {
+    const choice = { ...from, ...change };
+    const turned = change.query !== undefined || change.key !== undefined;
+    if (turned && change.token === undefined) choice.token = this.lastToken[`${choice.query}:${choice.key}`] ?? "all";
+    const direction = this.direction(choice) ?? this.data.directions[0];
+    if (direction) Object.assign(choice, { query: direction.query, key: direction.key });
+    if (!direction?.tokens.some(({ name }) => name === choice.token)) choice.token = direction?.tokens[0]?.name ?? "all";
+    if (!(choice.head < (direction?.heads ?? 1)) && ![MEAN, "max"].includes(choice.head)) choice.head = MEAN;
+    if (!(choice.fold < (direction?.folds ?? 1)) && ![MEAN, "sd"].includes(choice.fold)) choice.fold = MEAN;
+    return choice;
+  }
+
+  // Show another map; resolves when it is on show.
+  async choose(change) {
+    this.choice = this.fitting(change);
+    this.lastToken[`${this.choice.query}:${this.choice.key}`] = this.choice.token;
+    this.emit("choice");
+    const call = ++this.calls;
+    const view = this.slide && this.viewOf(this.choice);
+    let map = null;
+    let problem = "";
+    try {
+      if (view?.values) map = await this.load(view, this.choice);
+    } catch (error) {
+      problem = `The map “${view.label}” could not be loaded: ${error.message}`;
+    }
+    if (call !== this.calls) return; // another was asked for meanwhile
+    this.problem = problem;
+    this.map = map;
+    this.layer = map && colourLayer(map, this.settings);
+    this.emit("map");
+  }
+
+  // {view, layout, values, summary, nature, unit} of any map of any slide; the summary is over all slides of the case.
+  load(view, { head = MEAN, fold = MEAN } = {}) {
+    const all = this.data.slides.map((slide) => slide.maps.find((map) => map.id === view.id)).filter((map) => map?.values);
+    return this.store.load(view, all, head, fold);
+  }
+
+  // ---- how it is drawn
+
+  set(name, value) {
+    if (name === "scale") name = this.map?.nature ?? "share";
+    this.settings = { ...this.settings, [name]: value };
+    remember(this.settings, this.data.key, "settings");
+    if (this.map && name !== "opacity" && name !== "visible") {
+      this.layer = colourLayer(this.map, this.settings);
+      this.emit("map", { colour: true });
+    }
+    this.emit("settings", { name });
+  }
+
+  get scale() {
+    return scaleOf(this.map, this.settings);
+  }
+
+  colourOf(index) {
+    const at = 4 * index;
+    return this.layer ? `rgb(${this.layer.solid.subarray(at, at + 3).join(" ")})` : "transparent";
+  }
+
+  fade(by) {
+    this.set("opacity", clamp(Math.round(100 * (this.settings.opacity + by)) / 100));
+  }
+
+  // ---- patches and places, in level-0 pixels
+
+  boxOf(index) {
+    const { corners, patch } = this.map.layout;
+    return { x: corners[2 * index], y: corners[2 * index + 1], w: patch, h: patch };
+  }
+
+  select(index, { zoom = false } = {}) {
+    this.selected = index;
+    if (zoom && index >= 0 && this.map) this.goto(this.boxOf(index));
+    this.emit("select");
+  }
+
+  highlight(box) {
+    this.stage.point(box);
+  }
+
+  goto(box) {
+    this.stage.goto(box);
+  }
+
+  viewport() {
+    return this.stage.viewport();
+  }
+
+  setViewport(viewport, immediately = false) {
+    this.stage.setViewport(viewport, immediately);
+  }
+
+  setSecond(second) {
+    this.second = second && { shows: "slide", linked: true, choice: this.choice, ...this.second, ...second };
+    this.emit("second");
+  }
+
+  // ---- everything that a permalink or a waypoint holds
+
+  state() {
+    return {
+      slide: this.slide?.view.slide_id ?? null,
+      view: this.viewport(),
+      choice: { ...this.choice },
+      settings: { ...this.settings },
+      second: this.second && { ...this.second, choice: { ...this.second.choice } },
+      selected: this.selected,
+    };
+  }
+
+  async restore({ slide, view, choice, settings, second, selected }) {
+    if (slide) await this.showSlide(slide);
+    if (settings) this.settings = { ...SETTINGS, ...settings };
+    this.second = null;
+    if (second) this.setSecond({ ...second, choice: this.fitting(second.choice) });
+    else this.emit("second");
+    await this.choose(choice ?? {});
+    this.emit("settings", {});
+    this.select(selected ?? -1);
+    if (view) this.setViewport(view);
+  }
+}
