@@ -11,7 +11,7 @@ from PIL import Image
 
 from survviz.errors import InputError
 from survviz.wsi.slide import Slide, open_slide
-from survviz.wsi.tiles import DeepZoom
+from survviz.wsi.tiles import DeepZoom, TileCache
 
 
 def stitched(zoom: DeepZoom, level: int) -> np.ndarray:
@@ -181,3 +181,22 @@ def test_stored_tiles_of_a_real_slide_are_those_of_openslide(shared_data) -> Non
             shown = np.asarray(Image.open(io.BytesIO(zoom.tile_jpeg(top, column, row))))
             theirs = reference.read_region((column * 240, row * 240), level, (240, 240)).convert("RGB")
             np.testing.assert_array_equal(shown, np.asarray(theirs))
+
+
+def test_an_encoded_tile_is_kept_for_the_next_who_asks(formula_slide) -> None:
+    slide, backend = formula_slide(4096, 4096)
+    zoom = DeepZoom(slide, 256)
+    first = zoom.tile_jpeg(12, 3, 5)
+    assert zoom.tile_jpeg(12, 3, 5) == first
+    assert len(backend.reads) == 1
+    other, _ = formula_slide(4096, 4096)
+    assert DeepZoom(other, 256).tile_jpeg(12, 4, 5) != first, "tiles of another slide are not mistaken for these"
+
+
+def test_kept_tiles_take_no_more_than_their_share_of_memory() -> None:
+    kept = TileCache(100)
+    for number in range(10):
+        kept.put((0, 0, 0, number), bytes(40))
+    assert [number for number in range(10) if kept.get((0, 0, 0, number))] == [8, 9]
+    kept.put((0, 0, 0, 9), bytes(60))
+    assert len(kept.get((0, 0, 0, 9)) or b"") == 60
