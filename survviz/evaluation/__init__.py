@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from survviz.evaluation.agreement import Agreement, agreement
 from survviz.evaluation.breslow import BreslowBaseline
 from survviz.evaluation.brier import brier_score, integrated_brier_score
 from survviz.evaluation.calibration import Calibration, CalibrationGroup, calibration_at
@@ -35,6 +36,7 @@ from survviz.evaluation.summary import Estimate, summarise
 from survviz.evaluation.uno_concordance import uno_concordance
 
 __all__ = [
+    "Agreement",
     "BreslowBaseline",
     "Calibration",
     "CalibrationGroup",
@@ -53,6 +55,7 @@ __all__ = [
     "StratumConcordance",
     "UndefinedMetricError",
     "WithinStrata",
+    "agreement",
     "auroc",
     "auroc_ci",
     "bootstrap_ci",
