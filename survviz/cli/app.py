@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from survviz import __version__
+from survviz.cli.study import study
 
 app = typer.Typer(
     name="survviz",
@@ -17,6 +18,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(study)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"data", "losses", "evaluation", "models", "checkpoint"},
     "figures": BASE | {"evaluation"},
     "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain"},
+    "study": {"errors", "types", "workspace", "evaluation"},
     "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
