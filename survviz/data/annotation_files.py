@@ -6,6 +6,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from typing import IO
 
 from survviz.errors import InputError
 
@@ -47,9 +48,7 @@ def _members(data: bytes, name: str) -> list[bytes]:
         return found
 
 
-def _limited(
-    file: io.BufferedIOBase | gzip.GzipFile | zipfile.ZipExtFile, name: str, room: int = LARGEST_TEXT
-) -> bytes:
+def _limited(file: IO[bytes] | gzip.GzipFile, name: str, room: int = LARGEST_TEXT) -> bytes:
     text = file.read(room + 1)
     if len(text) > room:
         raise InputError(

@@ -39,7 +39,7 @@ class Annotation:
     """One region of a slide.
 
     Attributes:
-        geometry: polygon or polygons in level-0 pixels, exactly as read; it may be invalid (a line that crosses itself).
+        geometry: polygons in level-0 pixels, exactly as read; it may be invalid (an outline that crosses itself).
         classification: name of its class, "" = none; a derived class is "Tumor: Positive".
         colour: of the class, red, green and blue from 0 to 255.
         id: a UUID; what is no UUID in a file is replaced.

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from PIL import Image
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import MultiPolygon
 
 from survviz.data.annotations import Annotation, Colour, stable_id
 from survviz.errors import InputError
@@ -100,4 +100,4 @@ def outline(inside: NDArray[np.bool_], scale: tuple[float, float]) -> MultiPolyg
     area = shapely.union_all(shapely.box(starts, rows, stops, rows + 1))
     corners = shapely.simplify(area, 0)  # only points on straight lines go
     placed = shapely.transform(corners, lambda points: points * scale)
-    return MultiPolygon([placed]) if isinstance(placed, Polygon) else placed
+    return MultiPolygon(list(shapely.get_parts(placed)))
