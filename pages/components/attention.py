@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.components import session
-from pages.components.cases import OpenCase
+from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
 from survviz.errors import InputError
-from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
+from survviz.server import MapView, SlideView, register_features, register_maps, register_slide, slide_without_file
+from survviz.server.folders import SAMPLE_DATA
 from survviz.types import LEARNT_QUERY, MAP_KINDS, MapKind, PatchScores
 
 ALL = "all"
@@ -73,7 +74,16 @@ def slide_entry(case: OpenCase, position: int, ready: bool) -> SlideEntry:
         scores = [each[position] for each in session.maps_of(case, query, key).values()]
         shares[f"attention:{query}:{key}"] = float(scores[0].values.sum())
         maps += _views(case, view, scores)
-    return SlideEntry(view=view, maps=maps, shares=shares, features=None, truth=None)
+    features = features_token(case, position, view) if ready else None
+    return SlideEntry(view=view, maps=maps, shares=shares, features=features, truth=None)
+
+
+def features_token(case: OpenCase, position: int, view: SlideView) -> str:
+    """Lets the browser ask about patches: named numbers, and which look alike, here and in the case's cohort."""
+    cohort = SAMPLE_DATA if case.key.startswith(f"{SAMPLE}:") else None
+    statistics = session.predictor().checkpoint.preprocess(0).ood.patches
+    bag = case.case.bags[position]
+    return register_features(current_owner(), bag, slide=view["token"], cohort=cohort, statistics=statistics)
 
 
 def slide_view(case: OpenCase, slide_id: str) -> SlideView:

@@ -6,6 +6,7 @@
 //   "choice"  another map is asked for (it comes with "map")        "second" what the second stage shows
 //   "select"  another patch is selected          "view"   the viewport has come to rest
 //   "answers" Python has answered                "settings" (detail.name)
+//   "open"    a tab of the rail is to be shown (detail.tab)
 
 import { colourLayer, scaleOf } from "./drawing.js";
 import { MapStore } from "./maps.js";

@@ -28,6 +28,7 @@ export class Workbench {
     bench.addEventListener("map", () => this.refresh());
     bench.addEventListener("settings", () => this.refreshOpacity());
     bench.addEventListener("select", () => this.mark());
+    bench.addEventListener("open", (event) => this.open(event.detail.tab));
   }
 
   build(panels) {
