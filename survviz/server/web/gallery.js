@@ -1,0 +1,230 @@
+// Below the stage: the highest, lowest or random patches of the map on show, all at one scale. It follows the map
+// without a rerun; a patch that stays keeps its node, so that nothing flickers.
+
+import { colourLayer } from "./drawing.js";
+import { recall, remember } from "./memory.js";
+import { element, segmented, select } from "./panel.js";
+import { imageUrl, pick, pixelsAt20, rankOf, SPREADS, visit } from "./patches.js";
+import { integer, scaleBar, unitOf, valueText } from "./scales.js";
+
+export const style = "gallery.css";
+
+const TILE = 104; // CSS pixels of a patch
+const KEPT = 400; // nodes of patches that have left, kept for their coming back
+const COUNTS = [[12, "12"], [50, "50"]];
+const DEFAULTS = { which: "top", spread: "apart", count: 12, scope: "slide" };
+
+export function panel(bench) {
+  return new Gallery(bench).node;
+}
+
+class Gallery {
+  constructor(bench) {
+    this.bench = bench;
+    this.settings = { ...DEFAULTS, ...recall("gallery", "settings") };
+    this.nodes = new Map(); // patch -> its node
+    this.shown = []; // [{part, index, key}]
+    this.parts = [];
+    this.build();
+    bench.addEventListener("map", (event) => (event.detail.colour ? this.recolour() : this.later()));
+    bench.addEventListener("select", () => this.mark());
+  }
+
+  build() {
+    const set = (name, value) => {
+      this.settings = { ...this.settings, [name]: value };
+      remember(this.settings, "gallery", "settings");
+      this.refresh();
+    };
+    this.which = segmented("Which patches", (id) => set("which", id));
+    this.spread = select("Spread", SPREADS, this.settings.spread, (id) => set("spread", id));
+    this.count = select("How many", COUNTS, this.settings.count, (id) => set("count", Number(id)));
+    this.scope = select("Slides", [["slide", "this slide"], ["case", "all slides"]], this.settings.scope, (id) => set("scope", id));
+    this.bar = element("span", { class: "gallery-bar", "aria-hidden": "true" });
+    this.scale = element("span", { class: "gallery-scale" });
+    this.montage = element("a", { class: "gallery-montage", title: "The 50 patches in one picture, with rank, value and scale bar" }, "Montage (PNG)");
+    this.note = element("p", { class: "muted", role: "status" });
+    this.list = element("div", { class: "thumbs", role: "listbox", "aria-label": "Patches", "aria-orientation": "horizontal", onkeydown: (event) => this.keyDown(event) });
+    const words = (text, node) => element("label", { class: "field" }, element("span", {}, text), node);
+    this.scopeField = words("of", this.scope);
+    this.head = element(
+      "div", { class: "gallery-head" },
+      element("h4", {}, "Patches"), this.which.node, words("Show", this.count), this.scopeField, words("Spread", this.spread),
+      element("span", { class: "gallery-measure" }, this.bar, this.scale), this.montage,
+    );
+    this.node = element("div", { class: "patch-gallery", style: `--tile:${TILE}px` }, this.head, this.list, this.note);
+  }
+
+  // After the map has been painted: the gallery must not hold it up.
+  later() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.refresh());
+  }
+
+  async refresh() {
+    const { bench } = this;
+    const call = (this.call = (this.call ?? 0) + 1);
+    this.node.hidden = !bench.slide;
+    const several = bench.data.slides.length > 1;
+    this.scopeField.hidden = !several;
+    const slides = several && this.settings.scope === "case" ? bench.data.slides : [bench.slide];
+    const parts = bench.map ? await Promise.all(slides.map((slide) => this.part(slide))).catch((error) => this.say(error.message)) : [];
+    if (call !== this.call || !parts) return;
+    this.parts = parts.filter(Boolean);
+    this.shown = pick(this.parts, this.settings.which, this.settings.count, this.settings.spread).map((one) => ({
+      ...one,
+      key: `${this.parts[one.part].slide.view.slide_id}|${this.parts[one.part].map.view.layout}|${one.index}`,
+    }));
+    this.describe();
+    this.draw();
+  }
+
+  async part(slide) {
+    const { bench } = this;
+    const map = slide === bench.slide ? bench.map : await this.mapOf(slide);
+    return map && { slide, map, layout: map.layout, values: map.values, mpp: slide.view.mpp };
+  }
+
+  mapOf(slide) {
+    const view = this.bench.viewOf({ ...this.bench.map.view, slide_id: slide.view.slide_id });
+    return view?.values ? this.bench.load(view, this.bench.choice) : null;
+  }
+
+  // ---- words
+
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = !text;
+  }
+
+  describe() {
+    const { bench, settings, shown } = this;
+    const { map } = bench;
+    this.which.refresh(settings.which, choices(map));
+    this.list.setAttribute("aria-label", `Patches: ${choices(map).find(([id]) => id === settings.which)[1]}`);
+    const { mpp } = bench.slide?.view ?? {};
+    const um = map && mpp ? map.layout.patch * mpp : 0;
+    const bar = um ? scaleBar(um / TILE, TILE * 0.8) : null;
+    this.bar.style.width = bar ? `${bar.px}px` : 0;
+    this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : map ? "one scale · pixel size unknown" : "";
+    const token = bench.slide?.view.token;
+    const plain = bench.choice.head === "mean" && bench.choice.fold === "mean";
+    this.montage.hidden = !(map && token && plain && settings.scope === "slide" && shown.length);
+    if (map) this.montage.href = bench.url(`montage/${map.view.values}.png?which=${settings.which}&n=50&spread=${settings.spread}`);
+    this.montage.download = "";
+    this.say(this.words(map, mpp));
+  }
+
+  words(map, mpp) {
+    const { settings, shown, parts } = this;
+    if (!this.bench.slide) return "";
+    if (!map) return "The patches appear with the map.";
+    const found = [];
+    if (parts.some(({ slide }) => !slide.view.token)) found.push("The slide file is not available: squares show the colours of the map instead of the tissue.");
+    if (settings.spread === "mm" && !mpp) found.push("The pixel size is unknown: at most one per 4 patches is shown instead of one per mm.");
+    if (shown.length < settings.count) found.push(`${shown.length} patch${shown.length === 1 ? "" : "es"} meet this: ${fewer(settings, parts)}.`);
+    return found.join(" ");
+  }
+
+  // ---- patches
+
+  draw() {
+    const nodes = this.shown.map((one) => this.thumb(one));
+    const now = [...this.list.children];
+    if (nodes.length !== now.length || nodes.some((node, i) => node !== now[i])) this.list.replaceChildren(...nodes);
+    for (const [key, node] of this.nodes) if (this.nodes.size > KEPT && !node.isConnected) this.nodes.delete(key);
+    this.recolour();
+    this.mark();
+  }
+
+  thumb({ part, index, key }) {
+    const { slide, map } = this.parts[part];
+    let node = this.nodes.get(key);
+    if (!node) {
+      node = this.make(slide, map.layout, index);
+      this.nodes.set(key, node);
+    }
+    const several = this.parts.length > 1;
+    const rank = rankOf(map, index);
+    const value = valueText(map, map.values[index]);
+    node.querySelector(".rank").textContent = `#${integer(rank)}`;
+    node.querySelector(".value").textContent = value;
+    const where = node.querySelector(".where");
+    where.textContent = several ? slide.view.slide_id : "";
+    where.hidden = !several;
+    node.setAttribute("aria-label", `Rank ${integer(rank)} of ${integer(map.summary.n)}: ${value}${several ? `, slide ${slide.view.slide_id}` : ""}`);
+    return node;
+  }
+
+  make(slide, layout, index) {
+    const { bench } = this;
+    const [x, y] = [layout.corners[2 * index], layout.corners[2 * index + 1]];
+    const side = layout.patch;
+    const { token, mpp, slide_id } = slide.view;
+    const url = imageUrl(bench, token, x, y, side, pixelsAt20(side, mpp));
+    const picture = url
+      ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async", width: TILE, height: TILE })
+      : element("span", { class: "square" });
+    const here = () => bench.slide?.view.slide_id === slide_id;
+    const point = (on) => here() && bench.highlight(on ? { x, y, w: side, h: side } : null);
+    return element(
+      "button",
+      {
+        type: "button", class: "thumb", role: "option", tabindex: -1, "data-slide": slide_id, "data-index": index,
+        onmouseenter: () => point(true), onmouseleave: () => point(false), onfocus: () => point(true), onblur: () => point(false),
+        onclick: () => visit(bench, slide_id, index),
+      },
+      picture, element("span", { class: "caption" }, element("b", { class: "rank" }), element("span", { class: "value" })), element("span", { class: "where" }),
+    );
+  }
+
+  recolour() {
+    const { bench } = this;
+    const layers = this.parts.map(({ map }) => (map === bench.map ? bench.layer : colourLayer(map, bench.settings)));
+    this.shown.forEach(({ part, index, key }) => {
+      const [red, green, blue] = layers[part].solid.subarray(4 * index, 4 * index + 3);
+      this.nodes.get(key)?.style.setProperty("--colour", `rgb(${red} ${green} ${blue})`);
+    });
+  }
+
+  // Which of them is selected; it, or the first, is where Tab goes.
+  mark() {
+    const { bench } = this;
+    let reached = false;
+    for (const node of this.list.children) {
+      const on = Number(node.dataset.index) === bench.selected && node.dataset.slide === bench.slide?.view.slide_id;
+      node.setAttribute("aria-selected", String(on));
+      node.tabIndex = on ? 0 : -1;
+      reached ||= on;
+    }
+    if (!reached && this.list.firstChild) this.list.firstChild.tabIndex = 0;
+  }
+
+  keyDown(event) {
+    const all = [...this.list.children];
+    const at = all.indexOf(event.target.closest(".thumb"));
+    const across = Math.max(1, all.filter((node) => node.offsetTop === all[0].offsetTop).length);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, Home: 0, End: all.length - 1 }[event.key];
+    if (to === undefined || at < 0) return;
+    event.preventDefault();
+    event.stopPropagation(); // else the slide moves too
+    const node = all[Math.min(Math.max(to, 0), all.length - 1)];
+    node.focus();
+    if (node !== all[at]) visit(this.bench, node.dataset.slide, Number(node.dataset.index));
+  }
+}
+
+// The choices in the words of the map's kind.
+function choices(map) {
+  const signed = map?.nature === "signed";
+  const title = signed ? `${unitOf(map).title}: ` : "";
+  const [high, low] = signed && map.unit === "risk" ? ["Up most", "Down most"] : ["Highest", "Lowest"];
+  return [["top", high, `${title}the highest values`], ["bottom", low, `${title}the lowest values`], ["random", "Random", "A random sample, the same each time"]];
+}
+
+function fewer({ spread }, parts) {
+  const n = parts.reduce((sum, { values }) => sum + values.length, 0);
+  if (spread === "mm") return "no other lies far enough from all of them. Choose another spread to see more";
+  if (spread === "apart") return "every other one touches one of them";
+  return `the map has values for ${integer(n)} patches`;
+}
