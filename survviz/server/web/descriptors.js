@@ -56,7 +56,7 @@ function row({ title, unit, meaning, value, percentile, z }) {
     element("span", { class: "name" }, title),
     element("span", { class: "value" }, `${digits(value)}${unit.startsWith("%") ? " %" : unit && unit !== "ln" ? ` ${short(unit)}` : ""}`),
     element("span", { class: "card-place", role: "img", "aria-label": place }, element("i", { style: `left:${percentile}%` })),
-    element("span", { class: "z" }, z == null ? "" : `z ${z > 0 ? "+" : z < 0 ? "−" : ""}${Math.abs(z).toFixed(1)}`),
+    element("span", { class: "z" }, z == null ? "" : `z ${Math.abs(z) < 0.05 ? "" : z > 0 ? "+" : "−"}${Math.abs(z).toFixed(1)}`),
   );
 }
 

@@ -14,7 +14,9 @@ export function similar(bench) {
   const large = element("div", { class: "card-large" });
   const note = element("p", { class: "muted", role: "status" });
   const buttons = segmented("Find similar", (scope) => find(scope));
-  const node = element("section", { class: "card-section similar" }, element("h5", {}, "Find similar"), buttons.node, strip, large, note);
+  const files = element("input", { type: "checkbox", checked: true, onchange: () => find("cohort") });
+  const only = element("label", { class: "check", hidden: true }, files, "Only slides whose file is there");
+  const node = element("section", { class: "card-section similar" }, element("h5", {}, "Find similar"), buttons.node, only, strip, large, note);
   let patch = null;
   let call = 0;
 
@@ -24,6 +26,7 @@ export function similar(bench) {
     if (!isNew) return;
     call++;
     buttons.refresh(null, SCOPES);
+    only.hidden = true;
     clear("");
   };
 
@@ -36,8 +39,10 @@ export function similar(bench) {
   const find = async (scope) => {
     const mine = ++call;
     buttons.refresh(scope, SCOPES);
+    only.hidden = scope !== "cohort";
     clear("Searching …");
-    const url = bench.url(`similar/${patch.slide.features}/${patch.index}.json?scope=${scope}&n=${SHOWN}`);
+    const asked = `scope=${scope}&n=${SHOWN}&files=${scope === "cohort" && files.checked ? 1 : 0}`;
+    const url = bench.url(`similar/${patch.slide.features}/${patch.index}.json?${asked}`);
     const answer = await fetch(url).catch(() => null);
     const found = answer?.ok ? await answer.json() : null;
     const problem = found ? "" : answer ? await reason(answer) : "The server could not be reached.";
@@ -76,7 +81,7 @@ export function similar(bench) {
 }
 
 function words({ patches, slides, n, skipped, encoder, standard }, scope) {
-  if (scope === "cohort" && !slides) return "There is no other slide to search in with the same encoder.";
+  if (scope === "cohort" && !slides) return "There is no such slide with features of the same encoder.";
   const where = scope === "slide" ? `${integer(n)} patches of this slide` : `${integer(n)} patches of ${integer(slides)} other slides`;
   const left = skipped.length ? ` ${skipped.length} slides could not be searched.` : "";
   return `${patches.length ? "Cosine similarity" : "Nothing found"} among ${where}, features of ${encoder} standardised with ${standard}; no two results touch.${left}`;
