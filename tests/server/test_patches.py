@@ -1,4 +1,4 @@
-"""Routes about single patches: what they answer, to whom, and that the numbers are those of a slow, obvious reckoning."""
+"""Routes about single patches: what they answer, to whom, and that the numbers are those of a slow reckoning."""
 
 from __future__ import annotations
 
