@@ -23,15 +23,17 @@ from survviz.explain.targets import Target, risk
 from survviz.models import Model
 from survviz.types import Inputs
 
-NODES = 8
-"""Gauss-Legendre points of one part of the way."""
-TOLERANCE = 0.002
+NODES = 4
+"""Gauss-Legendre points of one part of the way; few, since what is hard to integrate are the kinks of ReLUs."""
+TOLERANCE = 0.005
 """Share of the change that the parts' errors may add up to."""
 SMALLEST_CHANGE = 1e-4
-"""A smaller change is treated as this much: float32 cannot resolve 0.2 % of it."""
-MOST_PARTS = 64
-NUMBERS_AT_ONCE = 2**23
-"""Points of the way share a batch up to so many numbers of patches: 8 points of 1,024 patches of 1,024."""
+"""A smaller change is treated as this much."""
+RESOLUTION = 2**-22
+"""Relative rounding of an answer in float32: an error of this size says nothing."""
+MOST_PARTS = 256
+NUMBERS_AT_ONCE = 2**22
+"""Points of the way share a batch up to so many numbers of patches: 4 points of 1,024 patches of 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,9 @@ class _Part:
 
     @property
     def error(self) -> float:
-        return abs(float(self.values.sum()) - self.change)
+        """How far the values miss the change, beyond what rounding explains."""
+        missed = abs(float(self.values.sum()) - self.change)
+        return max(0.0, missed - RESOLUTION * max(abs(self.answer), abs(self.change)))
 
 
 def repeated(inputs: Inputs, patches: Float[Tensor, "B N D"], mask: Tensor | None = None) -> Inputs:

@@ -93,3 +93,50 @@ def test_one_hot_map_has_one_effective_patch() -> None:
 def test_a_map_that_is_none_is_refused(values: list[float]) -> None:
     with pytest.raises(InputError):
         concentration(np.array(values))
+
+
+def reverse(logits: torch.Tensor) -> Attention:
+    return Attention(logits, query="pathology", key="clinical", softmax_over="tokens")
+
+
+def test_where_patches_ask_the_shares_of_the_tokens_sum_to_one_in_each_patch() -> None:
+    raw = [reverse(torch.randn(1, 3, 7, 2, generator=torch.Generator().manual_seed(fold))) for fold in range(2)]
+    maps = attention_maps(raw, NAMES, (bag("a", 4), bag("b", 3)))
+    assert set(maps) == set(NAMES)
+    total = sum(np.concatenate([one.values for one in maps[name]]) for name in NAMES)
+    np.testing.assert_allclose(total, 1)
+    shares = np.stack([torch.softmax(one.logits[0].double(), dim=-1).numpy() for one in raw], axis=1)  # (H, F, N, T)
+    np.testing.assert_allclose(maps["Stage"][1].by_head, shares[:, :, 4:, 1], rtol=1e-5)
+    np.testing.assert_allclose(maps["Stage"][0].values, shares[:, :, :4, 1].mean(axis=(0, 1)))
+
+
+def test_where_patches_ask_uniform_is_one_among_the_tokens_and_all_has_no_map() -> None:
+    (score,) = attention_maps([reverse(torch.zeros(1, 1, 3, 2))], NAMES, (bag("a", 3),))["Age"]
+    assert score.uniform == 0.5
+    np.testing.assert_allclose(score.fold_over_uniform, 1)
+    assert "share that goes to 'Age'" in score.semantics
+    with pytest.raises(UnknownNameError, match="Available: Age, Stage"):
+        attention_maps([reverse(torch.zeros(1, 1, 3, 2))], NAMES, (bag("a", 3),), ("all",))
+
+
+def test_heads_are_kept_and_their_mean_is_shown() -> None:
+    logits = torch.tensor([[[0.0, 5.0]], [[5.0, 0.0]]])[None]  # (1, 2 heads, 1 token, 2 patches)
+    two = Attention(logits, query="case", key="pathology", softmax_over="patches")
+    (score,) = attention_maps([two, two], ("case",), (bag("a", 2),))["all"]
+    assert score.by_head.shape == (2, 2, 2)
+    assert score.by_head[0, 0, 1] > 0.99
+    np.testing.assert_allclose(score.by_head.mean(axis=0), score.per_fold)
+    np.testing.assert_allclose(score.values, 0.5)
+    assert "mean of 2 attention heads" in score.semantics
+
+
+def test_one_head_is_what_the_folds_say() -> None:
+    (score,) = patch_scores([attention(torch.randn(2, 3))], NAMES, (bag("a", 3),), "Age")
+    assert score.detail is None
+    np.testing.assert_allclose(score.by_head, score.per_fold[None], rtol=1e-6)
+
+
+def test_attention_between_other_groups_is_no_map_of_patches() -> None:
+    other = Attention(torch.zeros(1, 1, 2, 2), query="case", key="modalities", softmax_over="modalities")
+    with pytest.raises(InputError, match="case -> modalities"):
+        attention_maps([other], NAMES, (bag("a", 2),))
