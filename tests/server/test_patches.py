@@ -50,11 +50,11 @@ def described(slide_path: Path) -> Bag:
     return Bag("slide", features, bag.coords, SIDE, Mpp(0.5), "he-descriptor", "1", (1536, 1024))
 
 
-def scores(bag: Bag, values: np.ndarray, **more: object) -> PatchScores:
+def scores(bag: Bag, values: np.ndarray) -> PatchScores:
     share = values / values.sum()
     return PatchScores(
         "attention", "clinical", "pathology", "Stage", bag.slide_id, share, share[None], bag.coords, SIDE, len(share),
-        "which patches the token looks at", **more,
+        "which patches the token looks at",
     )  # fmt: skip
 
 
