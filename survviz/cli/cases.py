@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from survviz.figures.overlay import RESEARCH_USE
 from survviz.types import Case, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
+    from survviz.figures.patch_map import PatchMap
     from survviz.pipeline import Predictor
 
 THUMBNAIL_SIDE = 1600
@@ -139,36 +140,47 @@ def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) ->
     Nothing is written for a case whose pathology has no place on a slide.
     """
     from survviz.figures.geojson import geojson_bytes
+    from survviz.figures.patch_map import PatchMap, Provenance
     from survviz.figures.table import attention_csv
 
-    maps: list[PatchScores] = []
+    def mapped(scores: PatchScores) -> PatchMap:
+        bag = next(bag for bag in case.bags if bag.slide_id == scores.slide_id)
+        source = Provenance(case.case_id, predictor.checkpoint.name, bag.encoder)
+        return PatchMap.of_scores(scores, source)
+
+    maps: list[PatchMap] = []
     written: list[str] = []
     for query, key in predictor.directions_of(case):
         by_token = predictor.explain_tokens(case, query=query, key=key)
-        maps.extend(scores for slides in by_token.values() for scores in slides)
-        for scores in by_token["all"]:
-            name = f"{scores.slide_id}.{query}_to_{key}"
-            (out / f"{name}.geojson").write_bytes(geojson_bytes(scores))
+        maps.extend(mapped(scores) for slides in by_token.values() for scores in slides)
+        for patch_map in map(mapped, by_token["all"]):
+            name = f"{patch_map.slide_id}.{query}_to_{key}"
+            (out / f"{name}.geojson").write_bytes(geojson_bytes([patch_map]))
             written.append(f"{name}.geojson")
-            written += write_overlay(scores, files, out / f"{name}.png")
+            written += write_figure(patch_map, files, out / name)
     if maps:
         (out / "attention.csv").write_bytes(attention_csv(maps))
         written.insert(0, "attention.csv")
     return written
 
 
-def write_overlay(scores: PatchScores, files: CaseFiles, target: Path) -> list[str]:
-    """The map over a thumbnail, if the slide's file was given."""
-    from survviz.figures.overlay import overlay_png
+def write_figure(patch_map: PatchMap, files: CaseFiles, target: Path) -> list[str]:
+    """The map over a thumbnail as PNG and SVG, if the slide's file was given."""
+    from survviz.figures.figure import Panel, figure
+    from survviz.figures.sheet import to_png, to_svg
     from survviz.wsi.slide import open_slide
 
-    path = next((path for path in files.slides if path.stem == scores.slide_id), None)
+    path = next((path for path in files.slides if path.stem == patch_map.slide_id), None)
     if path is None:
         return []
     with open_slide(path, files.mpp) as slide:
-        picture = overlay_png(slide.thumbnail(THUMBNAIL_SIDE), scores, slide.dimensions, mpp=slide.mpp)
-    target.write_bytes(picture)
-    return [target.name]
+        source = replace(patch_map.provenance, mpp=slide.mpp, mpp_source=slide.mpp_source)
+        panel = Panel(slide.thumbnail(THUMBNAIL_SIDE), slide.dimensions, replace(patch_map, provenance=source))
+    sheet = figure([panel])
+    names = [f"{target.name}.png", f"{target.name}.svg"]
+    target.with_name(names[0]).write_bytes(to_png(sheet))
+    target.with_name(names[1]).write_text(to_svg(sheet), encoding="utf-8")
+    return names
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,7 @@
-"""Colours that survive colour-vision deficiency and H&E: Okabe-Ito for groups, perceptually uniform tables for maps."""
+"""Colours that survive colour-vision deficiency and H&E: Okabe-Ito for groups, perceptually uniform tables for maps.
+
+The tables of maps are those of the browser (survviz/server/web/colormaps.js); a test compares them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,15 @@ GROUP_COLOURS = {"low": LOW_RISK, "high": HIGH_RISK}
 GROUP_DASHES = {"low": "dash", "high": "dot"}
 """Groups differ in line style too, so that a grey print still tells them apart."""
 
-COLOUR_TABLES = {"viridis": "viridis (default)", "cividis": "cividis (colour-vision safe)", "magma": "magma"}
+COLOUR_TABLES = {
+    "viridis": "Viridis",
+    "cividis": "Cividis – colour-vision safe",
+    "jet": "Jet – legacy (CLAM figures)",
+}
+"""For maps of one sign. Magma is left out: it comes close to the colours of H&E."""
+
+SIGNED_TABLE = "puor"
+"""For signed maps, over a slide turned grey: violet lowers, orange raises."""
 
 
 @lru_cache(maxsize=8)
@@ -28,11 +39,22 @@ def colour_table(name: str = "viridis") -> NDArray[np.uint8]:
     Raises:
         UnknownNameError: no such table.
     """
-    if name not in COLOUR_TABLES:
-        raise UnknownNameError("colour table", name, COLOUR_TABLES)
-    table = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3].astype(np.uint8)
+    if name == "jet":
+        table = _jet()
+    elif name == SIGNED_TABLE or name in COLOUR_TABLES:
+        known = matplotlib.colormaps["PuOr_r" if name == SIGNED_TABLE else name]
+        table = np.rint(255 * known(np.arange(256))[:, :3]).astype(np.uint8)  # `bytes=True` would cut, not round
+    else:
+        raise UnknownNameError("colour table", name, (*COLOUR_TABLES, SIGNED_TABLE))
     table.setflags(write=False)
     return table
+
+
+def _jet() -> NDArray[np.uint8]:
+    """Not even in lightness: it draws edges where there are none. Only to compare with figures made by CLAM."""
+    t = np.arange(256)[:, None] / 255
+    ramps = np.clip(1.5 - np.abs(4 * t - np.array([3, 2, 1])), 0, 1)
+    return np.rint(255 * ramps).astype(np.uint8)
 
 
 def translucent(colour: str, alpha: float) -> str:

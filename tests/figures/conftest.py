@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from survviz.figures.patch_map import PatchMap, Provenance
 from survviz.types import Horizon, PatchScores, Prediction
 
 
@@ -36,6 +38,20 @@ def scores_of() -> Callable[..., PatchScores]:
 @pytest.fixture
 def scores() -> PatchScores:
     return make_scores([0.05, 0.1, 0.05, 0.6, 0.1, 0.1])
+
+
+@pytest.fixture
+def patch_map(scores: PatchScores) -> PatchMap:
+    """The same map as it is shown: attention as a multiple of uniform."""
+    return PatchMap.of_scores(scores, Provenance("CASE-1", "demo", "he-descriptor", mpp=0.5, mpp_source="file"))
+
+
+@pytest.fixture
+def signed_map(patch_map: PatchMap) -> PatchMap:
+    """A contribution map: three patches push down, two up, one does nothing."""
+    values = np.array([-0.02, -0.01, 0.0, 0.04, 0.01, -0.005], dtype=np.float32)
+    about = {"kind": "contribution", "query": "risk", "token": "all", "nature": "signed", "unit": "risk"}
+    return dataclasses.replace(patch_map, values=values, uniform=1.0, **about)
 
 
 @pytest.fixture

@@ -1,84 +1,64 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import io
-import json
-import uuid
 
 import numpy as np
 import pandas as pd
 import pytest
-from shapely.geometry import shape
 
 from survviz.errors import InputError
 from survviz.figures.gallery import pick_patches
-from survviz.figures.geojson import geojson_bytes
-from survviz.figures.table import attention_csv, attention_table, ranks
+from survviz.figures.patch_map import PatchMap
+from survviz.figures.table import attention_csv, csv_chunks, ranks
 from survviz.types import PatchScores
 
 
-def test_geojson_holds_one_tile_per_patch_at_level_0(scores: PatchScores) -> None:
-    features = json.loads(geojson_bytes(scores))["features"]
-    boxes = {shape(item["geometry"]).bounds for item in features}
-    assert boxes == {(x, y, x + 32, y + 32) for x, y in scores.coords.tolist()}
-    assert all(shape(item["geometry"]).is_valid for item in features)
-    assert {item["properties"]["objectType"] for item in features} == {"tile"}
-
-
-def test_geojson_measurements_are_the_map_and_come_highest_first(scores: PatchScores) -> None:
-    features = json.loads(geojson_bytes(scores))["features"]
-    name = "survviz: attention clinical → pathology, Stage"
-    values = [item["properties"]["measurements"][name] for item in features]
-    assert values == sorted(scores.values.tolist(), reverse=True)
-    assert features[0]["geometry"]["coordinates"][0][0] == [0, 32]
-    assert features[0]["properties"]["measurements"][f"{name}, times uniform"] == pytest.approx(3.6)
-    assert [item["properties"]["measurements"][f"{name}, rank"] for item in features] == [1, 2, 3, 4, 5, 6]
-
-
-def test_geojson_follows_the_rules_that_qupath_parses(scores: PatchScores) -> None:
-    for item in json.loads(geojson_bytes(scores, kind="annotation", top=2))["features"]:
-        uuid.UUID(item["id"])
-        properties = item["properties"]
-        assert isinstance(properties["name"], str)
-        assert len(properties["color"]) == 3
-        assert all(isinstance(value, (int, float)) for value in properties["measurements"].values())
-        assert all(isinstance(value, str) for value in properties["metadata"].values())
-        assert "classification" not in properties
-
-
-def test_geojson_is_the_same_twice_and_survives_gzip(scores: PatchScores) -> None:
-    assert geojson_bytes(scores, compress=True) == geojson_bytes(scores, compress=True)
-    assert gzip.decompress(geojson_bytes(scores, compress=True)) == geojson_bytes(scores)
-
-
-def test_top_zero_is_refused(scores: PatchScores) -> None:
-    with pytest.raises(InputError, match="1 or more"):
-        geojson_bytes(scores, top=0)
-
-
-def test_table_has_one_row_per_patch_and_two_columns_per_map(scores: PatchScores) -> None:
-    age = dataclasses.replace(scores, token="Age", values=scores.values[::-1].copy())
-    other = dataclasses.replace(scores, slide_id="slide-2")
-    other_age = dataclasses.replace(age, slide_id="slide-2")
-    table = attention_table([scores, other, age, other_age])
+def test_table_has_one_row_per_patch_and_two_columns_per_attention_map(
+    patch_map: PatchMap, signed_map: PatchMap
+) -> None:
+    other = [dataclasses.replace(one, slide_id="slide-2") for one in (patch_map, signed_map)]
+    table = pd.read_csv(io.BytesIO(attention_csv([patch_map, other[0], signed_map, other[1]])))
     assert len(table) == 12
-    assert not table.isna().any().any()
-    np.testing.assert_array_equal(table["clinical_to_pathology:Stage"], np.tile(scores.values, 2))
-    np.testing.assert_array_equal(table["clinical_to_pathology:Age:times_uniform"], np.tile(age.values * 6, 2))
+    assert list(table.columns) == [
+        *("slide_id", "x", "y", "patch_size_level0"),
+        *("clinical_to_pathology:Stage", "clinical_to_pathology:Stage:times_uniform"),
+        "contribution:risk_to_pathology:all",
+    ]
+    np.testing.assert_allclose(table["clinical_to_pathology:Stage"], np.tile(patch_map.values / 6, 2), rtol=1e-7)
+    np.testing.assert_allclose(table["contribution:risk_to_pathology:all"], np.tile(signed_map.values, 2), rtol=1e-7)
+    np.testing.assert_array_equal(table[["x", "y"]], np.tile(patch_map.coords, (2, 1)))
 
 
-def test_csv_reads_back_to_nine_digits(scores: PatchScores) -> None:
-    table = pd.read_csv(io.BytesIO(attention_csv([scores])))
-    np.testing.assert_allclose(table["clinical_to_pathology:Stage"], scores.values, rtol=1e-8)
-    np.testing.assert_array_equal(table[["x", "y"]], scores.coords)
+def test_missing_values_and_missing_maps_are_empty_fields(patch_map: PatchMap, signed_map: PatchMap) -> None:
+    values = np.where(np.arange(6) == 3, np.nan, patch_map.values).astype(np.float32)
+    other = dataclasses.replace(signed_map, slide_id="slide-2")
+    table = pd.read_csv(io.BytesIO(attention_csv([dataclasses.replace(patch_map, values=values), other])))
+    assert table["clinical_to_pathology:Stage"].isna().tolist() == [False] * 3 + [True] + [False] * 2 + [True] * 6
+    assert table["contribution:risk_to_pathology:all"].isna().sum() == 6
 
 
-def test_maps_on_different_patches_do_not_share_a_table(scores: PatchScores) -> None:
+def test_table_comes_in_pieces_and_keeps_nine_digits() -> None:
+    n = 5000
+    coords = np.stack([np.arange(n), np.zeros(n, int)], axis=1).astype(np.int32)
+    values = np.random.default_rng(0).random(n).astype(np.float32)
+    large = PatchMap("attention", "a", "pathology", "all", "s", values, coords, 1)
+    pieces = list(csv_chunks([large]))
+    assert len(pieces) == 4
+    table = pd.read_csv(io.BytesIO(b"".join(pieces)))
+    np.testing.assert_allclose(table["a_to_pathology:all:times_uniform"], values, rtol=1e-8)
+
+
+def test_a_name_with_a_comma_stays_one_field(patch_map: PatchMap) -> None:
+    named = dataclasses.replace(patch_map, token='T, "N" and M')
+    assert 'clinical_to_pathology:T, "N" and M' in pd.read_csv(io.BytesIO(attention_csv([named]))).columns
+
+
+def test_maps_on_different_patches_do_not_share_a_table(patch_map: PatchMap) -> None:
     with pytest.raises(InputError, match="different patches"):
-        attention_table([scores, dataclasses.replace(scores, coords=scores.coords + 1)])
+        attention_csv([patch_map, dataclasses.replace(patch_map, coords=patch_map.coords + 1)])
     with pytest.raises(InputError, match="No map"):
-        attention_table([])
+        attention_csv([])
 
 
 def test_rank_one_is_the_highest_and_ties_keep_patch_order(scores: PatchScores) -> None:
