@@ -19,7 +19,7 @@ def test_linear_model_has_the_closed_form() -> None:
     programmes = {"a": (0, 3), "b": (1, 3, 4)}
     averages = [Average("mean", columns={"rna": (own, np.zeros(len(own), np.float32))}) for own in programmes.values()]
     weights, values = model.output_layer.weight[0].detach().numpy(), inputs.vectors["rna"][0].numpy()
-    expected = [sum(weights[i] * values[i] for i in own) for own in programmes.values()]
+    expected = np.array([float(weights[list(own)] @ values[list(own)]) for own in programmes.values()])
     np.testing.assert_allclose(risk_without_tokens(model, inputs, averages), expected, atol=1e-6)
 
 

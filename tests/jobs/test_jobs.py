@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ import tifffile
 from survviz import jobs
 from survviz.errors import InputError, UnknownNameError
 from survviz.jobs.state import JobStatus, job_folder, read_state, write_state
+from survviz.pipeline.recipe import Recipe
 from survviz.workspace import workspace
 
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 90
 
 
@@ -82,6 +85,48 @@ def test_job_goes_on_when_the_process_that_started_it_has_ended(tmp_path: Path) 
     path = tissue_slide(tmp_path / "s.tif")
     started = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert wait(started.stdout.strip()).state == "done"
+
+
+def maps_job(kind: str = "perturbation", **changed: str) -> dict[str, object]:
+    """Arguments of a job for the largest slide of the bundled cohort."""
+    recipe = asdict(Recipe("SV07-0001", cohort=str(ROOT / "sample_data")))
+    return {"checkpoint": str(ROOT / "checkpoints" / "demo-survpgc"), "recipe": recipe, "kind": kind, **changed}
+
+
+def test_maps_job_leaves_maps_that_a_second_ask_finds() -> None:
+    from survviz.data.cohort import load_cohort
+    from survviz.pipeline.stored_maps import load_maps
+
+    first = wait(jobs.submit("maps", maps_job("contribution"), owner="me"))
+    assert first.state == "done", first
+    assert first.done == first.total == 500
+    (scores,) = load_maps(first.result["path"], load_cohort(ROOT / "sample_data").bags("SV07-0001"))["all"]
+    assert scores.kind == "contribution"
+    assert np.abs(scores.values).max() > 0
+    again = wait(jobs.submit("maps", maps_job("contribution")))
+    assert again.result == first.result
+    assert again.done == 0, "nothing was computed"
+
+
+def test_maps_job_is_cancelled_between_its_steps() -> None:
+    job = jobs.submit("maps", maps_job())
+    waited = threading.Event()
+    for _ in range(TIMEOUT_S * 10):
+        if jobs.status(job).done or jobs.status(job).finished:
+            break
+        waited.wait(0.05)
+    jobs.cancel(job)
+    status = wait(job)
+    assert status.state == "cancelled", status
+    assert not list(workspace("maps").glob("*.safetensors"))
+
+
+def test_maps_job_says_what_cannot_be_mapped() -> None:
+    status = wait(jobs.submit("maps", maps_job(checkpoint=str(ROOT / "checkpoints" / "demo-bilayer"))))
+    assert status.state == "failed"
+    assert "does not read pathology" in status.error
+    with pytest.raises(InputError, match="kind"):
+        jobs.submit("maps", maps_job("attentions"))
 
 
 def test_expected_error_is_kept_in_words(tmp_path: Path) -> None:
