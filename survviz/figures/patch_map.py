@@ -124,9 +124,7 @@ def same_patches(maps: list[PatchMap] | tuple[PatchMap, ...]) -> None:
     first = maps[0]
     for other in maps[1:]:
         if other.slide_id != first.slide_id:
-            raise InputError(
-                f"Maps of slides {first.slide_id} and {other.slide_id} were given; expected one slide."
-            )
+            raise InputError(f"Maps of slides {first.slide_id} and {other.slide_id} were given; expected one slide.")
         alike = other.patch_size_level0 == first.patch_size_level0 and np.array_equal(other.coords, first.coords)
         if not alike:
             raise InputError(f"The maps of slide {first.slide_id} lie on different patches; export them separately.")
