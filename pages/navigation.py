@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from pages.components import header, notices  # noqa: E402
+from pages.components import header, notices, reader  # noqa: E402
 from survviz.errors import SurvvizError  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -26,18 +26,25 @@ st.set_page_config(
 st.logo(HERE / "components" / "logo.svg", size="large")
 st.html(HERE / "components" / "style.css")
 
-page = st.navigation(
-    {
-        "Start": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
-        "Case": [
-            st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:"),
-            st.Page(HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:"),
-            st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:"),
-        ],
-    },
-    expanded=True,
-)
-header.show(page.title)
+sections = {
+    "Start": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
+    "Case": [
+        st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:"),
+        st.Page(HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:"),
+        st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:"),
+    ],
+}
+alone = False
+if reader.is_enabled():
+    alone = reader.is_alone()
+    study = st.Page(HERE / "reader_study.py", title="Reader study", icon=":material/rate_review:", default=alone)
+    sections = {"Study": [study]} if alone else {**sections, "Study": [study]}
+
+page = st.navigation(sections, expanded=True, position="hidden" if alone else "sidebar")
+if page.title == "Reader study":
+    header.show_blinded(page.title)
+else:
+    header.show(page.title)
 try:
     page.run()
 except SurvvizError as error:

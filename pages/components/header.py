@@ -7,7 +7,7 @@ import streamlit as st
 from pages.components import cases, session
 from survviz.figures.overlay import RESEARCH_USE
 
-__all__ = ["RESEARCH_USE", "show"]
+__all__ = ["RESEARCH_USE", "show", "show_blinded"]
 
 
 def show(title: str) -> None:
@@ -27,6 +27,14 @@ def show(title: str) -> None:
             st.markdown(RESEARCH_USE, text_alignment="right")
     with st.sidebar:
         choose_model()
+
+
+def show_blinded(title: str) -> None:
+    """The header without case and model, for readers who must not know them."""
+    with st.container(key="page-header", horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        with st.container(key="research-use", width="stretch"):
+            st.markdown(RESEARCH_USE, text_alignment="right")
 
 
 def choose_model() -> None:

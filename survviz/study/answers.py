@@ -86,8 +86,8 @@ class AnswerLog:
         if digest != self.study.digest:
             raise InputError(
                 f"The study {self.study.id!r} was changed after reader {self.reader} began: cases, questions, shares, "
-                f"shuffle or seed. Restore the study file, or give the changed study another id. The answers so far "
-                f"are in {self.path}."
+                f"shuffle, colour range or seed. Restore the study file, or give the changed study another id. The "
+                f"answers so far are in {self.path}."
             )
         if answer is None:
             self.events.append(kind)

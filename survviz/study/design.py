@@ -92,6 +92,7 @@ class Study(_Section):
         tutorial: a case to try the keys on, with its real map; its answers are not kept.
         conditions: share of the cases shown with the real, the shuffled and the uniform map.
         shuffle: "shift" keeps the smoothness of the real map, "plain" destroys it (`survviz.study.maps`).
+        colour_range: colours span 2^-range to 2^range times uniform, the same for every slide and kind of map.
         seed: of the plan; the same seed gives the same plan on every machine.
         readers: one code per reader, in a fixed order; new ones may be added at the end.
         only: readers see nothing of the app but the study.
@@ -107,6 +108,7 @@ class Study(_Section):
     questions: tuple[Question, ...] = Field(min_length=1)
     conditions: dict[Condition, float]
     shuffle: Literal["shift", "plain"] = "shift"
+    colour_range: Literal[1, 2, 4] = 2
     seed: int = Field(default=0, ge=0)
     readers: tuple[Name, ...] = Field(min_length=1)
     only: bool = False
@@ -133,7 +135,8 @@ class Study(_Section):
     @cached_property
     def digest(self) -> str:
         """Of all that the plan and the answers rest on; not of readers, words around, and where files lie."""
-        depends = self.model_dump(mode="json", include={"id", "questions", "conditions", "shuffle", "seed"})
+        names = {"id", "questions", "conditions", "shuffle", "colour_range", "seed"}
+        depends = self.model_dump(mode="json", include=names)
         depends["cases"] = [case.name for case in self.cases]
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
 

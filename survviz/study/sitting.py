@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from survviz.errors import InputError
 from survviz.study.answers import AnswerLog, AnswerValue, Timing
-from survviz.study.design import Question, Study
-from survviz.study.maps import StudyMap, map_of
+from survviz.study.design import Question, Study, StudyCase
+from survviz.study.maps import StudyMap, map_of, read_map
 from survviz.study.plan import Assignment, reader_plan
 
 LONGEST_TEXT = 4000
@@ -81,14 +84,18 @@ class Sitting:
                     return Place("ask", Screen(one, number, question), len(answered), total)
         return Place("thanks", None, len(answered), total)
 
-    def shown_map(self, screen: Screen) -> StudyMap:
-        """The map of a screen: the real one in the tutorial."""
-        from survviz.study.maps import read_map
-
+    def case(self, screen: Screen) -> StudyCase:
+        """The case of a screen."""
         if screen.assignment is not None:
-            return map_of(self.study, screen.assignment.case, screen.assignment.condition)
+            return self.study.case(screen.assignment.case)
         assert self.study.tutorial is not None
-        return read_map(self.study.folder / self.study.tutorial.map)
+        return self.study.tutorial
+
+    def shown_map(self, screen: Screen) -> StudyMap:
+        """The map of a screen: the real one in the tutorial. A shuffled one takes up to seconds; keep it."""
+        if screen.assignment is None:
+            return read_map(self.study.folder / self.case(screen).map)
+        return map_of(self.study, screen.assignment.case, screen.assignment.condition)
 
     def take(self, event: Mapping[str, Any], tutorial_question: int = 0) -> bool:
         """Keep what the browser sent; False for an answer to another screen than the one that is due.
@@ -102,7 +109,8 @@ class Sitting:
         if event["kind"] in ("pause", "resume"):
             self.log.note(event["kind"], position=screen.assignment and screen.assignment.position)
             return True
-        value = checked(screen.question, event.get("value"), self.shown_map(screen))
+        coords = read_map(self.study.folder / self.case(screen).map).coords
+        value = checked(screen.question, event.get("value"), coords)
         if screen.assignment is None:
             if screen.number + 1 == len(self.study.questions):
                 self.log.note("tutorial")
@@ -123,8 +131,11 @@ def timing_of(event: Mapping[str, Any]) -> Timing:
     return Timing(*whole)
 
 
-def checked(question: Question, value: object, shown: StudyMap) -> AnswerValue:
+def checked(question: Question, value: object, coords: NDArray[np.int64]) -> AnswerValue:
     """A value that fits its question: the 1-based number of a scale or choice, a text, or the corner of a patch.
+
+    Args:
+        coords: (N, 2) of the case's patches.
 
     Raises:
         InputError: it does not fit.
@@ -134,13 +145,13 @@ def checked(question: Question, value: object, shown: StudyMap) -> AnswerValue:
         if text or question.optional:
             return text
         raise InputError("Please write something before going on.")
-    n = len(shown.values) if question.kind == "region" else len(question.categories)
+    n = len(coords) if question.kind == "region" else len(question.categories)
     first = 0 if question.kind == "region" else 1
     if not isinstance(value, int) or isinstance(value, bool) or not first <= value < n + first:
         raise InputError(f"{value!r} was sent as the answer to {question.name!r}; expected {first} to {n + first - 1}.")
     if question.kind != "region":
         return value
-    x, y = (int(one) for one in shown.coords[value])
+    x, y = (int(one) for one in coords[value])
     return {"patch": value, "x": x, "y": y}
 
 
@@ -152,6 +163,7 @@ def screen_data(screen: Screen, place: Place, study: Study) -> dict[str, Any]:
         "tutorial": assignment is None,
         "case": 0 if assignment is None else assignment.position + 1,
         "cases": len(study.cases),
+        "colour_range": study.colour_range,
         "done": place.done,
         "total": place.total,
         "question": {

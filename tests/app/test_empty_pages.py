@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from survviz.figures.overlay import RESEARCH_USE
 
 OpenPage = Callable[..., AppTest]
-FRAME = {"navigation.py"}
+FRAME = {"navigation.py", "reader_study.py"}  # the latter is hidden, and needs no case
 PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "pages").glob("*.py") if path.name not in FRAME)
 
 

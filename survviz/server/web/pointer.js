@@ -50,6 +50,7 @@ export class Pointer {
 
   hover(event) {
     const { stage } = this;
+    if (stage.on.readout === false) return;
     const covered = event?.composedPath().some((node) => node.classList?.contains("panel") || node.classList?.contains("overview"));
     const index = event && !covered && stage.isOpen ? this.patchAt(this.place(event)) : -1;
     if (index === stage.hovered) return;
