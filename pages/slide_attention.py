@@ -1,10 +1,12 @@
-"""Slide & attention: where each clinical sentence or gene programme looks on the slide."""
+"""Slide & attention: where each clinical sentence or gene programme looks on the slide, and what that does."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from pages.components import attention, notices, session
+from pages.components import attention, notices, session, workbench_events
 from pages.components.viewer import workbench
 
 case = session.current_case()
@@ -18,8 +20,10 @@ if not case.case.bags:
     st.stop()
 
 ready = attention.is_ready(case)
-event = workbench(attention.workbench_data(case, ready=ready), key="slide")
+data = attention.workbench_data(case, ready=ready)
+workbench(data, key="slide", on_event=partial(workbench_events.heed, case))
 if not ready:
     attention.prepare(case)
     st.rerun()
-notices.show(session.notices_of(case))
+if attention.weigh_tokens(case):
+    st.rerun()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import streamlit as st
 
-from pages.components import session
+from pages.components import map_jobs, session
 from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
-from survviz.errors import InputError
-from survviz.server import MapView, SlideView, register_features, register_maps, register_slide, slide_without_file
+from survviz.errors import InputError, SurvvizError
+from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
+from survviz.server.feature_files import register_features
 from survviz.server.folders import SAMPLE_DATA
-from survviz.types import LEARNT_QUERY, MAP_KINDS, MapKind, PatchScores
+from survviz.server.regions import register_truth
+from survviz.types import LEARNT_QUERY, MAP_KINDS, Bag, MapKind, PatchScores
 
 ALL = "all"
 SHOWN_GENES = 8
@@ -24,6 +27,11 @@ KINDS: dict[MapKind, tuple[str, str]] = {
     "perturbation": ("Perturbation", "By how much the risk score changes when a patch is taken away"),
     "disagreement": ("Disagreement", "Where the model looks without it mattering, and the other way round"),
 }
+NOUNS = {"clinical": "sentence", "genomic": "gene programme"}
+RISK_KINDS: tuple[MapKind, ...] = ("contribution", "perturbation")
+UNASKED = ("risk", "pathology")
+REGISTERED_S = 86_400
+"""How long what was registered is not registered again; the store keeps it for weeks."""
 NO_PATCHES = InputError(
     "This case has no slide, so there is nothing to look at here. Add a slide on the page Load case."
 )
@@ -31,99 +39,156 @@ NO_PATCHES = InputError(
 
 def is_ready(case: OpenCase) -> bool:
     """Whether this session has the maps already; if not, the bare slide is drawn first."""
-    return _warm_key(case) in st.session_state.get("warm", set())
+    return session.warm_key(case) in st.session_state.get("warm", set())
 
 
 def prepare(case: OpenCase) -> None:
     """Load the models and compute the attention."""
-    for query, key in directions_of(case):
+    for query, key in session.directions_of(case):
         session.maps_of(case, query, key)
-    st.session_state.setdefault("warm", set()).add(_warm_key(case))
+    st.session_state.setdefault("warm", set()).add(session.warm_key(case))
 
 
-def _warm_key(case: OpenCase) -> tuple[object, ...]:
-    return (case.key, case.stamp, session.checkpoint_name())
-
-
-def directions_of(case: OpenCase) -> list[tuple[str, str]]:
-    """(query, key) pairs of attention that the model has and whose data the case has."""
-    return list(session.predictor().directions_of(case.case, both_ways=True))
+def weigh_tokens(case: OpenCase) -> bool:
+    """Compute what each token does to the risk; whether that is news."""
+    weighed = st.session_state.setdefault("weighed", set())
+    if session.warm_key(case) in weighed:
+        return False
+    session.contributions_of(case)
+    weighed.add(session.warm_key(case))
+    return True
 
 
 def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
     """Everything that the workbench shows; without the maps while they are not `ready`."""
-    directions = [direction(case, query, key) for query, key in directions_of(case)] if ready else []
+    name = session.checkpoint_name()
     return WorkbenchData(
-        case={"id": case.case.case_id, "checkpoint": session.checkpoint_name(), "model": session.checkpoint_name()},
+        case={"id": case.case.case_id, "checkpoint": name, "key": case.key},
         slides=[slide_entry(case, position, ready) for position in range(len(case.case.bags))],
         slide=case.case.bags[0].slide_id,
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
-        directions=directions,
+        directions=[direction(case, query, key) for query, key in session.directions_of(case)] if ready else [],
         stories=[],
-        answers={},
+        answers=st.session_state.get("answers", {}).get(session.warm_key(case), {}),
+        notices=[asdict(notice) for notice in session.notices_of(case)] if ready else [],
     )
 
 
 def slide_entry(case: OpenCase, position: int, ready: bool) -> SlideEntry:
     """One slide with its maps."""
-    slide_id = case.case.bags[position].slide_id
-    view = slide_view(case, slide_id)
+    bag = case.case.bags[position]
+    view = slide_view(case, bag)
     maps: list[MapView] = []
     shares: dict[str, float] = {}
-    for query, key in directions_of(case) if ready else []:
-        scores = [each[position] for each in session.maps_of(case, query, key).values()]
-        shares[f"attention:{query}:{key}"] = float(scores[0].values.sum())
-        maps += _views(case, view, scores)
-    features = features_token(case, position, view) if ready else None
-    return SlideEntry(view=view, maps=maps, shares=shares, features=features, truth=None)
+    for kind, query, key in asked_maps(case) if ready else []:
+        maps += views_of(case, position, view["token"], kind, query, key)
+        if kind == "attention" and key == "pathology":
+            shares[f"{kind}:{query}:{key}"] = float(session.maps_of(case, query, key)[ALL][position].values.sum())
+    size = (view["width"], view["height"])
+    truth = register_truth(current_owner(), bag.slide_id, size) if case.key.startswith(SAMPLE) else None
+    return SlideEntry(
+        view=view, maps=maps, shares=shares, features=_features(case, bag, view) if ready else None, truth=truth
+    )
 
 
-def features_token(case: OpenCase, position: int, view: SlideView) -> str:
-    """Lets the browser ask about patches: named numbers, and which look alike, here and in the case's cohort."""
-    cohort = SAMPLE_DATA if case.key.startswith(f"{SAMPLE}:") else None
-    statistics = session.predictor().checkpoint.preprocess(0).ood.patches
-    bag = case.case.bags[position]
-    return register_features(current_owner(), bag, slide=view["token"], cohort=cohort, statistics=statistics)
-
-
-def slide_view(case: OpenCase, slide_id: str) -> SlideView:
+def slide_view(case: OpenCase, bag: Bag) -> SlideView:
     """The slide as the workbench takes it; the patch grid alone where there is no file."""
-    file = case.slides.get(slide_id)
+    file = case.slides.get(bag.slide_id)
     if file is None:
-        return slide_without_file(next(bag for bag in case.case.bags if bag.slide_id == slide_id))
-    return register_slide(current_owner(), file.path, mpp=file.mpp, label=slide_id)
+        return slide_without_file(bag)
+    try:
+        return register_slide(current_owner(), file.path, mpp=file.mpp, label=bag.slide_id)
+    except SurvvizError as error:
+        return slide_without_file(bag, f"Slide file not available: showing the patch grid. {error}")
 
 
-def _views(case: OpenCase, slide: SlideView, scores: Sequence[PatchScores]) -> list[MapView]:
+def _features(case: OpenCase, bag: Bag, view: SlideView) -> str:
+    cohort = str(SAMPLE_DATA) if case.key.startswith(SAMPLE) else None
+    return _register_features(bag, cohort, current_owner(), view["token"], (*session.case_key(case), bag.slide_id))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=REGISTERED_S)
+def _register_features(_bag: Bag, cohort: str | None, owner: str, slide: str | None, key: tuple[object, ...]) -> str:
+    statistics = session.predictor().checkpoint.preprocess(0).ood.patches
+    return register_features(owner, _bag, slide=slide, cohort=cohort, statistics=statistics)
+
+
+def asked_maps(case: OpenCase) -> list[tuple[MapKind, str, str]]:
+    """(kind, query, key) of every group of maps that the case can have."""
+    directions = session.directions_of(case)
+    return [
+        (kind, query, key) for kind in MAP_KINDS for query, key in ([UNASKED] if kind in RISK_KINDS else directions)
+    ]
+
+
+def maps_of(case: OpenCase, kind: MapKind, query: str, key: str) -> dict[str, tuple[PatchScores, ...]] | None:
+    """Token -> one map per slide, where they are there."""
+    if kind == "attention":
+        return session.maps_of(case, query, key)
+    return map_jobs.stored(case, kind, query, key)
+
+
+def views_of(case: OpenCase, position: int, slide: str | None, kind: MapKind, query: str, key: str) -> list[MapView]:
+    """Maps of one slide as the workbench takes them; none where they are not there."""
+    found = maps_of(case, kind, query, key)
+    if found is None:
+        return []
+    scores = [each[position] for each in found.values()]
+    return _register_views(
+        scores, current_owner(), slide, case.case.case_id, (*session.case_key(case), position, kind, query, key)
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, ttl=REGISTERED_S)
+def _register_views(
+    _scores: Sequence[PatchScores], owner: str, slide: str | None, case_id: str, key: tuple[object, ...]
+) -> list[MapView]:
     name = session.checkpoint_name() or ""
-    return register_maps(current_owner(), scores, slide=slide["token"], case_id=case.case.case_id, checkpoint=name)
+    return register_maps(owner, _scores, slide=slide, case_id=case_id, checkpoint=name)
 
 
 def kind_entry(case: OpenCase, kind: MapKind, ready: bool) -> Kind:
-    """Whether a kind of map is there, can be made, or cannot."""
+    """Whether a kind of map can be had, and what is being computed of it."""
     label, words = KINDS[kind]
-    state, reason = "computing", ""
-    if ready:
-        reason = session.predictor().why_no_kind(case.case, kind) or ""
-        state = "unavailable" if reason else "ready" if kind == "attention" else "computable"
-    return Kind(id=kind, label=label, words=words, state=state, reason=reason, job=None)
+    reason = session.why_no_kind(case, kind) if ready else None
+    state = "unavailable" if reason else "ready" if ready else "loading"
+    asked = [one for one in asked_maps(case) if one[0] == kind] if ready and kind != "attention" else []
+    jobs = [job for one in asked if (job := map_jobs.follow(case, *one))]
+    return Kind(
+        id=kind,
+        label=label,
+        words=words,
+        asked=kind not in RISK_KINDS,
+        state=state,
+        reason=reason or "",
+        jobs=jobs,
+    )
 
 
 def direction(case: OpenCase, query: str, key: str) -> Direction:
-    """One direction with its tokens."""
-    maps = session.maps_of(case, query, key)
-    heads, folds, _ = next(iter(maps.values()))[0].by_head.shape
+    """One direction with its tokens, the one that moves the risk most first."""
     group = key if query == "pathology" else query
-    tokens = [Token(name=name, words=token_words(case, group, name), contribution=None) for name in maps]
+    moves = session.contributions_of(case) if session.warm_key(case) in st.session_state.get("weighed", set()) else {}
+    names = sorted(session.maps_of(case, query, key), key=lambda name: (name != ALL, -abs(moves.get((group, name), 0))))
     return Direction(
         query=query,
         key=key,
         label=f"{GROUPS.get(query, query)} → {GROUPS.get(key, key).lower()}",
-        words="",
-        tokens=tokens,
-        heads=heads,
-        folds=folds,
+        words=direction_words(query, key),
+        tokens=[
+            Token(name=name, words=token_words(case, group, name), contribution=moves.get((group, name)))
+            for name in names
+        ],
     )
+
+
+def direction_words(query: str, key: str) -> str:
+    """In one plain sentence, who looks at what."""
+    if query == LEARNT_QUERY:
+        return "Which patches does the model look at, whatever the case?"
+    if query == "pathology":
+        return f"Which patches look at this {NOUNS.get(key, 'token')}? (softmax over the {NOUNS.get(key, 'token')}s)"
+    return f"Which patches does this {NOUNS.get(query, 'token')} look at? (softmax over patches)"
 
 
 def token_words(case: OpenCase, group: str, token: str) -> str:

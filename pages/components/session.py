@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
 from pages.components.cases import CaseError, OpenCase, demo_key, open_case
 from pages.components.owner import current_owner
 from survviz.errors import SurvvizError
-from survviz.types import Notice, PatchScores, Prediction
+from survviz.types import MAP_KINDS, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
@@ -35,6 +35,21 @@ def checkpoint_name() -> str | None:
     names = list(checkpoint_folders())
     chosen = st.session_state.get("model")
     return chosen if chosen in names else next(iter(names), None)
+
+
+def checkpoint_folder() -> Path:
+    """Folder of the chosen checkpoint.
+
+    Raises:
+        SurvvizError: there is none.
+    """
+    folders, name = checkpoint_folders(), checkpoint_name()
+    if name is None:
+        raise SurvvizError(
+            f"No checkpoint was found in {ROOT / 'checkpoints'}. Train one with `survviz train`, or set "
+            f"{CHECKPOINTS_VARIABLE} to the folder that holds yours."
+        )
+    return folders[name]
 
 
 def current_key() -> str | None:
@@ -110,13 +125,8 @@ def predictor() -> Predictor:
     Raises:
         SurvvizError: there is none, or it does not verify.
     """
-    folders, name = checkpoint_folders(), checkpoint_name()
-    if name is None:
-        raise SurvvizError(
-            f"No checkpoint was found in {ROOT / 'checkpoints'}. Train one with `survviz train`, or set "
-            f"{CHECKPOINTS_VARIABLE} to the folder that holds yours."
-        )
-    return _load(str(folders[name]), checkpoint_stamp(folders[name]))
+    folder = checkpoint_folder()
+    return _load(str(folder), checkpoint_stamp(folder))
 
 
 @st.cache_resource(show_spinner="Looking for a GPU …")
@@ -142,19 +152,68 @@ def _maps(
     return _predictor.explain_tokens(_case.case, query=query, key=target)
 
 
-def _cache_key(case: OpenCase) -> tuple[object, ...]:
+def warm_key(case: OpenCase) -> tuple[object, ...]:
+    """Names what this session has of a case and a checkpoint."""
+    return (case.key, case.stamp, checkpoint_name())
+
+
+def case_key(case: OpenCase) -> tuple[object, ...]:
+    """Names a case and the checkpoint that looks at it; changes when either is made anew."""
     name = checkpoint_name()
     return (case.key, case.stamp, name, checkpoint_stamp(checkpoint_folders()[name]) if name else 0.0)
 
 
 def prediction_of(case: OpenCase, *, allow_unlike: bool = False) -> Prediction:
     """What the chosen checkpoint says about a case; computed once."""
-    return _predict(predictor(), case, _cache_key(case), allow_unlike)
+    return _predict(predictor(), case, case_key(case), allow_unlike)
 
 
 def maps_of(case: OpenCase, query: str, key: str = "pathology") -> dict[str, tuple[PatchScores, ...]]:
     """Every token's attention map (one per slide) of one direction; computed once."""
-    return _maps(predictor(), case, _cache_key(case), query, key)
+    return _maps(predictor(), case, case_key(case), query, key)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _maps_file(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...], asked: tuple[str, ...]) -> Path:
+    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.stored_maps import maps_path
+
+    kind, query, target = asked
+    return maps_path(_predictor.checkpoint, _case.case, MapRequest.of(cast(MapKind, kind), query, target))
+
+
+def maps_file(case: OpenCase, kind: MapKind, query: str, key: str) -> Path:
+    """Where maps are kept once they are computed."""
+    return _maps_file(predictor(), case, case_key(case), (kind, query, key))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _abilities(
+    _predictor: Predictor, _case: OpenCase, key: tuple[object, ...]
+) -> tuple[tuple[tuple[str, str], ...], dict[MapKind, str | None]]:
+    reasons: dict[MapKind, str | None] = {kind: _predictor.why_no_kind(_case.case, kind) for kind in MAP_KINDS}
+    return _predictor.directions_of(_case.case, both_ways=True), reasons
+
+
+def directions_of(case: OpenCase) -> tuple[tuple[str, str], ...]:
+    """(query, key) pairs of attention that the model has and whose data the case has."""
+    return _abilities(predictor(), case, case_key(case))[0]
+
+
+def why_no_kind(case: OpenCase, kind: MapKind) -> str | None:
+    """Why there is no map of this kind of the case; None where there is."""
+    return _abilities(predictor(), case, case_key(case))[1][kind]
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _contributions(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...]) -> dict[tuple[str, str], float]:
+    found = _predictor.token_contributions(_case.case)
+    return {(group, one.token): one.value for group, tokens in found.items() for one in tokens}
+
+
+def contributions_of(case: OpenCase) -> dict[tuple[str, str], float]:
+    """(group, token) -> by how much it moves the risk of this case; computed once."""
+    return _contributions(predictor(), case, case_key(case))
 
 
 def notices_of(case: OpenCase) -> tuple[Notice, ...]:

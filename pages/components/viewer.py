@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypedDict
 
+import streamlit as st
 from streamlit.components import v2
 
 from pages.components.assets import boot, web_root, web_version
@@ -28,20 +29,31 @@ class SlideEntry(TypedDict):
 
 
 class Job(TypedDict):
-    """A computation; its token answers at `job/{token}.json`."""
+    """A computation of the maps of one direction; `GET job/{token}.json` says how far it is."""
 
     token: str
+    query: str
+    key: str
+    state: str
+    error: str
 
 
 class Kind(TypedDict):
-    """A kind of map; `state` is "ready", "computable", "computing" or "unavailable" (for `reason`)."""
+    """A kind of map.
+
+    Attributes:
+        asked: whether a token asks for it; if not, it has one map, of query "risk", key "pathology" and token "all".
+        state: "ready" (a map that is not there can be computed), "loading", or "unavailable" for `reason`.
+        jobs: what is being computed, or failed.
+    """
 
     id: str
     label: str
     words: str
+    asked: bool
     state: str
     reason: str
-    job: Job | None
+    jobs: list[Job]
 
 
 class Token(TypedDict):
@@ -60,8 +72,6 @@ class Direction(TypedDict):
     label: str
     words: str
     tokens: list[Token]
-    heads: int
-    folds: int
 
 
 class WorkbenchData(TypedDict):
@@ -74,18 +84,26 @@ class WorkbenchData(TypedDict):
     directions: list[Direction]
     stories: list[Mapping[str, Any]]
     answers: Mapping[str, Any]
-    notices: NotRequired[list[Mapping[str, str]]]
+    notices: list[Mapping[str, str]]
 
+
+Event: TypeAlias = Mapping[str, Any]
 
 _workbench = v2.component("survviz_viewer", js=boot("viewer.js"))
 
 
-def workbench(data: WorkbenchData, *, key: str, height: int = 680) -> Mapping[str, Any] | None:
-    """Draw the workbench; returns what a person asked of Python in this run ("compute", "cancel", "risk", ...).
+def workbench(data: WorkbenchData, *, key: str, on_event: Callable[[Event], None], height: int = 680) -> None:
+    """Draw the workbench.
 
     Args:
         key: stable name; view and settings are kept under it when the page is left and opened again.
+        on_event: called with what a person asked of Python ("compute", "cancel", "risk", ...), before the script runs.
         height: of the slide, in CSS pixels.
     """
+
+    def told() -> None:
+        if event := st.session_state[key].event:
+            on_event(event)
+
     frame = {"root": web_root(), "version": web_version(), "key": key, "height": height}
-    return _workbench(key=key, data={**frame, **data}, on_event_change=lambda: None).event
+    _workbench(key=key, data={**frame, **data}, on_event_change=told)

@@ -17,12 +17,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from survviz.errors import SurvvizError
-from survviz.server import patches, store
+from survviz.server import computations, exports, patches, regions, store
 from survviz.server.auth import owner_of_cookies
+from survviz.server.receive import upload_routes
 from survviz.server.register import render_patch
 from survviz.server.slides import slide_cache
 from survviz.server.store import Grant
-from survviz.server.uploads import receive_upload
 
 WEB = Path(__file__).parent / "web"
 AT_ONCE = 4
@@ -112,8 +112,11 @@ def routes(base: str = "") -> list[BaseRoute]:
         Route(prefix + "/maps/{token}.bin", quick("map", _binary)),
         Route(prefix + "/details/{token}.bin", quick("detail", _binary)),
         Route(prefix + "/layouts/{token}.bin", quick("layout", _binary)),
+        *computations.routes(prefix, limited, quick),
         *patches.routes(prefix, limited, quick),
-        Route(prefix + "/upload/{upload}", receive_upload, methods=["PUT"]),
+        *regions.routes(prefix, limited, quick),
+        *exports.routes(prefix, limited, quick),
+        *upload_routes(prefix),
         Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
         Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page
     ]

@@ -5,7 +5,7 @@
 //   "map"     another map, or its colours changed (detail.colour: only the colours)
 //   "choice"  another map is asked for (it comes with "map")        "second" what the second stage shows
 //   "select"  another patch is selected          "view"   the viewport has come to rest
-//   "answers" Python has answered                "settings" (detail.name)
+//   "answers" Python has answered                "settings" (detail.name)    "job" how far a computation is
 //   "open"    a tab of the rail is to be shown (detail.tab)
 
 import { colourLayer, scaleOf } from "./drawing.js";
@@ -19,7 +19,8 @@ export const SETTINGS = {
   share: "fold", signed: "linear", spread: "linear", // the scale of each nature of map
 };
 
-const idOf = ({ kind, query, key, token }) => `${kind}:${query}:${key}:${token}`;
+const UNASKED = { query: "risk", key: "pathology", token: "all" }; // of kinds whose map no token asks for
+const RUNNING = ["queued", "running"];
 
 export class Bench extends EventTarget {
   constructor(data) {
@@ -28,6 +29,7 @@ export class Bench extends EventTarget {
     this.settings = { ...SETTINGS, ...recall(data.key, "settings") };
     this.choice = { kind: "attention", query: "", key: "", token: "all", head: MEAN, fold: MEAN };
     this.second = null; // {shows: "slide" | "map" | "difference", choice, linked}
+    this.pending = null; // a state to restore once the maps are there
     this.slide = this.map = this.layer = null;
     this.problem = "";
     this.selected = -1;
@@ -54,17 +56,17 @@ export class Bench extends EventTarget {
     this.views = new Map();
     for (const { view, maps } of data.slides) for (const map of maps) this.views.set(`${view.slide_id}|${map.id}`, map);
     this.slideOf = new Map(data.slides.flatMap((slide) => slide.maps.map((map) => [map, slide])));
-    const first = !this.slide;
-    const kept = data.slides.find((slide) => slide.view.slide_id === this.slide?.view.slide_id);
-    const slide = kept ?? data.slides.find((one) => one.view.slide_id === data.slide) ?? data.slides[0] ?? null;
+    const ids = [this.slide?.view.slide_id, data.slide];
+    const slide = ids.map((id) => data.slides.find(({ view }) => view.slide_id === id)).find(Boolean) ?? data.slides[0] ?? null;
     const moved = JSON.stringify(slide?.view) !== JSON.stringify(this.slide?.view);
     this.slide = slide;
     this.emit("data");
     if (moved) this.emit("slide");
     if (JSON.stringify(before.answers) !== JSON.stringify(data.answers)) this.emit("answers");
-    const kept_state = recall(data.key, "state");
-    if (first && kept_state) return this.restore(kept_state);
-    return this.choose({});
+    const state = this.pending;
+    if (!state || data.kinds.some((kind) => kind.state === "loading")) return this.choose({});
+    this.pending = null;
+    return this.restore(state, true);
   }
 
   showSlide(slide_id) {
@@ -80,31 +82,64 @@ export class Bench extends EventTarget {
 
   // ---- which map
 
+  kind(id = this.choice.kind) {
+    return this.data.kinds.find((one) => one.id === id);
+  }
+
+  // What the server calls a choice: some kinds have one map, whatever the direction and the token.
+  asked(choice) {
+    return this.kind(choice.kind)?.asked === false ? { ...choice, ...UNASKED } : choice;
+  }
+
   viewOf({ slide_id = this.slide?.view.slide_id, ...choice }) {
-    return this.views.get(`${slide_id}|${idOf(choice)}`);
+    const { kind, query, key, token } = this.asked(choice);
+    return this.views.get(`${slide_id}|${kind}:${query}:${key}:${token}`);
   }
 
   direction({ query, key } = this.choice) {
     return this.data.directions.find((one) => one.query === query && one.key === key);
   }
 
-  // The nearest choice that exists: a direction that the data have, a token that it has.
+  // {state: "ready" | "computable" | "computing" | "failed" | "loading" | "unavailable", reason, job} of a choice.
+  stateOf(choice = this.choice) {
+    const { state, reason, jobs } = this.kind(choice.kind) ?? { state: "loading" };
+    if (state !== "ready") return { state, reason };
+    if (this.viewOf(choice)) return { state: "ready" };
+    const { query, key } = this.asked(choice);
+    const job = jobs.find((one) => one.query === query && one.key === key);
+    if (!job) return { state: "computable" };
+    if (RUNNING.includes(job.state)) return { state: "computing", job };
+    return { state: "failed", reason: job.error || "The computation ended without a map.", job };
+  }
+
+  compute(choice = this.choice) {
+    const { kind, query, key } = this.asked(choice);
+    this.send({ kind: "compute", map: kind, query, key });
+  }
+
+  // The nearest choice that exists: a kind and a direction that the data have, a token that the direction has.
   fitting(change, from = this.choice) {
     const choice = { ...from, ...change };
+    const { kinds, directions } = this.data;
+    if (!kinds.some(({ id }) => id === choice.kind)) choice.kind = kinds[0]?.id ?? choice.kind;
+    if (this.kind(choice.kind)?.state === "unavailable" && change.kind === undefined) {
+      choice.kind = kinds.find(({ state }) => state !== "unavailable")?.id ?? choice.kind;
+    }
     const turned = change.query !== undefined || change.key !== undefined;
     if (turned && change.token === undefined) choice.token = this.lastToken[`${choice.query}:${choice.key}`] ?? "all";
-    const direction = this.direction(choice) ?? this.data.directions[0];
+    const direction = this.direction(choice) ?? directions[0];
     if (direction) Object.assign(choice, { query: direction.query, key: direction.key });
     if (!direction?.tokens.some(({ name }) => name === choice.token)) choice.token = direction?.tokens[0]?.name ?? "all";
-    if (!(choice.head < (direction?.heads ?? 1)) && ![MEAN, "max"].includes(choice.head)) choice.head = MEAN;
-    if (!(choice.fold < (direction?.folds ?? 1)) && ![MEAN, "sd"].includes(choice.fold)) choice.fold = MEAN;
+    const { heads = 1, folds = 1 } = this.viewOf(choice)?.detail ?? {};
+    if (!(choice.head < heads) && !(choice.head === "max" && heads > 1)) choice.head = MEAN;
+    if (!(choice.fold < folds) && !(choice.fold === "sd" && folds > 1)) choice.fold = MEAN;
     return choice;
   }
 
   // Show another map; resolves when it is on show.
   async choose(change) {
     this.choice = this.fitting(change);
-    this.lastToken[`${this.choice.query}:${this.choice.key}`] = this.choice.token;
+    if (this.direction()) this.lastToken[`${this.choice.query}:${this.choice.key}`] = this.choice.token;
     this.emit("choice");
     const call = ++this.calls;
     const view = this.slide && this.viewOf(this.choice);
@@ -180,6 +215,7 @@ export class Bench extends EventTarget {
   }
 
   setViewport(viewport, immediately = false) {
+    this.stage.lead();
     this.stage.setViewport(viewport, immediately);
   }
 
@@ -201,15 +237,13 @@ export class Bench extends EventTarget {
     };
   }
 
-  async restore({ slide, view, choice, settings, second, selected }) {
+  async restore({ slide, view, choice, settings, second, selected }, immediately = false) {
     if (slide) await this.showSlide(slide);
     if (settings) this.settings = { ...SETTINGS, ...settings };
-    this.second = null;
-    if (second) this.setSecond({ ...second, choice: this.fitting(second.choice) });
-    else this.emit("second");
     await this.choose(choice ?? {});
-    this.emit("settings", {});
+    this.setSecond(second ? { ...second, choice: this.fitting(second.choice ?? {}) } : null);
+    this.emit("settings");
     this.select(selected ?? -1);
-    if (view) this.setViewport(view);
+    if (view) this.setViewport(view, immediately);
   }
 }

@@ -15,7 +15,8 @@ function keyOfControl({ target, key }) {
   return target.matches("input, button, a, summary") && (key === " " || key === "Enter");
 }
 
-// `workbench` has bench, root, peek(on), toggleSecond(), fullScreen().
+// `workbench` has bench, root, peek(on), toggleSecond(), showKeys(), fullScreen(). Returns the list of
+// keys, a dialog.
 export function listenToKeys(workbench) {
   const { bench, root } = workbench;
   const help = element(
@@ -44,7 +45,7 @@ export function listenToKeys(workbench) {
     r: (event) => stage().rotate(event.shiftKey ? -90 : 90),
     m: () => stage().toggleOverview(),
     f: () => workbench.fullScreen(),
-    "?": () => (help.open ? help.close() : help.showModal()),
+    "?": () => workbench.showKeys(),
     escape: () => stage().unmark(),
     arrowleft: () => stage().pan(-80, 0),
     arrowright: () => stage().pan(80, 0),
@@ -62,4 +63,5 @@ export function listenToKeys(workbench) {
     action(event);
   });
   root.addEventListener("keyup", (event) => event.key === " " && workbench.peek(false));
+  return help;
 }

@@ -1,7 +1,8 @@
 // The tab "Map": which map is on show, how it is drawn, and what it means.
 
 import { COLORMAPS, SIGNED } from "./colormaps.js";
-import { element, labelled, segmented, select } from "./panel.js";
+import { computing } from "./computing.js";
+import { element, fill, labelled, segmented, select } from "./panel.js";
 import { integer, percent, SCALES } from "./scales.js";
 import { tokenList } from "./tokens.js";
 
@@ -9,8 +10,7 @@ const SPREAD = "Effective patches: as many equally weighted patches would be as 
 const FLAT = "This map is almost flat; colours show tiny differences.";
 
 export function panel(bench) {
-  const parts = [whichMap(bench), meaning(bench), howDrawn(bench)];
-  return element("div", { class: "map-panel" }, ...parts);
+  return element("div", { class: "map-panel" }, whichMap(bench), computing(bench), meaning(bench), howDrawn(bench));
 }
 
 function whichMap(bench) {
@@ -25,27 +25,30 @@ function whichMap(bench) {
   const folds = element("select", { "aria-label": "Fold", onchange: () => bench.choose({ fold: numeric(folds.value) }) });
   const headField = labelled("Head", heads);
   const foldField = labelled("Fold", folds);
+  const words = element("p", { class: "note" });
   const refresh = () => {
     const { data, choice } = bench;
     const direction = bench.direction();
-    kinds.refresh(choice.kind, data.kinds.map(({ id, label, words }, i) => [id, label, `${words} (${i + 1})`]));
-    directions.refresh(`${choice.query}:${choice.key}`, data.directions.map((one) => [`${one.query}:${one.key}`, one.label]));
-    options(heads, [["mean", "Mean of heads"], ["max", "Maximum"], ...numbered("Head", direction?.heads)], choice.head);
-    options(folds, [["mean", "Mean of folds"], ["sd", "SD (fold agreement)"], ...numbered("Fold", direction?.folds)], choice.fold);
-    headField.hidden = !(direction?.heads > 1);
-    foldField.hidden = !(direction?.folds > 1);
+    const kind = bench.kind();
+    const { heads: nHeads = 1, folds: nFolds = 1 } = bench.viewOf(choice)?.detail ?? {};
+    const offered = data.kinds.map(({ id, label, words: text, state }, i) => [id, label, `${text} (key ${i + 1})`, state === "unavailable"]);
+    kinds.refresh(choice.kind, offered);
+    directions.refresh(`${choice.query}:${choice.key}`, data.directions.map((one) => [`${one.query}:${one.key}`, one.label, one.words]));
+    fill(heads, [["mean", "Mean of heads"], ["max", "Maximum"], ...numbered("Head", nHeads)], choice.head);
+    fill(folds, [["mean", "Mean of folds"], ["sd", "SD (fold agreement)"], ...numbered("Fold", nFolds)], choice.fold);
+    const asked = kind?.asked !== false;
+    directions.node.hidden = tokens.hidden = !asked;
+    words.textContent = asked ? (direction?.words ?? "") : `${kind.words}. It has one map: no token asks for it.`;
+    words.hidden = !words.textContent;
+    headField.hidden = nHeads < 2;
+    foldField.hidden = nFolds < 2;
   };
-  for (const name of ["data", "choice"]) bench.addEventListener(name, refresh);
-  return element("div", { class: "which" }, kinds.node, directions.node, tokens, element("div", { class: "row" }, headField, foldField));
+  for (const name of ["data", "choice", "map"]) bench.addEventListener(name, (event) => event.detail.colour || refresh());
+  return element("div", { class: "which" }, kinds.node, directions.node, words, tokens, element("div", { class: "row" }, headField, foldField));
 }
 
 const numeric = (value) => (/^\d+$/.test(value) ? Number(value) : value);
 const numbered = (word, n = 1) => Array.from({ length: n }, (_, i) => [i, `${word} ${i + 1}`]);
-
-function options(node, wanted, value) {
-  node.replaceChildren(...wanted.map(([id, text]) => element("option", { value: id }, text)));
-  node.value = String(value);
-}
 
 function meaning(bench) {
   const node = element("div", { class: "meaning", "aria-live": "polite" });
@@ -97,8 +100,8 @@ function howDrawn(bench) {
     opacityText.value = percent(settings.opacity);
     threshold.value = settings.threshold;
     thresholdText.value = map && settings.threshold > 0 ? bench.scale.at(settings.threshold, map, settings.range) : "off";
-    options(scale, Object.entries(SCALES[nature]).map(([id, one]) => [id, one.label]), settings[nature]);
-    options(colormap, Object.entries(signed ? { puor: SIGNED } : COLORMAPS).map(([id, one]) => [id, one.label]), signed ? "puor" : settings.colormap);
+    fill(scale, Object.entries(SCALES[nature]).map(([id, one]) => [id, one.label]), settings[nature]);
+    fill(colormap, Object.entries(signed ? { puor: SIGNED } : COLORMAPS).map(([id, one]) => [id, one.label]), signed ? "puor" : settings.colormap);
     range.value = settings.range;
     rangeField.hidden = bench.scale !== SCALES.share.fold;
     note.textContent = map ? bench.scale.note(map) : "";

@@ -31,7 +31,17 @@ export function select(label, options, value, change) {
   return node;
 }
 
-// Buttons of which one is pressed: options [[id, text, title]]; `press(id)` is called. Returns {node, refresh(id, options)}.
+// Give a select other options; [[id, text]].
+export function fill(node, options, value) {
+  const state = JSON.stringify(options);
+  if (node.dataset.options !== state) {
+    node.dataset.options = state;
+    node.replaceChildren(...options.map(([id, text]) => element("option", { value: id }, text)));
+  }
+  node.value = String(value);
+}
+
+// Buttons of which one is pressed: options [[id, text, title, off]]; `press(id)` is called. Returns {node, refresh(id, options)}.
 export function segmented(label, press) {
   const node = element("div", { class: "segmented", role: "radiogroup", "aria-label": label });
   const refresh = (chosen, options) => {
@@ -39,8 +49,8 @@ export function segmented(label, press) {
     if (node.dataset.state === state) return;
     node.dataset.state = state;
     node.replaceChildren(
-      ...options.map(([id, text, title]) =>
-        element("button", { type: "button", role: "radio", "aria-checked": String(id === chosen), title, onclick: () => press(id) }, text),
+      ...options.map(([id, text, title, off]) =>
+        element("button", { type: "button", role: "radio", "aria-checked": String(id === chosen), title, class: off ? "off" : null, onclick: () => press(id) }, text),
       ),
     );
   };

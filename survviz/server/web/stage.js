@@ -3,44 +3,43 @@
 import { openViewer } from "./deepzoom.js";
 import { reason } from "./maps.js";
 import { recall, remember } from "./memory.js";
-import { imageToCanvas, paintBoxes, paintLayer } from "./overlay.js";
 import { button, element } from "./panel.js";
 import { Pointer } from "./pointer.js";
-import { integer, scaleBar } from "./scales.js";
+import { Surface } from "./surface.js";
 
-const YELLOW = "#ffd400";
-const WHITE = "#ffffff";
-const GREY = "grayscale(1) contrast(0.9) brightness(1.08)";
-const WIDEST_BAR = 150;
 const SMALLEST = 10;
 
-// on: {clicked(index), settled(), moved(stage), fullScreen()}, each optional.
-export class Stage {
-  constructor(OpenSeadragon, key, on = {}) {
-    this.OpenSeadragon = OpenSeadragon;
-    this.density = OpenSeadragon.pixelDensityRatio;
+// on: {clicked(index), settled(), moved(), redrawn(), leads(), fullScreen()}, each optional; leads: a person moves it;
+// readout: false shows no values on hover. common: {painters, tool} of another stage, to share them.
+export class Stage extends Surface {
+  constructor(OpenSeadragon, key, on = {}, common = { painters: new Set(), tool: null }) {
+    super(OpenSeadragon);
     this.key = key;
     this.on = on;
-    this.map = this.layer = null;
-    this.smooth = false;
-    this.opacity = 0;
-    this.hovered = this.selected = -1;
-    this.painters = new Set(); // fn(context, map, density), after the map and the boxes
-    this.tool = null; // {pointerdown, pointermove, pointerup, key, cursor}; see pointer.js
+    this.common = common;
     this.build();
     this.pointer = new Pointer(this);
     this.resizing = new ResizeObserver(() => this.resized());
     this.resizing.observe(this.element);
   }
 
+  // fn(context, map, density) that draw after the map and the boxes.
+  get painters() {
+    return this.common.painters;
+  }
+
+  // null or {pointerdown, pointermove, pointerup, key, cursor}; see pointer.js.
+  get tool() {
+    return this.common.tool;
+  }
+
+  set tool(tool) {
+    this.common.tool = tool;
+  }
+
   build() {
     this.message = element("div", { class: "message", role: "status" });
     this.readout = element("div", { class: "panel readout", hidden: true });
-    this.bar = element("div", { class: "bar" });
-    this.barText = element("div", { class: "bar-text" });
-    this.scale = element("div", { class: "panel scale" }, this.bar, this.barText);
-    this.heat = element("canvas", { class: "layer" });
-    this.marks = element("canvas", { class: "layer" });
     this.host = element("div", { class: "osd" });
     this.buttons = element(
       "div", { class: "buttons", role: "group", "aria-label": "View" },
@@ -189,21 +188,29 @@ export class Stage {
     this.squeezed = squeezed;
   }
 
+  lead() {
+    this.on.leads?.();
+  }
+
   zoom(factor) {
+    this.lead();
     this.osd?.viewport.zoomBy(factor).applyConstraints();
   }
 
   pan(x, y) {
+    this.lead();
     const by = this.osd?.viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(x, y));
     if (by) this.osd.viewport.panBy(by).applyConstraints();
   }
 
   home() {
+    this.lead();
     this.osd?.viewport.setRotation(0);
     this.osd?.viewport.goHome();
   }
 
   rotate(degrees) {
+    this.lead();
     this.osd?.viewport.rotateBy(degrees);
   }
 
@@ -215,6 +222,7 @@ export class Stage {
   goto({ x, y, w, h }) {
     this.pendingGoto = { x, y, w, h };
     if (!this.isOpen) return;
+    this.lead();
     this.pendingGoto = null;
     this.goneTo = { x, y, w, h };
     const side = Math.max(w, h) * 5;
@@ -232,87 +240,5 @@ export class Stage {
   unmark() {
     this.goneTo = null;
     this.redraw();
-  }
-
-  // ---- painting
-
-  show(map, layer, smooth) {
-    Object.assign(this, { map, layer, smooth });
-    this.shade();
-    this.draw();
-    this.drawOverview();
-    this.redraw();
-  }
-
-  // Signed colours collide with those of H&E: the slide under them is grey.
-  shade() {
-    const filter = this.layer?.signed && this.opacity > 0 ? GREY : "";
-    if (this.isOpen) for (const one of [this.osd, this.osd.navigator]) one.drawer.canvas.style.filter = filter;
-  }
-
-  setOpacity(opacity) {
-    this.opacity = opacity;
-    this.heat.style.opacity = opacity;
-    if (this.overview) this.overview.style.opacity = opacity;
-    this.shade();
-  }
-
-  redraw() {
-    this.osd?.forceRedraw();
-    this.on.redrawn?.();
-  }
-
-  fit(canvas, container) {
-    const width = Math.round(container.clientWidth * this.density);
-    const height = Math.round(container.clientHeight * this.density);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    return width > 0 && height > 0;
-  }
-
-  draw() {
-    if (!this.isOpen || !this.fit(this.heat, this.osd.canvas)) return;
-    this.fit(this.marks, this.osd.canvas);
-    const map = imageToCanvas(this.OpenSeadragon, this.osd.viewport, this.slide.width, this.density);
-    paintLayer(this.heat, map, this.layer, this.smooth);
-    paintBoxes(this.marks, map, this.boxes(), this.density);
-    for (const paint of this.painters) paint(this.marks.getContext("2d"), map, this.density);
-    this.drawScale(map.scale / this.density);
-    this.on.moved?.(this);
-  }
-
-  drawOverview() {
-    const navigator = this.osd?.navigator;
-    if (!this.overview || !navigator?.isOpen() || !this.fit(this.overview, navigator.canvas)) return;
-    const map = imageToCanvas(this.OpenSeadragon, navigator.viewport, this.slide.width, this.density);
-    paintLayer(this.overview, map, this.layer, this.smooth);
-  }
-
-  boxes() {
-    const boxes = [];
-    const patch = (index, style) => {
-      const { corners, patch: side } = this.map.layout;
-      boxes.push({ x: corners[2 * index], y: corners[2 * index + 1], w: side, h: side, ...style });
-    };
-    const { width: w, height: h } = this.slide;
-    if (!this.slide.token) boxes.push({ x: 0, y: 0, w, h, colour: "#8a979c", width: 1 });
-    if (this.map && this.hovered >= 0) patch(this.hovered, { colour: WHITE, width: 1 });
-    if (this.map && this.selected >= 0) patch(this.selected, { colour: WHITE, width: 2 });
-    if (this.goneTo) boxes.push({ ...this.goneTo, colour: YELLOW, width: 3 });
-    if (this.pointed) boxes.push({ ...this.pointed, colour: YELLOW, width: 3, dash: [6, 3] });
-    return boxes;
-  }
-
-  // `scale` is CSS pixels per level-0 pixel.
-  drawScale(scale) {
-    const { mpp, mpp_source } = this.slide;
-    const bar = scaleBar((mpp ?? 1) / scale, WIDEST_BAR);
-    this.bar.style.width = `${bar.px}px`;
-    if (!mpp) {
-      this.barText.textContent = `${integer(bar.length)} px · pixel size unknown`;
-      return;
-    }
-    const power = (10 * scale) / mpp; // 10x is 1 µm per pixel
-    const given = mpp_source === "person" ? " · pixel size entered by hand" : "";
-    this.barText.textContent = `${bar.text} · ${power >= 10 ? Math.round(power) : power.toPrecision(2)}×${given}`;
   }
 }

@@ -13,7 +13,8 @@ export function tokenList(bench) {
   const draw = () => {
     const direction = bench.direction();
     const tokens = direction?.tokens ?? [];
-    node.hidden = tokens.length < 2;
+    node.classList.toggle("few", tokens.length < 2);
+    search.hidden = tokens.length < 8;
     const wanted = search.value.trim().toLowerCase();
     const found = tokens.filter(({ name, words: text }) => !wanted || `${name} ${text ?? ""}`.toLowerCase().includes(wanted));
     const most = Math.max(...tokens.map(({ contribution }) => Math.abs(contribution ?? 0)), 1e-12);

@@ -4,8 +4,12 @@
 import { Bench } from "./bench.js";
 import { listenToKeys } from "./keys.js";
 import { legend } from "./legend.js";
+import { recall, remember } from "./memory.js";
 import { addStyle, element } from "./panel.js";
+import { inAddress, mirrorInAddress } from "./permalink.js";
+import { SecondStage } from "./second.js";
 import { Stage } from "./stage.js";
+import { toolbar } from "./toolbar.js";
 
 const TABS = [["map", "Map"], ["card", "Patch"], ["regions", "Regions"], ["stories", "Stories"]];
 const ELSEWHERE = ["gallery", "exports", "strip"];
@@ -22,8 +26,11 @@ export class Workbench {
     this.bench = new Bench(data);
     this.build(panels);
     host.append(this.root);
-    listenToKeys(this);
+    this.keys = listenToKeys(this);
     const { bench } = this;
+    const name = [data.key, data.case.id];
+    bench.pending = inAddress() ?? recall(...name) ?? null;
+    this.leave = mirrorInAddress(bench, (state) => remember(state, ...name));
     bench.addEventListener("slide", () => this.stage.open(bench.slide?.view ?? null, bench.data.root));
     bench.addEventListener("map", () => this.refresh());
     bench.addEventListener("settings", () => this.refreshOpacity());
@@ -41,7 +48,8 @@ export class Workbench {
     bench.stage = this.stage;
     this.legend = legend();
     this.stage.element.append(this.legend.node);
-    this.stages = element("div", { class: "stages" }, this.stage.element);
+    this.second = new SecondStage(this.OpenSeadragon, bench, () => this.fullScreen());
+    this.stages = element("div", { class: "stages" }, this.stage.element, this.second.element);
     const mount = (name) => element("section", { class: `mount ${name}` }, panels[name](bench));
     this.tabs = TABS.map(([name, label]) =>
       element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => this.open(name) }, label));
@@ -51,7 +59,7 @@ export class Workbench {
       "aside", { class: "rail", "aria-label": "Map, patch, regions, stories" },
       element("div", { class: "tabs", role: "tablist" }, ...this.tabs), ...this.panes, mount("exports"),
     );
-    this.body = element("div", { class: "body" }, element("div", { class: "left" }, this.stages, mount("strip")), this.rail);
+    this.body = element("div", { class: "body" }, element("div", { class: "left" }, toolbar(this), this.stages, mount("strip")), this.rail);
     this.root = element("div", { class: "viewer", tabindex: 0, role: "application" }, this.body, mount("gallery"));
     this.root.addEventListener("blur", () => this.peek(false));
     const focus = () => this.root.focus({ preventScroll: true });
@@ -97,6 +105,7 @@ export class Workbench {
   refreshOpacity() {
     const { visible, opacity } = this.bench.settings;
     this.stage.setOpacity(visible && !this.peeking ? opacity : 0);
+    this.second.fade();
   }
 
   peek(on) {
@@ -109,12 +118,18 @@ export class Workbench {
     this.bench.setSecond(this.bench.second ? null : {});
   }
 
+  showKeys() {
+    this.keys.open ? this.keys.close() : this.keys.showModal();
+  }
+
   fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.root.requestFullscreen();
   }
 
   destroy() {
+    this.leave();
+    this.second.destroy();
     this.stage.destroy();
     this.root.remove();
   }
