@@ -12,8 +12,8 @@ from survviz.errors import InputError
 from survviz.figures.gallery import shuffled
 from survviz.server import store
 from survviz.server.feature_files import bag_of, standard_of
+from survviz.server.map_files import known_mpp
 from survviz.server.register import render_patch
-from survviz.server.slides import slide_cache
 from survviz.server.store import Grant
 from survviz.types import Bag
 from survviz.wsi.encoders.meanings import descriptor_meanings, meanings_of
@@ -91,7 +91,7 @@ def _measured(grant: Grant, index: int) -> NDArray[np.float32]:
             f"The numbers of {bag.encoder} have no names, and the slide file, from which named ones could be measured, "
             "is not available."
         )
-    mpp = known_mpp(slide)
+    mpp, _ = known_mpp(slide)
     if mpp is None:
         raise InputError(
             "The slide's pixel size is not known, so nothing in it can be measured. Enter it when loading."
@@ -109,11 +109,3 @@ def _measured_sample(token: str, owner: str) -> NDArray[np.float32]:
         raise InputError("This slide is not registered for this browser. Load the case again.")
     chosen = shuffled(len(bag_of(grant)))[:COMPARED]
     return np.stack([_measured(grant, int(index)) for index in chosen])
-
-
-def known_mpp(slide: Grant) -> float | None:
-    """Um per level-0 pixel of a slide's grant: declared by the file, or given by a person; None where neither is."""
-    if slide.payload["mpp"] is not None:
-        return float(slide.payload["mpp"])
-    with slide_cache().borrow(slide.payload["path"], None) as (opened, _):
-        return float(opened.mpp) if opened.mpp_source == "file" else None

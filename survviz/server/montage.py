@@ -8,18 +8,19 @@ import numpy as np
 
 from survviz.errors import InputError
 from survviz.figures.gallery import Choice, pick
+from survviz.figures.legend import UNITS, map_title, value_text
 from survviz.figures.montage import montage
+from survviz.figures.patch_map import PatchMap
+from survviz.figures.scaling import Look, Summary, colours_of, summarise
 from survviz.figures.table import ranks
-from survviz.server import store
-from survviz.server.descriptors import known_mpp
-from survviz.server.maps import decode_layout, decode_values
+from survviz.server.map_files import known_mpp, slide_grant
 from survviz.server.register import render_patch
 from survviz.server.store import Grant
 
 PATCH_PX = 112
 SPREADS = {"none": "as they come", "apart": "none touching another", "mm": "at most one per mm"}
 CHOICES: dict[Choice, str] = {"top": "highest", "bottom": "lowest", "random": "random"}
-LARGEST_CELL_UM = 1000.0
+APART_UM = 1000.0
 UNKNOWN_SIDES = 4
 
 
@@ -32,62 +33,60 @@ def least_distance(spread: str, side: int, mpp: float | None) -> float:
     if spread not in SPREADS:
         raise InputError(f"spread={spread} was asked for; expected one of {', '.join(SPREADS)}.")
     if spread == "mm":
-        return LARGEST_CELL_UM / mpp if mpp else UNKNOWN_SIDES * side
+        return APART_UM / mpp if mpp else UNKNOWN_SIDES * side
     return 2 * side if spread == "apart" else 0
 
 
-def montage_of_map(grant: Grant, *, which: str, count: int, spread: str) -> bytes:
-    """The patches of a map of one slide in one picture, PNG.
+def montage_of_map(
+    grant: Grant,
+    patch_map: PatchMap,
+    *,
+    which: str,
+    count: int,
+    spread: str,
+    look: Look,
+    summary: Summary | None = None,
+) -> bytes:
+    """The patches of a map of one slide in one picture, PNG; each framed in the colour that the map has there.
 
     Args:
-        grant: of kind "map", with the payload that the viewer's maps have.
+        grant: of the map.
+        summary: ends of the colour scale; by default those of this slide alone.
 
     Raises:
-        InputError: an unknown choice, or a map without its slide file.
+        InputError: an unknown choice, a map without its slide file, or without any value.
     """
-    known = grant.payload
     chosen_by = next((one for one in get_args(Choice) if one == which), None)
     if chosen_by is None:
         raise InputError(f"which={which} was asked for; expected one of {', '.join(CHOICES)}.")
-    slide = known["slide"] and store.get(known["slide"], "slide", grant.owner)
-    layout = store.get(known["layout"], "layout", grant.owner)
-    if not slide or layout is None:
+    slide = slide_grant(grant)
+    if slide is None:
         raise InputError("A montage shows pixels, and the slide file of this map is not available.")
-    values, coords, side = decode_values(grant.data or b""), decode_layout(layout.data or b""), int(known["patch"])
-    mpp = known_mpp(slide)
+    values, coords, side = patch_map.values, patch_map.coords, patch_map.patch_size_level0
+    mpp, _ = known_mpp(slide)
     chosen = pick(values, coords, chosen_by, count, min_distance=least_distance(spread, side, mpp))
     if not len(chosen):
         raise InputError("This map has no patch with a value, so there is nothing to show.")
     rank = ranks(np.nan_to_num(values.astype(np.float64), nan=-np.inf))
-    lines = [
-        f"{len(chosen)} {CHOICES[chosen_by]} patches · {direction_words(grant)} · {known['slide_id']}",
-        str(known["semantics"]),
-        f"Rank among {np.isfinite(values).sum():,} patches, and {unit_words(grant)}. Shown: {SPREADS[spread]}.",
-    ]
+    colours = colours_of(patch_map, look, summary or summarise([patch_map]), threshold=False)
     return montage(
         [render_patch(slide, int(coords[i, 0]), int(coords[i, 1]), side, PATCH_PX) for i in chosen],
-        [f"{rank[i]:,} · {value_words(float(values[i]), known['signed'])}" for i in chosen],
-        lines=lines,
+        [f"{rank[i]:,} · {value_text(patch_map, float(values[i]))}" for i in chosen],
+        lines=words(patch_map, f"{len(chosen)} {CHOICES[chosen_by]} patches", SPREADS[spread]),
         um_per_pixel=None if mpp is None else side * mpp / PATCH_PX,
+        frames=["#{:02x}{:02x}{:02x}".format(*colours[i, :3]) for i in chosen],
     )
 
 
-def direction_words(grant: Grant) -> str:
-    """For example "attention clinical → pathology, Stage"."""
-    known = grant.payload
-    token = "all tokens" if known["token"] == "all" else known["token"]
-    return f"{known['kind']} {known['query']} → {known['key']}, {token}"
-
-
-def unit_words(grant: Grant) -> str:
-    """What the number under a patch is."""
-    if not grant.payload["signed"]:
-        return "attention as times uniform"
-    return "signed change of the risk" if grant.payload["unit"] == "risk" else "signed difference of ranks"
-
-
-def value_words(value: float, signed: bool) -> str:
-    """For example "8.4×" or "+0.0031"."""
-    if signed:
-        return f"{value:+.2g}"
-    return f"{value:.1f}×" if 0.1 <= value < 100 else f"{value:.2g}×" if value < 0.1 else f"{value:.0f}×"
+def words(patch_map: PatchMap, what: str, spread: str) -> list[str]:
+    """Title, meaning of the map, and what stands under each patch."""
+    unit = "attention as times uniform" if patch_map.nature == "share" else UNITS.get(patch_map.unit, patch_map.unit)
+    source = patch_map.provenance
+    names = [part for part in (source.case_id, patch_map.slide_id, source.checkpoint) if part]
+    return [
+        f"{what} · {map_title(patch_map)}",
+        " · ".join(names),
+        patch_map.semantics,
+        f"Under each patch: rank among {np.isfinite(patch_map.values).sum():,} patches of the slide, and {unit.lower()}; "
+        f"its frame has the colour of the map. Shown: {spread}.",
+    ]

@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute, Route
 
 from survviz.errors import InputError
 from survviz.server.descriptors import describe_patch
+from survviz.server.exports import attachment, look_of
 from survviz.server.feature_files import bag_of
+from survviz.server.map_files import MEAN, case_summary, file_stem, map_grant, patch_map_of
 from survviz.server.montage import montage_of_map
 from survviz.server.similar import similar_in_cohort, similar_in_slide
 from survviz.server.store import Grant
@@ -21,6 +23,7 @@ from survviz.types import Bag
 PRIVATE = {"cache-control": "private, max-age=3600"}
 SHOWN = 12
 MOST = 50
+MOST_SLIDES = 64
 
 
 def routes(prefix: str, limited: Callable[..., Any], quick: Callable[..., Any]) -> list[BaseRoute]:
@@ -82,15 +85,21 @@ def _similar(request: Request, grant: Grant) -> Response:
 
 
 def _montage(request: Request, grant: Grant) -> Response:
-    """`?which=top|bottom|random&n=50&spread=none|apart|mm`: the patches of a map in one picture."""
+    """`?which=top|bottom|random&n=50&spread=none|apart|mm`, with the viewer's look, head, fold and case as for exports.
+
+    The patches of a map in one picture.
+    """
     query = request.query_params
+    head, fold = query.get("head", MEAN), query.get("fold", MEAN)
+    patch_map = patch_map_of(grant, head, fold)
+    others = [map_grant(token, grant.owner) for token in query.getlist("case")[:MOST_SLIDES]]
     picture = montage_of_map(
         grant,
+        patch_map,
         which=query.get("which", "top"),
         count=number_of(request, "n", MOST, 2 * MOST),
         spread=query.get("spread", "none"),
+        look=look_of(query),
+        summary=case_summary(patch_map, [other for other in others if other.token != grant.token], head, fold),
     )
-    name = f"survviz_{grant.payload['slide_id']}_{grant.payload['token']}_montage.png"
-    plain = "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "-_." else "-" for letter in name)
-    headers = {**PRIVATE, "content-disposition": f'attachment; filename="{plain}"'}
-    return Response(picture, media_type="image/png", headers=headers)
+    return attachment(picture, f"{file_stem(patch_map, 'montage')}.png", "image/png")

@@ -42,6 +42,13 @@ def test_size_is_that_of_grid_title_and_foot() -> None:
     )
 
 
+def test_long_lines_are_broken_and_never_widen_the_picture() -> None:
+    short, long = (read(montage([plain(0)] * 50, [""] * 50, lines=["title", "word " * n])) for n in (1, 90))
+    assert long.shape[1] == short.shape[1]
+    assert (long.shape[0] - short.shape[0]) % LINE == 0
+    assert long.shape[0] > short.shape[0] + 2 * LINE
+
+
 @pytest.mark.parametrize(("um_per_pixel", "length"), [(1.0, 50), (0.5, 40), (2.0, 50)])
 def test_scale_bar_is_as_long_as_it_says(um_per_pixel: float, length: int) -> None:
     sheet = read(montage([plain(255)], [""], um_per_pixel=um_per_pixel))

@@ -14,10 +14,14 @@ from starlette.testclient import TestClient
 from survviz.data.cohort import load_cohort
 from survviz.data.patch_statistics import PatchStatistics
 from survviz.errors import InputError
+from survviz.figures.montage import CAPTION, GAP, LINE, MARGIN
+from survviz.figures.patch_map import PatchMap
+from survviz.figures.scaling import Look, colours_of, summarise
 from survviz.server import register_features, register_maps, register_slide
 from survviz.server.auth import new_owner
 from survviz.server.feature_files import BagCache, bag_cache, forget_unused
 from survviz.server.folders import SAMPLE_DATA
+from survviz.server.montage import PATCH_PX
 from survviz.types import Bag, PatchScores
 from survviz.units import Mpp
 from survviz.workspace import workspace
@@ -274,19 +278,20 @@ def test_memory_stays_below_its_limit_and_large_slides_are_not_kept() -> None:
 def test_montage_shows_the_highest_patches_of_the_map(slide_path: Path, owner: str, client_of: ClientOf) -> None:
     bag = patches()
     slide = register_slide(owner, slide_path)["token"]
-    (view,) = register_maps(owner, [scores(bag, np.arange(1.0, 25))], slide=slide)
-    answer = client_of(owner).get(f"/sv/montage/{view['values']}.png?which=top&n=2")
+    given = scores(bag, np.arange(1.0, 25))
+    (view,) = register_maps(owner, [given], slide=slide)
+    answer = client_of(owner).get(f"/sv/montage/{view['values']}.png?which=top&n=2&spread=none")
     assert answer.headers["content-type"] == "image/png"
     assert "attachment" in answer.headers["content-disposition"]
     sheet = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"), int)
-    from survviz.figures.montage import GAP, LINE, MARGIN
-    from survviz.server.montage import PATCH_PX
-
-    middle = MARGIN + 3 * LINE + GAP + PATCH_PX // 2
+    foot = 2 * LINE + MARGIN + GAP + CAPTION
+    middle = sheet.shape[0] - foot - PATCH_PX // 2
     for place, index in enumerate((23, 22)):
         x, y = bag.coords[index] + SIDE // 2
-        column = MARGIN + place * (PATCH_PX + GAP) + PATCH_PX // 2
-        assert abs(sheet[middle, column, :2] - [x // 8, y // 8]).max() <= 3
+        column = MARGIN + place * (PATCH_PX + GAP)
+        assert abs(sheet[middle, column + PATCH_PX // 2, :2] - [x // 8, y // 8]).max() <= 3
+        colour = colours_of(PatchMap.of_scores(given), Look(), summarise([PatchMap.of_scores(given)]))[index, :3]
+        assert sheet[middle, column + 1].tolist() == colour.tolist()
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,8 @@ class Gallery {
     this.bar.style.width = bar ? `${bar.px}px` : 0;
     this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : map ? "one scale · pixel size unknown" : "";
     const token = bench.slide?.view.token;
-    const plain = bench.choice.head === "mean" && bench.choice.fold === "mean";
-    this.montage.hidden = !(map && token && plain && settings.scope === "slide" && shown.length);
-    if (map) this.montage.href = bench.url(`montage/${map.view.values}.png?which=${settings.which}&n=50&spread=${settings.spread}`);
+    this.montage.hidden = !(map && token && settings.scope === "slide" && shown.length);
+    if (map) this.montage.href = montageUrl(bench, settings);
     this.montage.download = "";
     this.say(this.words(map, mpp));
   }
@@ -220,6 +219,18 @@ function choices(map) {
   const title = signed ? `${unitOf(map).title}: ` : "";
   const [high, low] = signed && map.unit === "risk" ? ["Up most", "Down most"] : ["Highest", "Lowest"];
   return [["top", high, `${title}the highest values`], ["bottom", low, `${title}the lowest values`], ["random", "Random", "A random sample, the same each time"]];
+}
+
+// The picture that the server makes: the same choice of patches, framed in the colours of the map on show.
+function montageUrl(bench, { which, spread }) {
+  const { map, settings, data } = bench;
+  const { colormap, range } = settings;
+  const of = new URLSearchParams({ which, spread, n: 50, head: map.head, fold: map.fold, scale: settings[map.nature], colormap, range });
+  for (const slide of data.slides) {
+    const view = slide.maps.find(({ id }) => id === map.view.id);
+    if (view?.values) of.append("case", view.values);
+  }
+  return bench.url(`montage/${map.view.values}.png?${of}`);
 }
 
 function fewer({ spread }, parts) {
