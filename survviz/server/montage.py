@@ -11,7 +11,7 @@ from survviz.figures.gallery import Choice, pick
 from survviz.figures.legend import UNITS, map_title, value_text
 from survviz.figures.montage import montage
 from survviz.figures.patch_map import PatchMap
-from survviz.figures.scaling import Look, Summary, colours_of, summarise
+from survviz.figures.scaling import Look, Summary, colours_of
 from survviz.figures.table import ranks
 from survviz.server.map_files import known_mpp, slide_grant
 from survviz.server.register import render_patch
@@ -45,13 +45,13 @@ def montage_of_map(
     count: int,
     spread: str,
     look: Look,
-    summary: Summary | None = None,
+    summary: Summary,
 ) -> bytes:
     """The patches of a map of one slide in one picture, PNG; each framed in the colour that the map has there.
 
     Args:
         grant: of the map.
-        summary: ends of the colour scale; by default those of this slide alone.
+        summary: ends of the colour scale, over all slides of the case.
 
     Raises:
         InputError: an unknown choice, a map without its slide file, or without any value.
@@ -68,7 +68,7 @@ def montage_of_map(
     if not len(chosen):
         raise InputError("This map has no patch with a value, so there is nothing to show.")
     rank = ranks(np.nan_to_num(values.astype(np.float64), nan=-np.inf))
-    colours = colours_of(patch_map, look, summary or summarise([patch_map]), threshold=False)
+    colours = colours_of(patch_map, look, summary, threshold=False)
     return montage(
         [render_patch(slide, int(coords[i, 0]), int(coords[i, 1]), side, PATCH_PX) for i in chosen],
         [f"{rank[i]:,} · {value_text(patch_map, float(values[i]))}" for i in chosen],
@@ -83,10 +83,11 @@ def words(patch_map: PatchMap, what: str, spread: str) -> list[str]:
     unit = "attention as times uniform" if patch_map.nature == "share" else UNITS.get(patch_map.unit, patch_map.unit)
     source = patch_map.provenance
     names = [part for part in (source.case_id, patch_map.slide_id, source.checkpoint) if part]
+    n = int(np.isfinite(patch_map.values).sum())
     return [
         f"{what} · {map_title(patch_map)}",
         " · ".join(names),
         patch_map.semantics,
-        f"Under each patch: rank among {np.isfinite(patch_map.values).sum():,} patches of the slide, and {unit.lower()}; "
-        f"its frame has the colour of the map. Shown: {spread}.",
+        f"Under each patch: rank among {n:,} patches of the slide, and {unit.lower()}; its frame has the colour of the "
+        f"map. Shown: {spread}.",
     ]
