@@ -34,14 +34,14 @@ MAP = ".viewer[data-map*=':']"
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """The app on a free port; yields its address."""
+def running_app(**settings: str) -> Iterator[str]:
+    """The app on a free port, with more environment variables; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        environment = {**os.environ, "SURVVIZ_HOME": home}
+        environment = {**os.environ, "SURVVIZ_HOME": home, **settings}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             url = f"http://localhost:{port}"
@@ -135,6 +135,24 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     context.close()
 
 
+def visit_study(browser: Browser, url: str, theme: str, size: str, reader: str) -> None:
+    """The second question of the demo study's practice slide."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # pyright: ignore
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{url}/reader_study?reader={reader}")
+    page.get_by_text("I have read this").click()
+    page.get_by_role("button", name="Begin").click()
+    page.locator(".reader[data-screen='tutorial/0']").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.locator(".reader[data-screen='tutorial/1']").wait_for()
+    page.keyboard.press("4")
+    save(page, f"reader_study_{theme if size == 'wide' else size}")
+    context.close()
+
+
 def choose_sample_slide(page: Page) -> None:
     """Add the first bundled slide, so that the preflight card shows."""
     box = page.get_by_role("combobox", name="or choose one on this server").first
@@ -154,6 +172,13 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium)
         for theme, size in (("light", "wide"), ("dark", "wide"), ("light", "narrow")):
             visit(browser, url, theme, size)
+        browser.close()
+    study = str(ROOT / "sample_data" / "reader_study")
+    with running_app(SURVVIZ_READER_STUDY=study) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        visit_study(browser, url, "light", "wide", "demo-1")
+        visit_study(browser, url, "dark", "wide", "demo-2")
+        visit_study(browser, url, "light", "narrow", "demo-3")
         browser.close()
 
 
