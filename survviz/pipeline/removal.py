@@ -77,8 +77,8 @@ def remove(
         InputError: as `without_patches`.
     """
     left = without_patches(case, gone)
-    total, removed = (sum(map(len, one.bags)) for one in (case, left))
-    removed = total - removed
+    total = sum(map(len, case.bags))
+    removed = total - sum(map(len, left.bags))
     before = predictor.predict(case, allow_unlike=True)
     after = predictor.predict(left, allow_unlike=True)
     rng = np.random.default_rng(seed)
