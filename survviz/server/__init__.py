@@ -14,7 +14,7 @@ from survviz.server.register import (
     slide_without_file,
 )
 from survviz.server.routes import routes
-from survviz.server.uploads import delete_upload, list_uploads, uploaded_file
+from survviz.server.uploads import delete_upload, list_unfinished, list_uploads, room_for_upload, uploaded_file
 
 __all__ = [
     "MapView",
@@ -22,6 +22,7 @@ __all__ = [
     "allowed_path",
     "delete_upload",
     "lifespan",
+    "list_unfinished",
     "list_uploads",
     "middleware",
     "owner_of_cookies",
@@ -31,6 +32,7 @@ __all__ = [
     "register_map",
     "register_maps",
     "register_slide",
+    "room_for_upload",
     "routes",
     "slide_folders",
     "slide_without_file",

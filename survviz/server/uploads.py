@@ -1,53 +1,44 @@
-"""Uploads streamed to disk in resumable parts, so that a slide of several GB never lies in memory."""
+"""Uploaded files on disk: finished ones, and ones of which parts have arrived."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import time
 import unicodedata
-from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 
 from survviz.errors import InputError
-from survviz.server.auth import owner_of_cookies
 from survviz.server.folders import upload_folder
 from survviz.workspace import workspace
 
 SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
 DEFAULT_SIZE_GB = 20.0
 KEEP_FREE = 1 << 30
-KEEP_PARTS_DAYS = 2
+KEEP_PARTS_DAYS = 7
 UPLOAD_FORM = re.compile(r"[A-Za-z0-9_-]{8,64}")
-SUFFIXES = [
-    ".svs",
-    ".tif",
-    ".tiff",
-    ".ndpi",
-    ".mrxs",
-    ".scn",
-    ".bif",
-    ".dcm",
-    ".svslide",
-    ".vms",
-    ".vmu",
-    ".h5",
-    ".pt",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".gz",
-    ".xlsx",
-    ".parquet",
-    ".json",
-    ".toml",
-]
+SLIDE_SUFFIXES = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".svslide", ".vms", ".vmu")
+OTHER_SUFFIXES = (".h5", ".pt", ".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet", ".json", ".toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A file of which only a part has arrived. Choosing it again goes on where it stopped.
+
+    Attributes:
+        id: made by the browser from the file's name, size, time and content, so that the same file finds its part.
+        name: clean name of the file.
+        size: bytes of the whole file.
+        received: bytes that are here.
+    """
+
+    id: str
+    name: str
+    size: int
+    received: int = 0
 
 
 def clean_name(name: str) -> str:
@@ -58,14 +49,21 @@ def clean_name(name: str) -> str:
     """
     base = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     clean = re.sub(r"[^\w.\- ()]", "_", base).strip(" .")[-150:]
-    if Path(clean).suffix.lower() not in SUFFIXES:
-        raise InputError(f"A file named {base!r} was given; expected one of {' '.join(SUFFIXES)}.")
+    if Path(clean).suffix.lower() not in SLIDE_SUFFIXES + OTHER_SUFFIXES:
+        raise InputError(
+            f"A file named {base!r} was given; expected one of {' '.join(SLIDE_SUFFIXES + OTHER_SUFFIXES)}."
+        )
     return clean
 
 
 def largest_upload() -> int:
     """Bytes; `$SURVVIZ_MAX_UPLOAD_GB`, by default 20."""
     return int(float(os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE_GB) * (1 << 30))
+
+
+def room_for_upload(owner: str) -> int:
+    """Bytes that a file may still have: the limit, or what the disk holds with a reserve kept free."""
+    return max(0, min(largest_upload(), shutil.disk_usage(upload_folder(owner)).free - KEEP_FREE))
 
 
 def uploaded_file(owner: str, name: str) -> Path:
@@ -91,81 +89,68 @@ def delete_upload(owner: str, name: str) -> None:
     uploaded_file(owner, name).unlink()
 
 
+def part_file(owner: str, upload: str) -> Path:
+    """Where the bytes of an unfinished upload lie.
+
+    Raises:
+        InputError: the id has another form than ids have.
+    """
+    if not UPLOAD_FORM.fullmatch(upload):
+        raise InputError("The upload's id is not understood. Reload the page and choose the file again.")
+    return upload_folder(owner) / f".{upload}.part"
+
+
+def announce(owner: str, unfinished: Unfinished) -> None:
+    """Write down what a part is the beginning of."""
+    sheet = part_file(owner, unfinished.id).with_suffix(".json")
+    if not sheet.exists():
+        sheet.write_text(json.dumps(asdict(unfinished)))
+
+
+def list_unfinished(owner: str) -> list[Unfinished]:
+    """Uploads that stopped on their way, the latest first."""
+    parts = sorted(upload_folder(owner).glob(".*.part"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [
+        Unfinished(**{**json.loads(sheet.read_text()), "received": part.stat().st_size})
+        for part in parts
+        if (sheet := part.with_suffix(".json")).is_file()
+    ]
+
+
+def discard(owner: str, upload: str) -> bool:
+    """Remove an unfinished upload; whether there was one.
+
+    Raises:
+        InputError: the id has another form than ids have.
+    """
+    part = part_file(owner, upload)
+    existed = part.exists()
+    _remove(part)
+    return existed
+
+
 def forget_unfinished(days: float = KEEP_PARTS_DAYS) -> int:
     """Remove parts of uploads that nobody has gone on with; returns how many."""
     oldest = time.time() - days * 86400
     stale = [part for part in workspace("uploads").glob("*/.*.part") if part.stat().st_mtime < oldest]
     for part in stale:
-        part.unlink(missing_ok=True)
+        _remove(part)
     return len(stale)
 
 
-def same_origin(request: Request) -> bool:
-    """Whether a page of this very server sent the request; browsers always say so on PUT."""
-    origin = urlsplit(request.headers.get("origin", ""))
-    return bool(origin.netloc) and origin.netloc == request.headers.get("host")
-
-
-def _refuse(status: int, reason: str, **more: int) -> JSONResponse:
-    return JSONResponse({"error": reason, **more}, status_code=status, headers={"cache-control": "no-store"})
-
-
-async def receive_upload(request: Request) -> JSONResponse:
-    """`PUT /sv/upload/{id}?name=&size=&offset=`: append a part; the last one makes the file.
-
-    Answers `{"received": bytes}`, and with the last part `{"received", "name"}`. A part at the wrong place answers 409
-    with `received`, from where to go on; so an interrupted upload is resumed by sending its id again.
-    """
-    owner = owner_of_cookies(request.cookies)
-    if owner is None or not same_origin(request):
-        return _refuse(403, "Uploads are taken from this app's own pages only. Reload the page and try again.")
-    upload, query = request.path_params["upload"], request.query_params
-    if not UPLOAD_FORM.fullmatch(upload) or not (
-        query.get("size", "").isdecimal() and query.get("offset", "0").isdecimal()
-    ):
-        return _refuse(400, "The upload's id, size or offset is not understood.")
-    size, offset = int(query["size"]), int(query.get("offset", "0"))
-    try:
-        name = clean_name(query.get("name", ""))
-    except InputError as error:
-        return _refuse(400, str(error))
-    folder = upload_folder(owner)
-    if size > largest_upload() or size + KEEP_FREE > shutil.disk_usage(folder).free:
-        room = min(largest_upload(), shutil.disk_usage(folder).free - KEEP_FREE)
-        return _refuse(413, f"The file has {size / 1e9:.1f} GB; at most {max(room, 0) / 1e9:.1f} GB fit here.")
-    part = folder / f".{upload}.part"
-    here = part.stat().st_size if part.exists() else 0
-    if offset != here:
-        return _refuse(409, "Another part was expected.", received=here)
-    try:
-        received = await _append(part, request.stream(), size)
-    except ClientDisconnect:
-        return _refuse(499, "The upload was interrupted.")
-    if received > size:
-        part.unlink()
-        return _refuse(400, f"More than the announced {size} bytes arrived. Start the upload again.")
-    if received < size:
-        return JSONResponse({"received": received})
-    final = await run_in_threadpool(_finish, part, folder / name)
-    return JSONResponse({"received": received, "name": final.name})
-
-
-async def _append(part: Path, stream: AsyncIterator[bytes], limit: int) -> int:
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab", buffering=1 << 20) as file:
-        async for chunk in stream:
-            if file.tell() + len(chunk) > limit:
-                return limit + 1
-            file.write(chunk)
-        return file.tell()
-
-
-def _finish(part: Path, target: Path) -> Path:
-    """Rename, never over another file."""
-    number = 1
-    final = target
+def finish(owner: str, upload: str, name: str) -> Path:
+    """Give a complete upload its name; never that of another file."""
+    part = part_file(owner, upload)
+    target = part.with_name(name)
+    number, final = 1, target
     while final.exists():
         number += 1
         final = target.with_name(f"{target.stem} ({number}){target.suffix}")
     part.replace(final)
+    part.with_suffix(".json").unlink(missing_ok=True)
     return final
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    part.with_suffix(".json").unlink(missing_ok=True)

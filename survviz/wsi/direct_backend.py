@@ -45,7 +45,7 @@ class DirectBackend(TiffBackend):
 
     def _is_complete(self) -> bool:
         """No tile is left empty, which OpenSlide would fill from another level."""
-        return all(min(page.counts, default=0) > 0 for level in self._layout.planes for page in level)
+        return all(page.counts.size and page.counts.all() for level in self._layout.planes for page in level)
 
     def _agrees(self, other: OpenSlideBackend) -> bool:
         """Both show the same pixels in the middle of every level that OpenSlide can address exactly."""

@@ -65,8 +65,8 @@ class StoredPage:
     photometric: int
     compression: str
     dtype: np.dtype
-    offsets: tuple[int, ...]
-    counts: tuple[int, ...]
+    offsets: NDArray[np.uint64]
+    counts: NDArray[np.uint64]
     decode: Callable[[bytes, int], Pixels | None]
     tables: bytes | None = None
 
@@ -93,8 +93,8 @@ def stored_page(page: Page) -> StoredPage:
         photometric=int(key.photometric),
         compression=tifffile.COMPRESSION(key.compression).name,
         dtype=np.dtype(key.dtype),
-        offsets=tuple(page.dataoffsets),
-        counts=tuple(page.databytecounts),
+        offsets=np.array(page.dataoffsets, np.uint64),  # a tuple of a gigapixel slide takes 5 MB more
+        counts=np.array(page.databytecounts, np.uint64),
         decode=lambda data, index: decode(data, index, **tables)[0],
         tables=tables.get("jpegtables"),
     )
@@ -164,11 +164,12 @@ class SegmentReader:
             raise SlideError(f"{self._name} is damaged: it lacks image block {index}. Copy the file again.")
         if page.counts[index] == 0:
             return None
-        key = (self._owner, page.offsets[index])
+        offset, count = int(page.offsets[index]), int(page.counts[index])
+        key = (self._owner, offset)
         found = shared_segments().get(key)
         if found is not None:
             return found
-        data = self._bytes(page.offsets[index], page.counts[index])
+        data = self._bytes(offset, count)
         try:
             segment = page.decode(data, index)
         except PARSE_ERRORS as error:
@@ -188,7 +189,9 @@ class SegmentReader:
         Raises:
             SlideError: the segment is cut off.
         """
-        return self._bytes(page.offsets[index], page.counts[index]) if index < len(page.offsets) else b""
+        if index >= len(page.offsets):
+            return b""
+        return self._bytes(int(page.offsets[index]), int(page.counts[index]))
 
     def close(self) -> None:
         """Free the file and its decoded segments."""

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from survviz.errors import InputError
-from survviz.server import delete_upload, list_uploads, uploaded_file
-from survviz.server.auth import new_owner
+from survviz.server import delete_upload, list_unfinished, list_uploads, routes, uploaded_file
+from survviz.server.auth import cookie_name, new_owner, sign_owner
 from survviz.server.folders import upload_folder
-from survviz.server.uploads import clean_name, forget_unfinished
+from survviz.server.uploads import clean_name, forget_unfinished, part_file
 
 ClientOf = Callable[[str | None], TestClient]
 OWN_PAGE = {"origin": "http://testserver"}
+
+
+class Sender:
+    """A browser that sends "abc", and "def" when it may, or breaks off instead."""
+
+    def __init__(self, owner: str, app: Starlette, *, breaks: bool = False) -> None:
+        self.app, self.breaks, self.status = app, breaks, 0
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+        self.cookie = f"{cookie_name()}={sign_owner(owner)}".encode()
+
+    async def receive(self) -> dict[str, object]:
+        if not self.began.is_set():
+            self.began.set()
+            return {"type": "http.request", "body": b"abc", "more_body": True}
+        await self.may_end.wait()
+        if self.breaks:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"def", "more_body": False}
+
+    async def send(self, message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(str(message["status"]))
+
+    async def run(self) -> None:
+        headers = [(b"cookie", self.cookie), (b"host", b"here"), (b"origin", b"http://here")]
+        query = b"name=table.csv&size=6&offset=0"
+        scope = {"type": "http", "method": "PUT", "path": "/sv/upload/abcdefgh", "headers": headers}
+        await self.app({**scope, "query_string": query}, self.receive, self.send)
 
 
 def put(client: TestClient, body: bytes, *, name: str = "table.csv", size: int | None = None, offset: int = 0, **more):
@@ -41,6 +71,78 @@ def test_interrupted_upload_goes_on_where_it_stopped(owner: str, client_of: Clie
     assert again.json()["received"] == 3
     assert put(client, b"def", size=6, offset=again.json()["received"]).status_code == 200
     assert uploaded_file(owner, "table.csv").read_bytes() == b"abcdef"
+
+
+def test_an_upload_says_how_far_it_is_and_can_be_given_up(owner: str, client_of: ClientOf) -> None:
+    client = client_of(owner)
+    assert client.get("/sv/upload/abcdefgh").status_code == 404
+    put(client, b"abc", size=6)
+    assert client.get("/sv/upload/abcdefgh").json() == {"received": 3}
+    (left,) = list_unfinished(owner)
+    assert (left.id, left.name, left.size, left.received) == ("abcdefgh", "table.csv", 6, 3)
+    assert client.delete("/sv/upload/abcdefgh", headers={"origin": "http://evil.example"}).status_code == 403
+    assert client.delete("/sv/upload/abcdefgh", headers=OWN_PAGE).status_code == 200
+    assert list_unfinished(owner) == []
+    assert list(upload_folder(owner).iterdir()) == []
+    assert client.delete("/sv/upload/abcdefgh", headers=OWN_PAGE).status_code == 404
+
+
+def test_a_finished_upload_leaves_no_traces_of_its_parts(owner: str, client_of: ClientOf) -> None:
+    put(client_of(owner), b"abc")
+    assert [path.name for path in upload_folder(owner).iterdir()] == ["table.csv"]
+
+
+def test_two_uploads_run_side_by_side(owner: str, client_of: ClientOf) -> None:
+    client = client_of(owner)
+    for offset in range(0, 6, 2):
+        for name in ("first.csv", "second.csv"):
+            query = {"name": name, "size": 6, "offset": offset}
+            client.put(f"/sv/upload/{name[:5]}{name[:5]}", content=name[:2].encode(), params=query, headers=OWN_PAGE)
+    assert uploaded_file(owner, "first.csv").read_bytes() == b"fififi"
+    assert uploaded_file(owner, "second.csv").read_bytes() == b"sesese"
+
+
+def test_two_tabs_do_not_mix_their_bytes(owner: str) -> None:
+    async def both() -> tuple[int, int]:
+        app = Starlette(routes=routes())
+        first, second = Sender(owner, app), Sender(owner, app)
+        sending = asyncio.create_task(first.run())
+        await first.began.wait()
+        await second.run()
+        first.may_end.set()
+        await sending
+        return first.status, second.status
+
+    assert asyncio.run(both()) == (200, 423)
+    assert uploaded_file(owner, "table.csv").read_bytes() == b"abcdef"
+
+
+def test_what_arrived_before_the_line_broke_is_kept(owner: str) -> None:
+    async def broken() -> int:
+        sender = Sender(owner, Starlette(routes=routes()), breaks=True)
+        sender.may_end.set()
+        await sender.run()
+        return sender.status
+
+    assert asyncio.run(broken()) == 499
+    assert list_unfinished(owner)[0].received == 3
+
+
+def test_a_full_disk_is_said_in_words_and_nothing_is_lost(owner: str, client_of: ClientOf) -> None:
+    part_file(owner, "abcdefgh").symlink_to("/dev/full")
+    answer = put(client_of(owner), b"abc", size=6)
+    assert answer.status_code == 507
+    assert "disk is full" in answer.json()["error"]
+    assert [left.name for left in list_unfinished(owner)] == ["table.csv"]
+
+
+@pytest.mark.parametrize("upload", ["short", "a" * 65, "..%2F..%2Fxxxxxx", "abc.defgh"])
+def test_an_id_of_another_form_names_nothing(owner: str, client_of: ClientOf, upload: str) -> None:
+    client = client_of(owner)
+    assert client.get(f"/sv/upload/{upload}").status_code == 404
+    answer = client.put(f"/sv/upload/{upload}", content=b"x", params={"name": "a.csv", "size": 1}, headers=OWN_PAGE)
+    assert answer.status_code in (400, 404, 405)
+    assert list(upload_folder(owner).iterdir()) == []
 
 
 def test_unfinished_upload_is_forgotten_after_a_while(owner: str, client_of: ClientOf) -> None:
