@@ -12,6 +12,7 @@ from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
 from survviz.errors import InputError, SurvvizError
+from survviz.pipeline.story import stories_of
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
 from survviz.server.feature_files import register_features
 from survviz.server.folders import SAMPLE_DATA
@@ -62,13 +63,14 @@ def weigh_tokens(case: OpenCase) -> bool:
 def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
     """Everything that the workbench shows; without the maps while they are not `ready`."""
     name = session.checkpoint_name()
+    sample = case.key.startswith(SAMPLE)
     return WorkbenchData(
         case={"id": case.case.case_id, "checkpoint": name, "key": case.key},
         slides=[slide_entry(case, position, ready) for position in range(len(case.case.bags))],
         slide=case.case.bags[0].slide_id,
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
         directions=[direction(case, query, key) for query, key in session.directions_of(case)] if ready else [],
-        stories=[],
+        stories=[story.as_json() for story in stories_of(SAMPLE_DATA, case.case.case_id)] if sample else [],
         answers=st.session_state.get("answers", {}).get(session.warm_key(case), {}),
         notices=[asdict(notice) for notice in session.notices_of(case)] if ready else [],
     )

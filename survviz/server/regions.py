@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,19 @@ from survviz.data.annotations import Annotation, annotations_of, collection, fea
 from survviz.data.mask_outlines import mask_path, truth_annotations
 from survviz.errors import InputError, SurvvizError
 from survviz.server import store
-from survviz.server.auth import owner_of_cookies, token_for
+from survviz.server.auth import token_for
+from survviz.server.bodies import NEVER, Endpoint, refuse, with_body
 from survviz.server.folders import SAMPLE_DATA
 from survviz.server.map_files import patch_map_of
-from survviz.server.receive import same_origin
 from survviz.server.region_table import Question, measured_collection, region_table
 from survviz.server.store import Grant
 
 FOREVER = {"cache-control": "private, max-age=86400, immutable"}
-NEVER = {"cache-control": "no-store"}
 LARGEST_BODY = 32 << 20
 LARGEST_KEPT = 8 << 20
 MOST_REGIONS = 2000
 MOST_PERMUTATIONS = 9999
 READ_AT_ONCE = 2
-FOREIGN = "Regions are taken from this app's own pages only. Reload the page and try again."
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(prefix: str, limited: Callable[..., Endpoint], quick: Callable[..., Endpoint]) -> list[BaseRoute]:
@@ -44,17 +40,17 @@ def routes(prefix: str, limited: Callable[..., Endpoint], quick: Callable[..., E
         *(
             Route(
                 f"{prefix}/regions/{{token}}.{suffix}",
-                _with_body(quick("map", _answer(make)), LARGEST_BODY),
+                with_body(quick("map", _answer(make)), LARGEST_BODY),
                 methods=["POST"],
             )
             for suffix, make in (("json", region_table), ("geojson", measured_collection))
         ),
-        Route(prefix + "/regions/read", _with_body(_read_route(), LARGEST_BODY), methods=["POST"]),
+        Route(prefix + "/regions/read", with_body(_read_route(), LARGEST_BODY), methods=["POST"]),
     ]
     for kind, word in (("slide", "slide"), ("layout", "grid")):  # a slide without a file is known by its patches
         path = f"{prefix}/regions-of/{word}/{{token}}.geojson"
         found.append(Route(path, quick(kind, _drawn), methods=["GET"]))
-        found.append(Route(path, _with_body(quick(kind, _keep), LARGEST_KEPT), methods=["PUT"]))
+        found.append(Route(path, with_body(quick(kind, _keep), LARGEST_KEPT), methods=["PUT"]))
     return found
 
 
@@ -156,7 +152,7 @@ def _answer(make: Callable[..., Any]) -> Callable[[Request, Grant], Response]:
             asked = _asked(request.state.body, grant.owner)
             found = make(patch_map_of(grant, asked.head, asked.fold), asked.annotations, asked.question)
         except SurvvizError as error:
-            return _refuse(422, str(error))
+            return refuse(422, str(error))
         return JSONResponse(found, headers=NEVER)
 
     return answer
@@ -186,7 +182,7 @@ def _read(request: Request) -> Response:
                 "Export annotations only, not cells or tiles."
             )
     except InputError as error:
-        return _refuse(422, str(error))
+        return refuse(422, str(error))
     return JSONResponse({**collection(annotations), "notices": [one.text for one in notices]}, headers=NEVER)
 
 
@@ -209,31 +205,7 @@ def _keep(request: Request, grant: Grant) -> Response:
         if len(annotations) > MOST_REGIONS:
             raise InputError(f"{len(annotations)} regions were given; at most {MOST_REGIONS} are kept.")
     except InputError as error:
-        return _refuse(422, str(error))
+        return refuse(422, str(error))
     data = json.dumps(collection(annotations)).encode()
     store.put([Grant(_drawn_token(grant), grant.owner, "drawn", {}, data)])
     return JSONResponse({"kept": len(annotations)}, headers=NEVER)
-
-
-# ---- bodies
-
-
-def _with_body(endpoint: Endpoint, most: int) -> Endpoint:
-    """Read the body, of our own pages and of a browser with a cookie only, before the endpoint decides."""
-
-    async def reading(request: Request) -> Response:
-        if owner_of_cookies(request.cookies) is None or not same_origin(request):
-            return _refuse(403, FOREIGN)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                return _refuse(413, f"The regions take more than {most >> 20} MB. Export fewer, or only annotations.")
-        request.state.body = bytes(body)
-        return await endpoint(request)
-
-    return reading
-
-
-def _refuse(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"error": reason}, status_code=status, headers=NEVER)

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from survviz.errors import SurvvizError
-from survviz.server import computations, exports, patches, regions, store
+from survviz.server import computations, exports, patches, regions, reports, store, stories
 from survviz.server.auth import owner_of_cookies
 from survviz.server.receive import upload_routes
 from survviz.server.register import render_patch
@@ -115,7 +115,9 @@ def routes(base: str = "") -> list[BaseRoute]:
         *computations.routes(prefix, limited, quick),
         *patches.routes(prefix, limited, quick),
         *regions.routes(prefix, limited, quick),
+        *stories.routes(prefix, limited, quick),
         *exports.routes(prefix, limited, quick),
+        *reports.routes(prefix, limited, quick),
         *upload_routes(prefix),
         Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
         Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page
