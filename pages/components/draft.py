@@ -10,14 +10,14 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.owner import current_owner
-from survviz.server import slide_folders, upload_folder
+from survviz.errors import InputError
+from survviz.server import ServerFile, allowed_path, list_files, upload_folder
 from survviz.types import ClinicalValue
 from survviz.workspace import workspace
 
 SLIDE_SUFFIXES = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".svslide", ".vms", ".vmu")
 FEATURE_SUFFIXES = (".h5", ".pt")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet")
-MOST_FILES = 3000
 
 
 @dataclass(slots=True)
@@ -61,9 +61,18 @@ def current() -> Draft:
     if "draft" not in st.session_state:
         path = _path()
         values = json.loads(path.read_text()) if path.is_file() else {}
-        slides = [DraftSlide(**slide) for slide in values.pop("slides", []) if Path(slide["path"]).exists()]
+        slides = [DraftSlide(**slide) for slide in values.pop("slides", []) if _may_be_opened(slide["path"])]
         st.session_state["draft"] = Draft(slides=slides, **values)
     return st.session_state["draft"]
+
+
+def _may_be_opened(path: str) -> bool:
+    """The file is still there, in a folder that this app still may read."""
+    try:
+        allowed_path(current_owner(), path)
+    except InputError:
+        return False
+    return True
 
 
 def save(draft: Draft) -> None:
@@ -82,17 +91,9 @@ def clear() -> None:
         del st.session_state[key]
 
 
-def find_files(suffixes: tuple[str, ...]) -> dict[str, Path]:
+def find_files(suffixes: tuple[str, ...]) -> dict[str, ServerFile]:
     """Label -> file of these kinds in the folders that this browser may read."""
-    found: dict[str, Path] = {}
-    uploads = upload_folder(current_owner()).resolve()
-    for folder in slide_folders(current_owner()):
-        group = "Uploaded" if folder == uploads else "Sample" if folder.name == "sample_data" else folder.name
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            if path.suffix.lower() in suffixes and not hidden and path.is_file() and len(found) < MOST_FILES:
-                found[f"{group} / {path.relative_to(folder)}"] = path
-    return found
+    return {file.label: file for file in list_files(current_owner(), suffixes)}
 
 
 def default_case_id(draft: Draft) -> str:

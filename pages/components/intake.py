@@ -39,7 +39,7 @@ def chooser(label: str, suffixes: tuple[str, ...], key: str, help_text: str) -> 
     uploaded = file_upload(label=f"Upload a {label}", accept=suffixes, hint=" ".join(suffixes), key=f"upload_{key}")
     if uploaded:
         path = uploaded_file(current_owner(), uploaded)
-        st.session_state[key] = next(name for name, file in drafts.find_files(suffixes).items() if file == path)
+        st.session_state[key] = next(name for name, file in drafts.find_files(suffixes).items() if file.path == path)
     files = drafts.find_files(suffixes)
     chosen = st.selectbox(
         "or choose one on this server",
@@ -49,7 +49,10 @@ def chooser(label: str, suffixes: tuple[str, ...], key: str, help_text: str) -> 
         placeholder=f"{len(files)} file{'s' * (len(files) != 1)} found" if files else "no file found yet",
         help=help_text,
     )
-    return files.get(chosen) if chosen else None
+    if chosen not in files:
+        return None
+    st.caption(f"{files[chosen].kind}, {files[chosen].size / 1e6:,.1f} MB")
+    return files[chosen].path
 
 
 def slides(draft: Draft) -> None:

@@ -2,7 +2,7 @@
 
 from survviz.server.auth import owner_of_cookies
 from survviz.server.feature_files import register_features
-from survviz.server.folders import allowed_path, slide_folders, upload_folder
+from survviz.server.folders import ServerFile, allowed_path, list_files, slide_folders, upload_folder
 from survviz.server.lifespan import lifespan
 from survviz.server.maps import MapView, register_map, register_maps
 from survviz.server.middleware import middleware
@@ -18,10 +18,12 @@ from survviz.server.uploads import delete_upload, list_unfinished, list_uploads,
 
 __all__ = [
     "MapView",
+    "ServerFile",
     "SlideView",
     "allowed_path",
     "delete_upload",
     "lifespan",
+    "list_files",
     "list_unfinished",
     "list_uploads",
     "middleware",

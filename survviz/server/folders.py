@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from survviz.errors import InputError
 from survviz.workspace import workspace
 
+MOST_FILES = 3000
+KINDS = {
+    ".svs": "Aperio slide",
+    ".ndpi": "Hamamatsu slide",
+    ".mrxs": "MIRAX slide",
+    ".scn": "Leica slide",
+    ".bif": "Ventana slide",
+    ".dcm": "DICOM",
+    ".tif": "TIFF image",
+    ".tiff": "TIFF image",
+    ".h5": "patch features",
+    ".pt": "patch features",
+}
 SLIDE_FOLDERS_VARIABLE = "SURVVIZ_SLIDES"
 SAMPLE_DATA = Path(__file__).resolve().parents[2] / "sample_data"
 
@@ -24,18 +40,74 @@ def slide_folders(owner: str) -> tuple[Path, ...]:
     return tuple(folder.resolve() for folder in (SAMPLE_DATA, upload_folder(owner), *named))
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFile:
+    """A file that an owner may open.
+
+    Attributes:
+        label: where it lies, as a person sees it: "clinic / 2024 / a.svs".
+        kind: what it is by its suffix, in words.
+    """
+
+    path: Path
+    label: str
+    size: int
+    kind: str
+
+
 def allowed_path(owner: str, path: str | Path) -> Path:
     """The resolved path of an existing file inside one of the owner's slide folders.
 
+    Links are followed first, so that none leads out of a folder; hidden files are no one's to open.
+
     Raises:
-        InputError: the file lies elsewhere, or does not exist.
+        InputError: the file lies elsewhere, is hidden, or does not exist.
     """
     found = Path(path).expanduser().resolve()
-    if not any(found.is_relative_to(folder) for folder in slide_folders(owner)):
+    if not any(_is_visible(found, folder) for folder in slide_folders(owner)):
         raise InputError(
-            f"{path} lies outside the folders that this app may read. Upload the file, or start the app with "
-            f"{SLIDE_FOLDERS_VARIABLE} set to the folder that holds your slides."
+            f"{path} lies outside the folders that this app may read, or is hidden. Upload the file, or start the app "
+            f"with {SLIDE_FOLDERS_VARIABLE} set to the folder that holds your slides."
         )
     if not found.exists():
         raise InputError(f"{path} does not exist. Choose a file from {', '.join(map(str, slide_folders(owner)[2:]))}.")
     return found
+
+
+def _is_visible(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def list_files(owner: str, suffixes: Sequence[str], *, most: int = MOST_FILES) -> list[ServerFile]:
+    """Files of these kinds in the owner's folders, in order; hidden ones and links that lead out are left out.
+
+    Args:
+        suffixes: in small letters, with their dot.
+        most: stop after so many; a folder of a whole archive must not hold the page up.
+    """
+    found: list[ServerFile] = []
+    for folder, group in _named_folders(owner).items():
+        for path in _files_below(folder, suffixes):
+            if len(found) >= most:
+                return found
+            label = " / ".join((group, *path.relative_to(folder).parts))
+            kind = KINDS.get(path.suffix.lower(), path.suffix.lower().lstrip(".").upper())
+            found.append(ServerFile(path, label, path.stat().st_size, kind))
+    return found
+
+
+def _named_folders(owner: str) -> dict[Path, str]:
+    """Each folder with its name for people; of two with one name, both with that of the folder above."""
+    uploads, folders = upload_folder(owner).resolve(), slide_folders(owner)
+    twice = Counter(folder.name for folder in folders)
+    names = {folder: folder.name if twice[folder.name] == 1 else "/".join(folder.parts[-2:]) for folder in folders}
+    return names | {uploads: "Uploaded", SAMPLE_DATA: "Sample"}
+
+
+def _files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    for where, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            path = Path(where, name)
+            if path.suffix.lower() in suffixes and _is_visible(path.resolve(), folder) and path.is_file():
+                yield path
