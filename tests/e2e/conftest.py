@@ -62,15 +62,15 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts the viewer's test page; returns its URL."""
+    """Starts a test page; returns its URL."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(slide: Path | None, *, base: str = "") -> str:
+    def start(slide: Path | None, *, base: str = "", app: str = "viewer_app.py") -> str:
         home = tmp_path_factory.mktemp("server")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT), "VIEWER_APP": app}
         if slide:
             environment |= {"VIEWER_SLIDE": str(slide), "SURVVIZ_SLIDES": str(slide.parent)}
         launcher = Path(__file__).with_name("viewer_launcher.py")
@@ -132,7 +132,7 @@ class Visit:
         viewer.wait_for()
         return viewer
 
-    def look(self, part: str = ".stage") -> NDArray[np.float64]:
+    def look(self, part: str = ".stages > .stage") -> NDArray[np.float64]:
         """Luminance of a part of the page, once two pictures in a row are the same."""
         stage = self.page.locator(part)
         before = b""

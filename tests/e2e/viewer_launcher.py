@@ -1,5 +1,6 @@
-"""Launcher of the viewer's test page, with the same routes and middleware as the app."""
+"""Launcher of a test page (`VIEWER_APP`), with the same routes and middleware as the app."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from survviz.server import lifespan, middleware, routes
 
 app = st.App(
-    Path(__file__).parent / "viewer_app.py",
+    Path(__file__).parent / os.environ.get("VIEWER_APP", "viewer_app.py"),
     routes=routes(st.get_option("server.baseUrlPath")),
     middleware=middleware(),
     lifespan=lifespan,

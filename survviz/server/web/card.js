@@ -25,8 +25,10 @@ export function panel(bench) {
 
   const refresh = () => {
     const patch = chosen(bench);
-    empty.hidden = Boolean(patch);
-    body.hidden = !patch;
+    const kept = !patch && shown && bench.selected >= 0 && !bench.map; // the map that is asked for is not there yet
+    empty.hidden = Boolean(patch || kept);
+    body.hidden = !patch && !kept;
+    if (kept) return facts.firstChild.replaceChildren("This map is not computed yet.");
     if (!patch) return (shown = "");
     const key = `${patch.slide.view.slide_id}|${patch.map.view.layout}|${patch.index}`;
     if (key !== shown) pictures.replaceChildren(...drawn(bench, patch));

@@ -40,10 +40,11 @@ async function line(bench, view, index) {
   const map = await bench.load(view).catch(() => null);
   if (!map) return null;
   const on = bench.map?.view.id === view.id;
-  const label = bench.data.kinds.find(({ id }) => id === kind)?.label ?? kind;
-  const direction = bench.direction({ query, key })?.label ?? "";
-  const only = token === "all" && bench.choice.token !== "all" ? " (all tokens)" : "";
-  const choose = () => bench.choose({ kind, query, key, token });
+  const label = bench.kind(kind)?.label ?? kind;
+  const asked = bench.kind(kind)?.asked !== false; // else it has one map, whatever the direction and the token
+  const direction = asked ? (bench.direction({ query, key })?.label ?? "") : "on the risk";
+  const only = asked && token === "all" && bench.choice.token !== "all" ? " (all tokens)" : "";
+  const choose = () => bench.choose(asked ? { kind, query, key, token } : { kind });
   return element(
     "tr", { "aria-current": on ? "true" : null },
     element("th", { scope: "row" }, element("button", { type: "button", title: view.semantics, onclick: choose }, label), element("small", {}, direction + only)),

@@ -63,7 +63,7 @@ export function similar(bench) {
     const press = () => (here ? visit(bench, one.slide_id, one.index) : enlarge(one, name, mpp));
     return element(
       "button",
-      { type: "button", class: "card-found", role: "option", title: name, "aria-label": `Similarity ${one.similarity.toFixed(2)}: ${name}`, onclick: press,
+      { type: "button", class: "card-found", role: "option", "data-slide": one.slide_id, "data-index": one.index, title: name, "aria-label": `Similarity ${one.similarity.toFixed(2)}: ${name}`, onclick: press,
         onmouseenter: () => point(true), onmouseleave: () => point(false), onfocus: () => point(true), onblur: () => point(false) },
       picture(), element("span", { class: "value" }, one.similarity.toFixed(2)),
     );
