@@ -65,8 +65,11 @@ def provenance_lines(patch_map: PatchMap) -> list[str]:
     return [" · ".join(part for part in line if part) for line in (first, second)]
 
 
-def figure(panels: Sequence[Panel]) -> Sheet:
+def figure(panels: Sequence[Panel], *, dense: float = 1.0) -> Sheet:
     """Draw one panel, or several side by side.
+
+    Args:
+        dense: pixels of the thumbnails per pixel of the sheet; 2 for paper.
 
     Raises:
         InputError: there is no panel, or none of them has a map.
@@ -74,13 +77,14 @@ def figure(panels: Sequence[Panel]) -> Sheet:
     shown = [panel.patch_map for panel in panels if panel.patch_map is not None]
     if not shown:
         raise InputError("A figure needs at least one map; choose one that has been computed.")
-    widths = [max(NARROWEST, panel.thumbnail.shape[1]) for panel in panels]
-    tallest = max(panel.thumbnail.shape[0] for panel in panels)
+    sizes = [(panel.thumbnail.shape[1] / dense, panel.thumbnail.shape[0] / dense) for panel in panels]
+    widths = [max(NARROWEST, width) for width, _ in sizes]
+    tallest = max(height for _, height in sizes)
     width = 2 * MARGIN + sum(widths) + GAP * (len(panels) - 1)
     sheet = Sheet(width, 0, title=" | ".join(map_title(one) for one in shown))
     below, left = 0.0, float(MARGIN)
-    for panel, room in zip(panels, widths, strict=True):
-        below = max(below, _draw_panel(sheet, panel, left, room, tallest))
+    for panel, room, size in zip(panels, widths, sizes, strict=True):
+        below = max(below, _draw_panel(sheet, panel, left, room, size, tallest))
         left += room + GAP
     y = below + 10
     for line in provenance_lines(shown[0]):
@@ -92,16 +96,17 @@ def figure(panels: Sequence[Panel]) -> Sheet:
     return sheet
 
 
-def _draw_panel(sheet: Sheet, panel: Panel, left: float, room: float, tallest: int) -> float:
+def _draw_panel(
+    sheet: Sheet, panel: Panel, left: float, room: float, size: tuple[float, float], tallest: float
+) -> float:
     """Draw one panel into its column; returns where it ends."""
-    height, width = panel.thumbnail.shape[:2]
     title = _title(panel)
     sheet.add(
         Text(left, 30, _cut(title[0], 15, room), 15, bold=True), Text(left, 49, _cut(title[1], 12, room), 12, QUIET)
     )
     top = 62.0
-    sheet.add(Picture(left, top, width, height, panel.pixels, sheet.title))
-    _draw_scale_bar(sheet, panel, left, top)
+    sheet.add(Picture(left, top, *size, panel.pixels, sheet.title))
+    _draw_scale_bar(sheet, panel, left, top, size)
     y = top + tallest + 22
     if panel.patch_map is None:
         return y
@@ -153,10 +158,10 @@ def _draw_legend(sheet: Sheet, panel: Panel, patch_map: PatchMap, summary: Summa
     return y + 58
 
 
-def _draw_scale_bar(sheet: Sheet, panel: Panel, left: float, top: float) -> None:
+def _draw_scale_bar(sheet: Sheet, panel: Panel, left: float, top: float, size: tuple[float, float]) -> None:
     """A white bar with a dark edge in the lower right corner, and its length; none without a pixel size."""
     mpp = panel.patch_map.provenance.mpp if panel.patch_map else None
-    height, width = panel.thumbnail.shape[:2]
+    width, height = size
     if mpp is None or width < 60:
         return
     um_per_pixel = mpp * panel.slide_size[0] / width

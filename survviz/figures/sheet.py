@@ -70,7 +70,17 @@ class Picture:
     words: str = ""
 
 
-Shape: TypeAlias = Text | Box | Gradient | Picture
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A line through points, or a filled area."""
+
+    points: tuple[tuple[float, float], ...]
+    stroke: str | None = None
+    width: float = 1.5
+    fill: str | None = None
+
+
+Shape: TypeAlias = Text | Box | Gradient | Picture | Path
 
 
 @dataclass(slots=True)
@@ -109,6 +119,13 @@ def _paint_shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape, de
             stroke_width=2 * density if shape.halo else 0,
             stroke_fill=shape.halo,
         )
+        return
+    if isinstance(shape, Path):
+        points = [(x * density, y * density) for x, y in shape.points]
+        if shape.fill:
+            draw.polygon(points, fill=shape.fill)
+        if shape.stroke:
+            draw.line(points, fill=shape.stroke, width=max(1, round(shape.width * density)), joint="curve")
         return
     left, top = round(shape.x * density), round(shape.y * density)
     right, bottom = round((shape.x + shape.width) * density), round((shape.y + shape.height) * density)
@@ -153,6 +170,10 @@ def _svg_shape(shape: Shape, name: str) -> str:
             f'<text x="{shape.x:g}" y="{shape.y:g}" font-size="{shape.size:g}" fill="{shape.colour}" '
             f'text-anchor="{shape.anchor}"{weight}{halo}>{escape(shape.words)}</text>'
         )
+    if isinstance(shape, Path):
+        points = " ".join(f"{x:.2f},{y:.2f}" for x, y in shape.points)
+        line = f' stroke="{shape.stroke}" stroke-width="{shape.width:g}"' if shape.stroke else ""
+        return f'<polyline points="{points}" fill="{shape.fill or "none"}"{line}/>'
     place = f'x="{shape.x:g}" y="{shape.y:g}" width="{shape.width:g}" height="{shape.height:g}"'
     if isinstance(shape, Box):
         edge = f' stroke="{shape.edge}"' if shape.edge else ""
