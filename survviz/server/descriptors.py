@@ -39,7 +39,7 @@ def describe_patch(grant: Grant, bag: Bag, index: int) -> dict[str, Any]:
             return {**base, "source": None, "compared": "", "reason": str(error), "rows": []}
         compared = f"{len(others)} random patches of this slide"
         return {**base, "source": "pixels", "compared": compared, "rows": _rows(values, others, None)}
-    standard, from_training = standard_of(grant, bag)
+    standard, from_training = standard_of(grant)
     z = standard.z(bag.features[index]) if from_training else None
     return {
         **base,

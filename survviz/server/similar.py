@@ -55,7 +55,7 @@ class _Candidate:
 
 def similar_in_slide(grant: Grant, bag: Bag, index: int, count: int) -> Search:
     """The patches of the same slide that are most like patch `index`; neither it nor what touches it."""
-    standard, from_training = standard_of(grant, bag)
+    standard, from_training = standard_of(grant)
     found = most_alike(bag, bag.features[index], standard, count, without=index)
     side = int(bag.patch_size_level0)
     places = [_place(one, _corner(bag, one), side, grant.payload["slide"]) for one in found]
@@ -71,7 +71,7 @@ def similar_in_cohort(grant: Grant, bag: Bag, index: int, count: int, *, only_fi
     Raises:
         InputError: the cohort cannot be read.
     """
-    standard, from_training = standard_of(grant, bag)
+    standard, from_training = standard_of(grant)
     best: list[_Candidate] = []
     slides = patches = 0
     skipped: list[str] = []
