@@ -118,11 +118,14 @@ def _metadata(one: Annotation) -> dict[str, Any]:
 
 def method_words(question: Question, scores: Sequence[RegionScore]) -> str:
     """How p was made, in one sentence or two."""
-    kept = [score.test.kept for score in scores if score.test is not None and score.test.kept is not None]
+    tests = [score.test for score in scores if score.test is not None and score.test.p is not None]
+    used = sorted({test.n_permutations for test in tests})
+    count = " to ".join(f"{one:,}" for one in (used[:1] + used[-1:] if len(used) > 1 else used)) or "no"
+    kept = [test.kept for test in tests if test.kept is not None]
     turned = ", also turned by quarter turns" if question.rotations else ""
     lost = f"; on average {1 - float(np.mean(kept)):.0%} of a region lost its values that way" if kept else ""
     return (
-        f"p: {question.alternative}, (1 + as extreme) / (1 + {question.permutations} shifts), seed {question.seed}. "
+        f"p: {question.alternative}, (1 + as extreme) / (1 + shifts), {count} shifts, seed {question.seed}. "
         f"The whole map is shifted over the slide{turned}, so that neighbours stay alike; "
         f"values that land on no patch are dropped{lost}. Areas are of the slide's patches, not of its glass."
     )

@@ -30,6 +30,7 @@ export class RegionList extends EventTarget {
     this.picked = null; // id
     bench.addEventListener("slide", () => this.open());
     bench.addEventListener("data", () => this.address !== this.addressOf() && this.open());
+    bench.addEventListener("settings", () => Boolean(this.truth) !== this.wantsTruth && this.showTruth());
   }
 
   emit(name, detail = {}) {
@@ -54,7 +55,7 @@ export class RegionList extends EventTarget {
     this.truth = this.picked = null;
     this.emit("changed", { kept: true });
     if (address) await this.fetchKept(address);
-    if (this.wantsTruth) this.showTruth(true);
+    if (this.wantsTruth) this.showTruth();
   }
 
   async fetchKept(address) {
@@ -83,10 +84,14 @@ export class RegionList extends EventTarget {
     return Boolean(this.bench.slide?.truth);
   }
 
-  async showTruth(on) {
-    this.wantsTruth = on;
+  // A setting of the bench, so that waypoints hold it.
+  get wantsTruth() {
+    return this.hasTruth && Boolean(this.bench.settings.truth);
+  }
+
+  async showTruth() {
     const { truth } = this.bench.slide ?? {};
-    if (!on || !truth) {
+    if (!this.wantsTruth) {
       this.truth = null;
       if (!this.find(this.picked)) this.picked = null;
       return this.emit("changed", { kept: true });
@@ -95,7 +100,7 @@ export class RegionList extends EventTarget {
       const answer = await fetch(this.bench.url(`regions/${truth}.geojson`));
       if (!answer.ok) throw new Error(await reason(answer));
       const { features } = await answer.json();
-      if (truth !== this.bench.slide?.truth || !this.wantsTruth) return;
+      if (truth !== this.bench.slide?.truth || !this.wantsTruth || this.truth) return;
       this.truth = features.map((feature) => ({ ...fromFeature(feature), truth: true }));
       this.emit("changed", { kept: true });
     } catch (error) {
@@ -125,12 +130,19 @@ export class RegionList extends EventTarget {
   }
 
   add(geometry, classification = "") {
-    const region = { id: uuid(), name: "", classification, colour: this.colourFor(classification), geometry, properties: { objectType: "annotation" } };
+    const region = { id: uuid(), name: this.nextName(), classification, colour: this.colourFor(classification), geometry, properties: { objectType: "annotation" } };
     this.drawn = [...this.drawn, region];
     this.picked = region.id;
     this.emit("changed");
     this.keep();
     return region;
+  }
+
+  nextName() {
+    const names = new Set(this.drawn.map(({ name }) => name));
+    let number = 1;
+    while (names.has(`Region ${number}`)) number++;
+    return `Region ${number}`;
   }
 
   // One that comes again replaces the one of its id, so that the same file can be imported twice.

@@ -32,7 +32,7 @@ export function regionRisk(bench, list) {
 
 function words(answer, region) {
   if (answer.error) return [element("p", { class: "note warning" }, answer.error)];
-  const spread = answer.sd === null ? "" : ` ± ${number(answer.sd)} over the folds`;
+  const spread = answer.sd === null ? "" : ` ± ${Number(answer.sd.toPrecision(2))} over the folds`;
   const lines = [
     element(
       "p", {},
@@ -42,7 +42,8 @@ function words(answer, region) {
   ];
   if (answer.controls?.length) {
     const [low, high] = [Math.min(...answer.controls), Math.max(...answer.controls)];
-    lines.push(element("p", { class: "muted" }, `As many patches at random, ${answer.controls.length} times: ${signed(low)} to ${signed(high)}.`));
+    const inside = low <= answer.change && answer.change <= high;
+    lines.push(element("p", { class: "muted" }, `As many patches at random, ${answer.controls.length} times: ${signed(low)} to ${signed(high)}${inside ? "; so this region does no more than any other" : ""}.`));
   }
   lines.push(survivalTable(answer.survival ?? []));
   return lines;

@@ -140,10 +140,13 @@ export class RegionTools {
     context.lineJoin = "round";
     const picked = this.list.picked;
     const regions = [...this.list.all].sort((one, other) => (one.id === picked) - (other.id === picked));
+    const apart = this.list.truth?.some(({ id }) => id === picked); // one class of the truth: the others step back
     for (const region of regions) {
       const geometry = this.dragged?.id === region.id ? (this.dragged.now ?? region.geometry) : region.geometry;
+      context.globalAlpha = apart && region.truth && region.id !== picked ? 0.2 : 1;
       this.outline(context, map, density, geometry, region, region.id === picked);
     }
+    context.globalAlpha = 1;
     const open = this.sketch();
     if (open) this.outline(context, map, density, open, { colour: [255, 212, 0] }, true);
     context.setTransform(1, 0, 0, 1, 0, 0);

@@ -79,7 +79,7 @@ function files(bench, list, scores, say) {
       say(`The regions could not be exported: ${error.message}`);
     }
   });
-  const truth = press("Show truth", "The regions that were planted in this synthetic slide", () => list.showTruth(!list.truth));
+  const truth = press("Show truth", "The regions that were planted in this synthetic slide", () => bench.set("truth", !list.truth));
   const refresh = () => {
     take.disabled = !list.all.length;
     truth.hidden = !list.hasTruth;
