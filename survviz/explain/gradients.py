@@ -25,6 +25,8 @@ from survviz.types import Inputs
 
 NODES = 4
 """Gauss-Legendre points of one part of the way; few, since what is hard to integrate are the kinks of ReLUs."""
+CUTS = (0.0, 1 / 16, 1 / 4, 1.0)
+"""Where the first parts end: on trained models, a third fewer gradients than by halving the whole way."""
 TOLERANCE = 0.005
 """Share of the change that the parts' errors may add up to."""
 SMALLEST_CHANGE = 1e-4
@@ -87,11 +89,11 @@ def patch_contributions(
     if len(inputs.patches) != 1 or not bool(inputs.patch_mask.all()):
         raise InputError("Contributions are computed for one case whose patch rows are all real; give a batch of one.")
     way = _Way(model, inputs, target, baseline)
-    ends = way.answers([0.0, 1.0])
-    change = ends[1] - ends[0]
+    ends = way.answers([*CUTS])
+    change = ends[-1] - ends[0]
     allowed = tolerance * max(abs(change), SMALLEST_CHANGE)
-    parts = [_Part.of(way, 0.0, 1.0, ends[0], ends[1])]
-    n_parts = 1
+    parts = [_Part.of(way, *CUTS[i : i + 2], *ends[i : i + 2]) for i in range(len(CUTS) - 1)]
+    n_parts = len(parts)
     while sum(part.error for part in parts) > allowed and n_parts < MOST_PARTS:
         if progress:
             progress(min(0.95, allowed / max(sum(part.error for part in parts), allowed)))

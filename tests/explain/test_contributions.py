@@ -32,7 +32,7 @@ def test_linear_model_has_the_closed_form(linear: Model, five: Inputs) -> None:
     found = patch_contributions(linear, five)
     expected = five.patches[0].double().numpy() @ weights(linear) / 5
     np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-7)
-    assert found.n_gradients == 4
+    assert found.n_gradients == 12
 
 
 def test_another_baseline_and_target_are_arguments(linear: Model, five: Inputs) -> None:
