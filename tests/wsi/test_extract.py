@@ -150,7 +150,7 @@ def test_real_slide_gives_its_bag_and_notices(shared_data, tmp_path) -> None:
     assert bag.mpp_source == "person"
     assert bag.patch_size_level0 == 64
     assert 2200 < len(bag) < 2700
-    assert [notice.code for notice in notices] == ["slide.coarse"]
+    assert [notice.code for notice in notices] == ["slide.coarse", "slide.mpp"]
 
 
 @pytest.mark.real
