@@ -88,7 +88,7 @@ def test_deepest_zoom_keeps_the_corner_in_place(visit: Visit) -> None:
 IRREGULAR = """async (web) => {
   const { Layout, colourise, paintLayer } = await import(`${web}/overlay.js`);
   const layout = new Layout(Int32Array.from([0, 0, 10, 0, 25, 3, 28, 20]), 10);  // two origins and an overlap
-  const colours = colourise([1, 0, 1, NaN], new Uint8ClampedArray(768).fill(255, 765), 0.5);
+  const colours = colourise([1, 0, 1, NaN], new Uint8ClampedArray(768).fill(255, 765), (place) => place >= 0.5);
   const canvas = Object.assign(document.createElement("canvas"), { width: 80, height: 80 });
   const map = { a: 2, b: 0, scale: 2, place: (x, y) => [2 * x, 2 * y], invert: (x, y) => [x / 2, y / 2] };
   paintLayer(canvas, map, { layout, colours }, false);

@@ -1,4 +1,4 @@
-"""The viewer in use: controls, clicks, maps, pages, and the numbers that it shows."""
+"""The workbench in use: controls, clicks, maps, pages, and the numbers that it shows."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_controls_repaint_without_a_rerun(visit: Visit) -> None:
     pictures.append(visit.look())
     viewer.get_by_label("Hide patches below").fill("0.5")
     pictures.append(visit.look())
-    viewer.get_by_label("Scale").select_option("raw")
+    viewer.get_by_label("Scale", exact=True).select_option("raw")
     viewer.get_by_label("Smooth").check()
     pictures.append(visit.look())
     for one, other in pairwise(pictures):
         assert np.abs(one - other).max() > 8
     assert visit.runs() == runs
     assert [url for url in visit.requests[asked:] if "/sv/" in url] == []
-    expect(viewer.locator(".legend")).to_contain_text("Attention weight")
+    expect(viewer.locator(".stages > .stage .legend")).to_contain_text("Attention weight")
     viewer.focus()
     page.keyboard.down(" ")
     under = visit.look()
@@ -69,7 +69,7 @@ def test_data_that_overtake_the_script_of_the_component_are_shown(visit: Visit) 
     (script,) = asked
     script.fulfill(content_type="text/javascript", body=page.evaluate("held[0].text()"))
     visit.viewer()
-    expect(page.locator(".notes")).to_contain_text("showing the patch grid")
+    expect(page.locator(".slide-note")).to_contain_text("showing the patch grid")
 
 
 def test_the_newest_of_many_data_that_overtake_the_viewers_modules_are_shown(visit: Visit) -> None:
@@ -79,34 +79,55 @@ def test_the_newest_of_many_data_that_overtake_the_viewers_modules_are_shown(vis
     page.reload()
     page.get_by_text("runs 1").wait_for()
     for run in range(2, 10):
-        page.get_by_text("Without the slide file" if run == 9 else "Go to the square").click()
+        page.get_by_text("Without the slide file" if run == 9 else "Two slides").click()
         page.get_by_text(f"runs {run}").wait_for()
     assert page.locator(".viewer").count() == 0
     for script in asked:
         script.continue_()
     visit.viewer()
-    expect(page.locator(".notes")).to_contain_text("showing the patch grid")
+    expect(page.locator(".slide-note")).to_contain_text("showing the patch grid")
 
 
-def test_click_names_the_patch(visit: Visit) -> None:
-    box = visit.page.locator(".stage").bounding_box()
-    visit.viewer()
+def test_click_selects_the_patch_and_opens_its_card(visit: Visit) -> None:
+    viewer = visit.viewer()
+    box = visit.page.locator(".stages > .stage").bounding_box()
     visit.look()
+    runs = visit.runs()
     x, y = box["x"] + box["width"] / 2 + 10, box["y"] + box["height"] / 2 + 10
     visit.page.mouse.move(x, y)
-    expect(visit.page.locator(".readout")).to_contain_text("192× uniform · weight 1.0 · rank 1 of 192")
+    expect(visit.page.locator(".stages > .stage .readout")).to_contain_text("192× uniform · weight 1.0 · rank 1 of 192")
     visit.page.mouse.click(x, y)
-    visit.page.get_by_text("event patch clinical:pathology:hot 104 4096 3072").wait_for()
+    expect(viewer.get_by_role("tab", name="Patch")).to_have_attribute("aria-selected", "true")
+    assert visit.runs() == runs
 
 
-def test_map_chosen_inside_is_shown_at_once_and_reported(visit: Visit) -> None:
+def test_token_fold_and_kind_change_the_map_at_once_without_a_rerun(visit: Visit) -> None:
+    viewer, page = visit.viewer(), visit.page
+    before, runs = visit.look(), visit.runs()
+    viewer.get_by_role("option", name="even").click()
+    expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:even")
+    expect(viewer.locator(".meaning")).to_contain_text("almost flat")
+    expect(viewer.locator(".meaning")).to_contain_text("Test attention of even.")
+    viewer.get_by_label("Fold", exact=True).select_option("sd")
+    expect(viewer.locator(".stages > .stage .legend")).to_contain_text("SD over the folds")
+    viewer.focus()
+    page.keyboard.press("2")
+    expect(viewer).to_have_attribute("data-map", "contribution:risk:pathology:all")
+    expect(viewer.locator(".stages > .stage .legend")).to_contain_text("≥ +0.02")
+    page.keyboard.press("3")
+    expect(viewer.locator(".computing")).to_contain_text("This model cannot.")
+    assert np.abs(visit.look() - before).max() > 8
+    assert visit.runs() == runs
+
+
+def test_tokens_are_searched_and_stepped_through_by_keys(visit: Visit) -> None:
     viewer = visit.viewer()
-    visit.look()
-    viewer.get_by_label("Map", exact=True).select_option("clinical:pathology:even")
-    expect(viewer).to_have_attribute("data-map", "clinical:pathology:even")
-    expect(viewer.locator(".notes")).to_contain_text("almost flat")
-    visit.page.get_by_text("event map clinical:pathology:even").wait_for()
-    expect(viewer).to_have_attribute("data-map", "clinical:pathology:even")
+    names = viewer.locator(".token").all_inner_texts()
+    assert names == ["hot", "blob", "even"]
+    viewer.get_by_role("option", name="hot").click()
+    visit.page.keyboard.press("ArrowDown")
+    expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:blob")
+    assert viewer.locator(".token[aria-selected=true] .raises").bounding_box()["width"] > 25
 
 
 def test_view_survives_a_visit_to_another_page(visit: Visit) -> None:
@@ -146,7 +167,7 @@ def test_viewer_in_a_hidden_tab_opens_on_the_whole_slide_and_keeps_its_view(visi
     visit.page.get_by_role("link", name="Tabs").click()
     visit.page.get_by_text("nothing to see here").wait_for()
     visit.page.get_by_role("tab", name="Second").click()
-    visit.page.locator(".message[hidden]").wait_for(state="attached")
+    visit.page.locator(".stages > .stage > .message[hidden]").wait_for(state="attached")
     whole = square()
     assert 30 < whole[2] - whole[0] < 60
     visit.page.locator(".viewer").focus()
@@ -159,47 +180,14 @@ def test_viewer_in_a_hidden_tab_opens_on_the_whole_slide_and_keeps_its_view(visi
     assert np.abs(np.subtract(square(), zoomed)).max() <= 1
 
 
-def test_patch_pointed_at_in_a_gallery_is_marked_without_a_rerun(visit: Visit) -> None:
-    visit.viewer()
-    before, runs = visit.look(), visit.runs()
-    tell = """([viewer, box]) => window.dispatchEvent(
-        new CustomEvent("survviz:highlight", { detail: { viewer, box, zoom: false } }))"""
-    box = {"x": 2048, "y": 2048, "w": 512, "h": 512}
-    visit.page.evaluate(tell, ["another viewer", box])
-    assert np.abs(visit.look() - before).max() == 0
-    visit.page.evaluate(tell, ["viewer", box])
-    changed = np.argwhere(np.abs(visit.look() - before) > 30)
-    scale = before.shape[0] / 6144
-    centre = (changed.min(axis=0) + changed.max(axis=0)) / 2
-    expected = np.array([before.shape[0], before.shape[1]]) / 2 + scale * (np.array([2304, 2304]) - [3072, 4096])
-    assert np.abs(centre - expected).max() <= 3
-    visit.page.evaluate(tell, ["viewer", None])
-    assert np.abs(visit.look() - before).max() == 0
-    assert visit.runs() == runs
-
-
-def test_goto_brings_the_square_to_the_centre(visit: Visit) -> None:
-    viewer = visit.viewer()
-    visit.page.get_by_text("Go to the square").click()
-    visit.page.get_by_text("runs 2").wait_for()
-    viewer.focus()
-    visit.page.keyboard.press("h")
-    picture = visit.look()
-    height, width = picture.shape
-    left, top, right, bottom = visit.edges(picture < 124, (width // 2, height // 2))
-    assert abs((left + right) / 2 - width / 2) <= 2
-    assert abs((top + bottom) / 2 - height / 2) <= 2
-    assert abs((bottom - top) - height / 5) <= 8, "the square with two of its widths on either side"
-
-
 def test_ranks_and_concentration_are_those_of_their_definitions(visit: Visit) -> None:
     visit.viewer()
     web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
     values = [0.5, 2.0, 0.5, 1.0, 4.0, 0.0, 0.5]
     summary = visit.page.evaluate(
         """async ([web, values]) => {
-          const { summarise } = await import(`${web}/scales.js`);
-          const { rank, effective, topShare, n } = summarise(Float32Array.from([...values, NaN]), 20);
+          const { summarise } = await import(`${web}/summary.js`);
+          const [{ rank, effective, topShare, n }] = summarise([Float32Array.from([...values, NaN])]);
           return { rank: [...rank].slice(0, -1), missing: Number.isNaN(rank.at(-1)), effective, topShare, n };
         }""",
         [web, values],
@@ -216,7 +204,7 @@ def test_patch_grid_is_drawn_without_a_slide_and_below_a_base_path(
 ) -> None:
     visit = open_page(serve(None, base="lab/survviz"))
     viewer = visit.viewer()
-    expect(viewer.locator(".notes")).to_contain_text("Slide file not available: showing the patch grid.")
+    expect(viewer.locator(".slide-note")).to_contain_text("Slide file not available: showing the patch grid.")
     picture = visit.look()
     height, width = picture.shape
     assert picture[height // 2 + 8, width // 2 + 8] > picture[height // 2 - 8, width // 2 - 8] + 30

@@ -1,4 +1,4 @@
-"""Two pages, one with nothing but the viewer, for the browser tests. `VIEWER_SLIDE` names the slide, if any."""
+"""Pages with nothing but the workbench, or an upload field, for the browser tests. `VIEWER_SLIDE` names the slide."""
 
 from __future__ import annotations
 
@@ -6,61 +6,115 @@ import os
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from pages.components.owner import current_owner
-from pages.components.viewer import slide_viewer
-from survviz.server import register_maps, register_slide, slide_without_file, uploaded_file
-from survviz.types import Bag, PatchScores
+from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData, workbench
+from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file, uploaded_file
+from survviz.types import Bag, MapKind, PatchScores
 from survviz.units import Mpp
 
 PATCH = 512
 HOT = (4096, 3072)
 SIZE = (8192, 6144)
+FOLDS = 3
+KINDS: tuple[MapKind, ...] = ("attention", "contribution", "perturbation")
 
 
-def scores(token: str, values: np.ndarray, coords: np.ndarray) -> PatchScores:
-    """A map of one token."""
-    share = values / values.sum()
+def scores(token: str, values: NDArray[np.float64], coords: NDArray[np.int64], share: float, slide: str) -> PatchScores:
+    """Attention of one token; `share` of it lies on this slide."""
+    values = share * values / values.sum()
+    spread = 1 + 0.3 * np.arange(-1, FOLDS - 1)[:, None] * np.cos(np.arange(len(values)))
+    per_fold = values * spread
+    total = round(len(values) / share)
+    words = f"Test attention of {token}."
     return PatchScores(
-        "attention", "clinical", "pathology", token, "test", share, share[None], coords, PATCH, len(share), "test"
+        "attention", "clinical", "pathology", token, slide, values, per_fold, coords, PATCH, total, words
+    )
+
+
+def grid() -> NDArray[np.int64]:
+    """Corners of the patches of the whole slide."""
+    width, height = SIZE
+    return np.mgrid[0 : height // PATCH, 0 : width // PATCH][::-1].reshape(2, -1).T * PATCH
+
+
+def attention(coords: NDArray[np.int64], share: float, slide: str) -> list[PatchScores]:
+    """A map whose only hot patch lies on the slide's black square, a blob, and an even one."""
+    distance = np.square((coords - [3000, 3000]) / 1500).sum(axis=1)
+    blob = 0.05 + 8 * np.exp(-distance) + 0.2 * np.sin(np.arange(len(coords))) ** 2
+    hot = (coords == HOT).all(axis=1).astype(float)
+    named = {"hot": hot, "blob": blob, "even": 1 + 0.01 * blob}
+    return [scores(token, values, coords, share, slide) for token, values in named.items()]
+
+
+def contribution(coords: NDArray[np.int64], slide: str) -> PatchScores:
+    """A signed map: the left half lowers the risk, the right half raises it."""
+    values = np.where(coords[:, 0] < SIZE[0] / 2, -0.01, 0.02)
+    per_fold = np.repeat(values[None], FOLDS, axis=0)
+    words = "Test contribution."
+    return PatchScores(
+        "contribution", "risk", "pathology", "all", slide, values, per_fold, coords, PATCH, len(coords), words, "risk"
+    )
+
+
+def entry(view: SlideView, share: float) -> SlideEntry:
+    """A slide with its maps."""
+    coords = grid()
+    found: list[PatchScores] = [*attention(coords, share, view["slide_id"]), contribution(coords, view["slide_id"])]
+    maps: list[MapView] = register_maps(current_owner(), found, slide=view["token"])
+    shares = {"attention:clinical:pathology": share}
+    return SlideEntry(view=view, maps=maps, shares=shares, features=None, truth=None)
+
+
+def kind(name: MapKind) -> Kind:
+    """A kind of map; perturbation is the one that the model cannot have."""
+    state, reason = ("unavailable", "This model cannot.") if name == "perturbation" else ("ready", "")
+    asked = name == "attention"
+    return Kind(
+        id=name, label=name.capitalize(), words=f"What {name} is", asked=asked, state=state, reason=reason, jobs=[]
+    )
+
+
+def data(slides: list[SlideEntry]) -> WorkbenchData:
+    """What the workbench takes."""
+    pushes = {"hot": -0.2, "blob": 0.4, "even": 0.1}
+    tokens = [Token(name=name, words=f"The token {name}.", contribution=value) for name, value in pushes.items()]
+    direction = Direction(query="clinical", key="pathology", label="Clinic → pathology", words="Who?", tokens=tokens)
+    return WorkbenchData(
+        case={"id": "test", "checkpoint": "none", "key": "test"},
+        slides=slides,
+        slide=slides[0]["view"]["slide_id"] if slides else None,
+        kinds=[kind(name) for name in KINDS],
+        directions=[direction],
+        stories=[],
+        answers={},
+        notices=[{"level": "warning", "code": "test", "text": "Something to know."}],
     )
 
 
 def viewer_page() -> None:
-    """The slide, with a map whose only hot patch lies on the slide's black square."""
-    owner = current_owner()
-    width, height = SIZE
-    grid = np.mgrid[0 : height // PATCH, 0 : width // PATCH][::-1].reshape(2, -1).T * PATCH
-    distance = np.square((grid - [3000, 3000]) / 1500).sum(axis=1)
-    blob = 0.05 + 8 * np.exp(-distance) + 0.2 * np.sin(np.arange(len(grid))) ** 2
-    hot = (grid == HOT).all(axis=1).astype(float)
+    """The slide; with the toggle, its patch grid alone, or a second slide of the same case."""
     path = os.environ.get("VIEWER_SLIDE")
-    if path and not st.toggle("Without the slide file"):
-        slide = register_slide(owner, path)
-    else:
-        slide = slide_without_file(Bag("features", np.zeros((len(grid), 1)), grid, PATCH, Mpp(0.5), "none"))
-    maps = register_maps(
-        owner,
-        [scores("hot", hot, grid), scores("blob", blob, grid), scores("even", 1 + 0.01 * blob, grid)],
-        labels=["Hot", "Blob", "Even"],
-    )
-    goto = None
-    if st.toggle("Go to the square"):
-        goto = {"x": HOT[0], "y": HOT[1], "w": PATCH, "h": PATCH, "nonce": 1}
+    bag = Bag("features", np.zeros((len(grid()), 1)), grid(), PATCH, Mpp(0.5), "none")
+    without = slide_without_file(bag)
+    only_grid = not path or st.toggle("Without the slide file")
+    first = without if only_grid else register_slide(current_owner(), path)
+    two = st.toggle("Two slides")
+    slides = [entry(first, 0.75), entry({**without, "slide_id": "other"}, 0.25)] if two else [entry(first, 1.0)]
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-    event = slide_viewer(slide=slide, maps=maps, active_map=maps[0]["id"], goto=goto, key="viewer", height=760)
+    workbench(data(slides), key="viewer", on_event=lambda event: None, height=760)
     st.text(f"runs {st.session_state['runs']}")
-    if event:
-        st.text(f"event {event.kind} {event.map} {event.index} {event.x} {event.y}")
 
 
 def tabs_page() -> None:
-    """A viewer that is hidden when the page opens."""
+    """A workbench that is hidden when the page opens."""
     path = os.environ.get("VIEWER_SLIDE")
     first, second = st.tabs(["First", "Second"])
     first.text("nothing to see here")
     with second:
-        slide_viewer(slide=register_slide(current_owner(), path) if path else None, key="tabbed", height=600)
+        slides = [entry(register_slide(current_owner(), path), 1.0)] if path else []
+        workbench(data(slides), key="tabbed", on_event=lambda event: None, height=600)
 
 
 def upload_page() -> None:

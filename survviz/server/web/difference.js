@@ -41,11 +41,12 @@ export async function difference(bench, first, second) {
   const view = {
     ...a.view,
     id: `difference:${a.view.id}:${b.view.id}`,
-    label: `${a.view.label} − ${b.view.label}`,
+    label: `${short(a)} − ${short(b)}`,
     semantics: `${WAYS[way].words} A: ${name(a)}. B: ${name(b)}.`,
     uniform: 1,
   };
   return { view, layout: a.layout, values: values[at], nature: "signed", unit, summary: summarise(values, true)[at] };
 }
 
+const short = ({ view }) => view.label.replace(/ \(.*\)$/, "");
 const name = ({ view, fold }) => view.label + (natureOf(view, fold) === "spread" ? ", SD over folds" : "");

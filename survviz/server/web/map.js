@@ -10,7 +10,7 @@ const SPREAD = "Effective patches: as many equally weighted patches would be as 
 const FLAT = "This map is almost flat; colours show tiny differences.";
 
 export function panel(bench) {
-  return element("div", { class: "map-panel" }, whichMap(bench), computing(bench), meaning(bench), howDrawn(bench));
+  return element("div", { class: "map-panel" }, whichMap(bench), computing(bench), readOuts(bench), howDrawn(bench), semantics(bench));
 }
 
 function whichMap(bench) {
@@ -50,23 +50,32 @@ function whichMap(bench) {
 const numeric = (value) => (/^\d+$/.test(value) ? Number(value) : value);
 const numbered = (word, n = 1) => Array.from({ length: n }, (_, i) => [i, `${word} ${i + 1}`]);
 
-function meaning(bench) {
+// How concentrated the map is, over all slides of the case; and what went wrong.
+function readOuts(bench) {
   const node = element("div", { class: "meaning", "aria-live": "polite" });
   const refresh = () => {
     const { map, problem } = bench;
     const lines = [];
-    if (problem) lines.push(element("p", { class: "note warning" }, problem, element("button", { type: "button", onclick: () => bench.choose({}) }, "Try again")));
+    const again = () => element("button", { type: "button", onclick: () => bench.choose({}) }, "Try again");
+    if (problem) lines.push(element("p", { class: "note warning" }, problem, again()));
     if (map) {
       const { effective, n, topShare, flat } = map.summary;
-      if (flat) lines.push(element("p", { class: "note warning" }, FLAT));
-      lines.push(
-        element("p", { class: "note", title: SPREAD }, `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${percent(topShare)}`),
-        element("p", { class: "semantics" }, map.view.semantics),
-      );
+      if (flat && map.nature === "share") lines.push(element("p", { class: "note warning" }, FLAT));
+      const what = map.nature === "share" ? "of the attention" : map.nature === "signed" ? "of all change, up or down" : "of the spread";
+      const text = `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${percent(topShare)} ${what}`;
+      lines.push(element("p", { class: "note", title: SPREAD }, text));
     }
     node.replaceChildren(...lines);
+    node.hidden = !lines.length;
   };
   bench.addEventListener("map", (event) => event.detail.colour || refresh());
+  return node;
+}
+
+// The exact meaning of the map, word for word.
+function semantics(bench) {
+  const node = element("p", { class: "semantics" });
+  bench.addEventListener("map", () => (node.textContent = bench.map?.view.semantics ?? ""));
   return node;
 }
 

@@ -17,9 +17,8 @@ export class SecondStage {
     this.stage = new Stage(OpenSeadragon, `${bench.data.key}#2`, { clicked: (index) => bench.select(index), fullScreen }, this.main.common);
     this.legend = legend();
     this.bar = this.controls();
-    this.note = element("div", { class: "panel second-note", hidden: true });
-    this.stage.element.append(this.legend.node, this.note);
-    this.element = element("div", { class: "second", hidden: true }, this.bar, this.stage.element);
+    this.stage.element.append(this.legend.node);
+    this.element = element("div", { class: "second", hidden: true }, this.stage.element);
     this.link();
     const show = () => this.show();
     for (const name of ["second", "data", "slide"]) bench.addEventListener(name, () => this.refresh());
@@ -39,16 +38,18 @@ export class SecondStage {
     this.fold = select("Fold of the second map", [], "", (fold) => choose({ fold: /^\d+$/.test(fold) ? Number(fold) : fold }));
     this.linked = element("input", { type: "checkbox", onchange: () => bench.setSecond({ linked: this.linked.checked }) });
     const close = element("button", { type: "button", class: "close", title: "Close (S)", "aria-label": "Close the second stage", onclick: () => bench.setSecond(null) }, "×");
+    this.note = element("p", { class: "note", hidden: true });
     return element(
-      "div", { class: "second-bar" }, this.shows, this.kind, this.direction, this.token, this.fold,
-      element("label", { class: "check", title: "Both stages move together" }, this.linked, "Linked"), close,
+      "div", { class: "second-bar", hidden: true, role: "group", "aria-label": "Second stage" },
+      element("span", { class: "muted" }, "Right:"), this.shows, this.kind, this.direction, this.token, this.fold,
+      element("label", { class: "check", title: "Both stages move together" }, this.linked, "Linked"), close, this.note,
     );
   }
 
   refresh() {
     const { bench } = this;
     const { second, data, slide } = bench;
-    this.element.hidden = !second || !slide;
+    this.element.hidden = this.bar.hidden = !second || !slide;
     if (this.element.hidden) {
       this.stage.close();
       this.opened = null;

@@ -15,6 +15,11 @@ export function toolbar(workbench) {
   const copy = element("button", { type: "button", title: "A link to exactly this view", onclick: () => copyLink(bench, copy) }, "Copy link");
   const keys = element("button", { type: "button", title: "Keys (?)", "aria-label": "Keys", onclick: () => workbench.showKeys() }, "?");
   const known = notices(bench);
+  const reason = element("p", { class: "slide-note", hidden: true });
+  bench.addEventListener("slide", () => {
+    reason.textContent = bench.slide?.view.reason ?? "";
+    reason.hidden = !reason.textContent;
+  });
   const refresh = () => {
     const { choice, map } = bench;
     const kind = bench.kind();
@@ -26,7 +31,7 @@ export function toolbar(workbench) {
   };
   for (const name of ["data", "choice", "map"]) bench.addEventListener(name, refresh);
   bench.addEventListener("second", () => second.setAttribute("aria-pressed", String(Boolean(bench.second))));
-  return element("div", { class: "toolbar" }, title, arrow, known, element("span", { class: "space" }), second, copy, keys);
+  return element("div", { class: "toolbar" }, title, arrow, known, element("span", { class: "space" }), second, copy, keys, reason);
 }
 
 async function copyLink(bench, button) {

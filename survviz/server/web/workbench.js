@@ -50,16 +50,16 @@ export class Workbench {
     this.stage.element.append(this.legend.node);
     this.second = new SecondStage(this.OpenSeadragon, bench, () => this.fullScreen());
     this.stages = element("div", { class: "stages" }, this.stage.element, this.second.element);
-    const mount = (name) => element("section", { class: `mount ${name}` }, panels[name](bench));
+    const mount = (name) => element("section", { class: `mount at-${name}` }, panels[name](bench));
     this.tabs = TABS.map(([name, label]) =>
       element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => this.open(name) }, label));
     this.panes = TABS.map(([name]) =>
-      element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane ${name}`, "aria-labelledby": `tab-${name}` }, panels[name](bench)));
+      element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane at-${name}`, "aria-labelledby": `tab-${name}` }, panels[name](bench)));
     this.rail = element(
       "aside", { class: "rail", "aria-label": "Map, patch, regions, stories" },
       element("div", { class: "tabs", role: "tablist" }, ...this.tabs), ...this.panes, mount("exports"),
     );
-    this.body = element("div", { class: "body" }, element("div", { class: "left" }, toolbar(this), this.stages, mount("strip")), this.rail);
+    this.body = element("div", { class: "body" }, element("div", { class: "left" }, toolbar(this), this.second.bar, this.stages, mount("strip")), this.rail);
     this.root = element("div", { class: "viewer", tabindex: 0, role: "application" }, this.body, mount("gallery"));
     this.root.addEventListener("blur", () => this.peek(false));
     const focus = () => this.root.focus({ preventScroll: true });
