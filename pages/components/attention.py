@@ -17,6 +17,7 @@ from survviz.server import MapView, SlideView, register_maps, register_slide, sl
 from survviz.server.feature_files import register_features
 from survviz.server.folders import SAMPLE_DATA
 from survviz.server.regions import register_truth
+from survviz.server.reports import register_report
 from survviz.types import LEARNT_QUERY, MAP_KINDS, Bag, MapKind, PatchScores
 
 ALL = "all"
@@ -65,7 +66,7 @@ def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
     name = session.checkpoint_name()
     sample = case.key.startswith(SAMPLE)
     return WorkbenchData(
-        case={"id": case.case.case_id, "checkpoint": name, "key": case.key},
+        case={"id": case.case.case_id, "checkpoint": name, "key": case.key, "report": _report(case) if ready else None},
         slides=[slide_entry(case, position, ready) for position in range(len(case.case.bags))],
         slide=case.case.bags[0].slide_id,
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
@@ -73,6 +74,28 @@ def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
         stories=[story.as_json() for story in stories_of(SAMPLE_DATA, case.case.case_id)] if sample else [],
         answers=st.session_state.get("answers", {}).get(session.warm_key(case), {}),
         notices=[asdict(notice) for notice in session.notices_of(case)] if ready else [],
+    )
+
+
+def _report(case: OpenCase) -> str:
+    """Token of the case's report."""
+    return _register_report(case, current_owner(), session.case_key(case))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=REGISTERED_S)
+def _register_report(_case: OpenCase, owner: str, key: tuple[object, ...]) -> str:
+    try:
+        prediction = session.prediction_of(_case)
+    except SurvvizError:
+        prediction = None  # the notices say why it is not scored
+    encoders = sorted({f"{bag.encoder}, {bag.patch_size_level0} px patches" for bag in _case.case.bags})
+    return register_report(
+        owner,
+        _case.case.case_id,
+        session.checkpoint_name() or "",
+        prediction=prediction,
+        notices=session.notices_of(_case),
+        provenance=[f"Encoder {words}." for words in encoders],
     )
 
 
@@ -146,7 +169,8 @@ def _register_views(
     _scores: Sequence[PatchScores], owner: str, slide: str | None, case_id: str, key: tuple[object, ...]
 ) -> list[MapView]:
     name = session.checkpoint_name() or ""
-    return register_maps(owner, _scores, slide=slide, case_id=case_id, checkpoint=name)
+    encoder = session.predictor().encoder
+    return register_maps(owner, _scores, slide=slide, case_id=case_id, checkpoint=name, encoder=encoder)
 
 
 def kind_entry(case: OpenCase, kind: MapKind, ready: bool) -> Kind:

@@ -107,6 +107,7 @@ def register_maps(
     slide: str | None = None,
     case_id: str = "",
     checkpoint: str = "",
+    encoder: str = "",
     labels: Sequence[str] | None = None,
 ) -> list[MapView]:
     """Let an owner see maps of one slide; the browser switches between them without asking Python.
@@ -114,7 +115,7 @@ def register_maps(
     Args:
         scores: all on the same patches.
         slide: token of the slide that they lie on, where there is a file.
-        case_id: stands on exports, as does `checkpoint`.
+        case_id: stands on exports, as do `checkpoint` and `encoder`.
         labels: shown as titles; by default "Hypoxia (genomic → pathology)".
 
     Raises:
@@ -124,7 +125,7 @@ def register_maps(
         raise InputError(
             f"Maps of {len({s.slide_id for s in scores})} slides were given; register one slide at a time."
         )
-    shared = {"slide": slide, "case_id": case_id, "checkpoint": checkpoint}
+    shared = {"slide": slide, "case_id": case_id, "checkpoint": checkpoint, "encoder": encoder}
     grants: dict[str, Grant] = {}
     views = []
     for score, label in zip(scores, labels or [default_label(s) for s in scores], strict=True):

@@ -25,6 +25,7 @@ from survviz.figures.patch_map import RESEARCH_USE
 from survviz.server import register_maps, register_slide
 from survviz.server.auth import new_owner
 from survviz.server.map_files import map_grant, patch_map_of
+from survviz.server.second_panel import differences
 from survviz.types import PatchScores
 from tests.figures.qupath import check_collection
 
@@ -166,14 +167,23 @@ def test_second_panel_stands_beside_the_first(
     assert answer.status_code == 200
     assert answer.text.count("<image") == 2
     if second == "difference":
-        assert "Stage against Age" in answer.text
+        assert "Attention, Stage − attention, Age" in answer.text
         assert "log₂ A ÷ B" in answer.text
 
 
-def test_contribution_and_attention_have_no_difference(views: list[dict[str, Any]], get: Callable[..., Any]) -> None:
-    answer = get(views[0], "figure.svg", second="difference", other=views[2]["values"])
-    assert answer.status_code == 404
-    assert "different units" in answer.json()["error"]
+def test_difference_of_unlike_maps_is_that_of_their_ranks(views: list[dict[str, Any]], get: Callable[..., Any]) -> None:
+    svg = get(views[0], "figure.svg", second="difference", other=views[2]["values"]).text
+    assert "Percentile rank in A minus that in B" in svg
+
+
+def test_difference_of_attention_is_a_logarithm_over_every_slide(views: list[dict[str, Any]], owner: str) -> None:
+    a, b = (patch_map_of(map_grant(view["values"], owner)) for view in views[:2])
+    other = replace(a, slide_id="other"), replace(b, slide_id="other", values=b.values * 0)
+    found = differences([a, other[0]], [b, other[1]])
+    np.testing.assert_allclose(found[0].values, np.log2(a.values / b.values), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1].values, np.log2(a.values) + 10, rtol=1e-5)
+    with pytest.raises(InputError, match="needs one slide"):
+        differences([a], [other[1]])
 
 
 def test_heads_and_folds_are_reduced_as_the_browser_does(views: list[dict[str, Any]], owner: str) -> None:
