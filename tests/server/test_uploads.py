@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from survviz.errors import InputError
 from survviz.server import delete_upload, list_unfinished, list_uploads, routes, uploaded_file
@@ -28,7 +29,7 @@ class Sender:
         self.began, self.may_end = asyncio.Event(), asyncio.Event()
         self.cookie = f"{cookie_name()}={sign_owner(owner)}".encode()
 
-    async def receive(self) -> dict[str, object]:
+    async def receive(self) -> Message:
         if not self.began.is_set():
             self.began.set()
             return {"type": "http.request", "body": b"abc", "more_body": True}
@@ -37,9 +38,9 @@ class Sender:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": b"def", "more_body": False}
 
-    async def send(self, message: dict[str, object]) -> None:
+    async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = int(str(message["status"]))
+            self.status = message["status"]
 
     async def run(self) -> None:
         headers = [(b"cookie", self.cookie), (b"host", b"here"), (b"origin", b"http://here")]
