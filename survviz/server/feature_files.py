@@ -75,10 +75,11 @@ def register_features(
 
 def _kept(bag: Bag) -> Path:
     """The bag as a file of the workspace, named by its content; written once."""
-    digest = hashlib.sha256(f"{bag.slide_id}\0{bag.encoder}\0{bag.encoder_revision}\0{bag.features.dtype}".encode())
+    kind = "\0".join((bag.slide_id, bag.encoder, bag.encoder_revision, str(bag.features.dtype)))
+    digest = hashlib.blake2b(kind.encode(), digest_size=16)
     for values in (bag.coords, bag.features):
         digest.update(np.ascontiguousarray(values).data)
-    path = workspace("patch_features") / f"{digest.hexdigest()[:32]}.h5"
+    path = workspace("patch_features") / f"{digest.hexdigest()}.h5"
     if path.exists():
         os.utime(path)
         return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -24,13 +25,15 @@ PRIVATE = {"cache-control": "private, max-age=3600"}
 SHOWN = 12
 MOST = 50
 MOST_SLIDES = 64
+SEARCHES_AT_ONCE = 2
 
 
 def routes(prefix: str, limited: Callable[..., Any], quick: Callable[..., Any]) -> list[BaseRoute]:
     """The routes; `limited` and `quick` answer only the owner of the token, as in `survviz.server.routes`."""
+    searches = asyncio.Semaphore(SEARCHES_AT_ONCE)  # a map must not wait behind a search of a cohort
     return [
         Route(prefix + "/descriptors/{token}/{index:int}.json", limited("features", _descriptors)),
-        Route(prefix + "/similar/{token}/{index:int}.json", quick("features", _similar)),
+        Route(prefix + "/similar/{token}/{index:int}.json", quick("features", _similar, limit=searches)),
         Route(prefix + "/montage/{token}.png", limited("map", _montage)),
     ]
 

@@ -10,11 +10,14 @@ import { similar } from "./similar.js";
 
 export const style = "card.css";
 
+const NO_FILE = "The slide file is not available, so the tissue cannot be shown. The square has the colour of the map.";
 const CONTEXT = 4; // how much wider the second picture is
 const SHARP = 256; // picture pixels of the context
 
+const muted = (text) => element("p", { class: "muted" }, text);
+
 export function panel(bench) {
-  const empty = element("p", { class: "muted" }, "Click a patch on the slide or in the gallery to see it, its values, and others that look like it.");
+  const empty = muted("Click a patch on the slide or in the gallery to see it, its values, and others that look like it.");
   const parts = [patchValues(bench), patchTokens(bench), descriptors(bench), similar(bench)];
   const pictures = element("div", { class: "card-pictures" });
   const facts = element("div", { class: "card-facts" });
@@ -63,7 +66,7 @@ function drawn(bench, { slide, box, map, index }) {
   if (!token) {
     return [
       element("div", { class: "square", style: `background:${bench.colourOf(index)}` }),
-      element("p", { class: "muted" }, "The slide file is not available, so the tissue cannot be shown. The square has the colour of the map."),
+      muted(NO_FILE),
     ];
   }
   const wide = around(box, CONTEXT);
@@ -71,12 +74,15 @@ function drawn(bench, { slide, box, map, index }) {
   const um = (side) => (mpp ? `${integer(Math.round(side * mpp))} µm` : `${integer(side)} px`);
   const frame = element("i", { class: "card-frame", style: `inset:${(100 - inner) / 2}%` });
   const picture = (url, alt) => element("img", { src: url, alt, decoding: "async" });
-  const scale = (side, px) => (mpp ? ` · ${Number(((10 * px) / (side * mpp)).toPrecision(2))}×` : ""); // 10x is 1 µm per pixel
+  const power = (side, px) => Number(((10 * px) / (side * mpp)).toPrecision(2)); // 10x is 1 µm per pixel
+  const scale = (side, px) => (mpp ? ` · ${power(side, px)}×` : "");
   const px = pixelsAt20(box.w, mpp);
+  const surroundings = imageUrl(bench, token, wide.x, wide.y, wide.side, SHARP);
   return [
     element("figure", {}, picture(imageUrl(bench, token, box.x, box.y, box.w, px), "The patch"),
       element("figcaption", {}, um(box.w) + scale(box.w, px))),
-    element("figure", {}, element("span", { class: "card-context" }, picture(imageUrl(bench, token, wide.x, wide.y, wide.side, SHARP), "The patch with its surroundings"), frame),
+    element("figure", {},
+      element("span", { class: "card-context" }, picture(surroundings, "The patch with its surroundings"), frame),
       element("figcaption", {}, um(wide.side) + scale(wide.side, SHARP))),
   ];
 }
@@ -85,9 +91,11 @@ function told({ slide, map, index, box }) {
   const { summary, view, values } = map;
   const value = valueText(map, values[index]);
   const share = map.nature === "share";
-  const weight = share && view.key === "pathology" ? ` · ${percent(values[index] * view.uniform)} of the attention` : "";
+  const held = share && view.key === "pathology" ? ` · ${percent(values[index] * view.uniform)} of the attention` : "";
+  const rank = ` · rank ${integer(rankOf(map, index))} of ${integer(summary.n)}`;
+  const place = `x ${integer(box.x)}, y ${integer(box.y)} px (level 0)`;
   return [
-    element("p", { class: "card-value" }, element("strong", {}, value + (share ? " uniform" : "")), ` · rank ${integer(rankOf(map, index))} of ${integer(summary.n)}${weight}`),
-    element("p", { class: "muted" }, `${slide.view.slide_id} · x ${integer(box.x)}, y ${integer(box.y)} px (level 0) · patch ${integer(index)}`),
+    element("p", { class: "card-value" }, element("strong", {}, value + (share ? " uniform" : "")), rank + held),
+    muted(`${slide.view.slide_id} · ${place} · patch ${integer(index)}`),
   ];
 }

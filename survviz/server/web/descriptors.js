@@ -2,7 +2,7 @@
 
 import { reason } from "./maps.js";
 import { element } from "./panel.js";
-import { integer, signed } from "./scales.js";
+import { integer } from "./scales.js";
 
 const RARE = 5; // percentiles below it, or above 100 minus it, are set in bold
 
@@ -44,23 +44,27 @@ async function read(url) {
 }
 
 function sources({ source, encoder, compared, training }) {
-  const from = source === "pixels" ? `Measured from the pixels, because the numbers of ${encoder} have no names.` : `Numbers of ${encoder}.`;
+  const measured = `Measured from the pixels, because the numbers of ${encoder} have no names.`;
+  const from = source === "pixels" ? measured : `Numbers of ${encoder}.`;
   return `${from} Bars: percentile among ${compared}.${training ? ` z: ${training}.` : ""}`;
 }
 
 function row({ title, unit, meaning, value, percentile, z }) {
   const rare = percentile <= RARE || percentile >= 100 - RARE;
   const place = `${ordinal(percentile)} percentile`;
+  const mark = element("i", { style: `left:${percentile}%` });
   return element(
-    "div", { class: `card-number${rare ? " rare" : ""}`, title: `${title}: ${meaning}\n${place}${z == null ? "" : `, z ${signed(z)}`}` },
+    "div", { class: `card-number${rare ? " rare" : ""}`, title: `${title}: ${meaning}\n${place}` },
     element("span", { class: "name" }, title),
-    element("span", { class: "value" }, `${digits(value)}${unit.startsWith("%") ? " %" : unit && unit !== "ln" ? ` ${short(unit)}` : ""}`),
-    element("span", { class: "card-place", role: "img", "aria-label": place }, element("i", { style: `left:${percentile}%` })),
-    element("span", { class: "z" }, z == null ? "" : `z ${Math.abs(z) < 0.05 ? "" : z > 0 ? "+" : "−"}${Math.abs(z).toFixed(1)}`),
+    element("span", { class: "value" }, `${digits(value)} ${short(unit)}`),
+    element("span", { class: "card-place", role: "img", "aria-label": place }, mark),
+    element("span", { class: "z" }, z == null ? "" : zText(z)),
   );
 }
 
-const short = (unit) => ({ "per mm²": "/mm²", "optical density": "OD" })[unit] ?? unit;
+const SHORT = { "per mm²": "/mm²", "optical density": "OD", ln: "" };
+const short = (unit) => (unit.startsWith("%") ? "%" : (SHORT[unit] ?? unit));
+const zText = (z) => `z ${Math.abs(z) < 0.05 ? "" : z > 0 ? "+" : "−"}${Math.abs(z).toFixed(1)}`;
 const digits = (value) => (Math.abs(value) >= 100 ? integer(Math.round(value)) : String(Number(value.toPrecision(2))));
 
 function ordinal(percentile) {

@@ -4,7 +4,7 @@
 import { colourLayer } from "./drawing.js";
 import { recall, remember } from "./memory.js";
 import { element, segmented, select } from "./panel.js";
-import { imageUrl, pick, pixelsAt20, rankOf, SPREADS, visit } from "./patches.js";
+import { imageUrl, pick, pixelsAt20, pointing, rankOf, SPREADS, visit } from "./patches.js";
 import { integer, scaleBar, unitOf, valueText } from "./scales.js";
 
 export const style = "gallery.css";
@@ -12,6 +12,10 @@ export const style = "gallery.css";
 const TILE = 104; // CSS pixels of a patch
 const KEPT = 400; // nodes of patches that have left, kept for their coming back
 const COUNTS = [[12, "12"], [50, "50"]];
+const SCOPES = [["slide", "this slide"], ["case", "all slides"]];
+const MONTAGE = "The 50 patches in one picture, with rank, value and scale bar";
+const NO_FILE = "The slide file is not available: squares show the colours of the map instead of the tissue.";
+const NO_SIZE = "The pixel size is unknown: at most one per 4 patches is shown instead of one per mm.";
 const DEFAULTS = { which: "top", spread: "apart", count: 12, scope: "slide" };
 
 export function panel(bench) {
@@ -39,17 +43,19 @@ class Gallery {
     this.which = segmented("Which patches", (id) => set("which", id));
     this.spread = select("Spread", SPREADS, this.settings.spread, (id) => set("spread", id));
     this.count = select("How many", COUNTS, this.settings.count, (id) => set("count", Number(id)));
-    this.scope = select("Slides", [["slide", "this slide"], ["case", "all slides"]], this.settings.scope, (id) => set("scope", id));
+    this.scope = select("Slides", SCOPES, this.settings.scope, (id) => set("scope", id));
     this.bar = element("span", { class: "gallery-bar", "aria-hidden": "true" });
     this.scale = element("span", { class: "gallery-scale" });
-    this.montage = element("a", { class: "gallery-montage", title: "The 50 patches in one picture, with rank, value and scale bar" }, "Montage (PNG)");
+    this.montage = element("a", { class: "gallery-montage", title: MONTAGE }, "Montage (PNG)");
     this.note = element("p", { class: "muted", role: "status" });
-    this.list = element("div", { class: "thumbs", role: "listbox", "aria-label": "Patches", "aria-orientation": "horizontal", onkeydown: (event) => this.keyDown(event) });
+    const keys = (event) => this.keyDown(event);
+    this.list = element("div", { class: "thumbs", role: "listbox", "aria-orientation": "horizontal", onkeydown: keys });
     const words = (text, node) => element("label", { class: "field" }, element("span", {}, text), node);
     this.scopeField = words("of", this.scope);
     this.head = element(
       "div", { class: "gallery-head" },
-      element("h4", {}, "Patches"), this.which.node, words("Show", this.count), this.scopeField, words("Spread", this.spread),
+      element("h4", {}, "Patches"), this.which.node,
+      words("Show", this.count), this.scopeField, words("Spread", this.spread),
       element("span", { class: "gallery-measure" }, this.bar, this.scale), this.montage,
     );
     this.node = element("div", { class: "patch-gallery", style: `--tile:${TILE}px` }, this.head, this.list, this.note);
@@ -68,7 +74,8 @@ class Gallery {
     const several = bench.data.slides.length > 1;
     this.scopeField.hidden = !several;
     const slides = several && this.settings.scope === "case" ? bench.data.slides : [bench.slide];
-    const parts = bench.map ? await Promise.all(slides.map((slide) => this.part(slide))).catch((error) => this.say(error.message)) : [];
+    const asked = bench.map ? slides.map((slide) => this.part(slide)) : [];
+    const parts = await Promise.all(asked).catch((error) => this.say(error.message));
     if (call !== this.call || !parts) return;
     this.parts = parts.filter(Boolean);
     this.shown = pick(this.parts, this.settings.which, this.settings.count, this.settings.spread).map((one) => ({
@@ -106,7 +113,8 @@ class Gallery {
     const um = map && mpp ? map.layout.patch * mpp : 0;
     const bar = um ? scaleBar(um / TILE, TILE * 0.8) : null;
     this.bar.style.width = bar ? `${bar.px}px` : 0;
-    this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : map ? "one scale · pixel size unknown" : "";
+    const unknown = map ? "one scale · pixel size unknown" : "";
+    this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : unknown;
     const token = bench.slide?.view.token;
     this.montage.hidden = !(map && token && settings.scope === "slide" && shown.length);
     if (map) this.montage.href = montageUrl(bench, settings);
@@ -119,9 +127,9 @@ class Gallery {
     if (!this.bench.slide) return "";
     if (!map) return "The patches appear with the map.";
     const found = [];
-    if (parts.some(({ slide }) => !slide.view.token)) found.push("The slide file is not available: squares show the colours of the map instead of the tissue.");
-    if (settings.spread === "mm" && !mpp) found.push("The pixel size is unknown: at most one per 4 patches is shown instead of one per mm.");
-    if (shown.length < settings.count) found.push(`${shown.length} patch${shown.length === 1 ? "" : "es"} meet this: ${fewer(settings, parts)}.`);
+    if (parts.some(({ slide }) => !slide.view.token)) found.push(NO_FILE);
+    if (settings.spread === "mm" && !mpp) found.push(NO_SIZE);
+    if (shown.length < settings.count) found.push(`Only ${shown.length} shown: ${fewer(settings, parts)}.`);
     return found.join(" ");
   }
 
@@ -132,6 +140,7 @@ class Gallery {
     const now = [...this.list.children];
     if (nodes.length !== now.length || nodes.some((node, i) => node !== now[i])) this.list.replaceChildren(...nodes);
     for (const [key, node] of this.nodes) if (this.nodes.size > KEPT && !node.isConnected) this.nodes.delete(key);
+    if (this.pointed && !this.pointed.isConnected) this.point(null); // it left under the pointer, which tells nobody
     this.recolour();
     this.mark();
   }
@@ -151,7 +160,8 @@ class Gallery {
     const where = node.querySelector(".where");
     where.textContent = several ? slide.view.slide_id : "";
     where.hidden = !several;
-    node.setAttribute("aria-label", `Rank ${integer(rank)} of ${integer(map.summary.n)}: ${value}${several ? `, slide ${slide.view.slide_id}` : ""}`);
+    const place = several ? `, slide ${slide.view.slide_id}` : "";
+    node.setAttribute("aria-label", `Rank ${integer(rank)} of ${integer(map.summary.n)}: ${value}${place}`);
     return node;
   }
 
@@ -165,16 +175,23 @@ class Gallery {
       ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async", width: TILE, height: TILE })
       : element("span", { class: "square" });
     const here = () => bench.slide?.view.slide_id === slide_id;
-    const point = (on) => here() && bench.highlight(on ? { x, y, w: side, h: side } : null);
-    return element(
+    const point = (on) => here() && this.point(on ? node : null, { x, y, w: side, h: side });
+    const node = element(
       "button",
       {
         type: "button", class: "thumb", role: "option", tabindex: -1, "data-slide": slide_id, "data-index": index,
-        onmouseenter: () => point(true), onmouseleave: () => point(false), onfocus: () => point(true), onblur: () => point(false),
-        onclick: () => visit(bench, slide_id, index),
+        ...pointing(point), onclick: () => visit(bench, slide_id, index),
       },
-      picture, element("span", { class: "caption" }, element("b", { class: "rank" }), element("span", { class: "value" })), element("span", { class: "where" }),
+      picture,
+      element("span", { class: "caption" }, element("b", { class: "rank" }), element("span", { class: "value" })),
+      element("span", { class: "where" }),
     );
+    return node;
+  }
+
+  point(node, box) {
+    this.pointed = node;
+    this.bench.highlight(node && box);
   }
 
   recolour() {
@@ -203,11 +220,13 @@ class Gallery {
     const all = [...this.list.children];
     const at = all.indexOf(event.target.closest(".thumb"));
     const across = Math.max(1, all.filter((node) => node.offsetTop === all[0].offsetTop).length);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across, Home: 0, End: all.length - 1 }[event.key];
-    if (to === undefined || at < 0) return;
+    const end = all.length - 1;
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -end, End: end };
+    const to = at + steps[event.key];
+    if (Number.isNaN(to) || at < 0) return;
     event.preventDefault();
     event.stopPropagation(); // else the slide moves too
-    const node = all[Math.min(Math.max(to, 0), all.length - 1)];
+    const node = all[Math.min(Math.max(to, 0), end)];
     node.focus();
     if (node !== all[at]) visit(this.bench, node.dataset.slide, Number(node.dataset.index));
   }
@@ -218,14 +237,19 @@ function choices(map) {
   const signed = map?.nature === "signed";
   const title = signed ? `${unitOf(map).title}: ` : "";
   const [high, low] = signed && map.unit === "risk" ? ["Up most", "Down most"] : ["Highest", "Lowest"];
-  return [["top", high, `${title}the highest values`], ["bottom", low, `${title}the lowest values`], ["random", "Random", "A random sample, the same each time"]];
+  return [
+    ["top", high, `${title}the highest values`],
+    ["bottom", low, `${title}the lowest values`],
+    ["random", "Random", "A random sample, the same each time"],
+  ];
 }
 
 // The picture that the server makes: the same choice of patches, framed in the colours of the map on show.
 function montageUrl(bench, { which, spread }) {
   const { map, settings, data } = bench;
   const { colormap, range } = settings;
-  const of = new URLSearchParams({ which, spread, n: 50, head: map.head, fold: map.fold, scale: settings[map.nature], colormap, range });
+  const { head, fold, nature } = map;
+  const of = new URLSearchParams({ which, spread, n: 50, head, fold, scale: settings[nature], colormap, range });
   for (const slide of data.slides) {
     const view = slide.maps.find(({ id }) => id === map.view.id);
     if (view?.values) of.append("case", view.values);

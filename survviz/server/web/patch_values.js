@@ -6,9 +6,11 @@ import { integer, valueText } from "./scales.js";
 
 export function patchValues(bench) {
   const rows = element("tbody", {});
-  const head = element("thead", {}, element("tr", {}, ...["Map", "Value", "Rank", "Over the folds"].map((text) => element("th", { scope: "col" }, text))));
+  const columns = ["Map", "Value", "Rank", "Over the folds"].map((text) => element("th", { scope: "col" }, text));
+  const head = element("thead", {}, element("tr", {}, ...columns));
   const title = element("h5", {});
-  const node = element("section", { class: "card-section" }, title, element("table", { class: "card-table" }, head, rows));
+  const table = element("table", { class: "card-table" }, head, rows);
+  const node = element("section", { class: "card-section" }, title, table);
   let call = 0;
 
   const show = async ({ slide, index }) => {
@@ -45,9 +47,10 @@ async function line(bench, view, index) {
   const direction = asked ? (bench.direction({ query, key })?.label ?? "") : "on the risk";
   const only = asked && token === "all" && bench.choice.token !== "all" ? " (all tokens)" : "";
   const choose = () => bench.choose(asked ? { kind, query, key, token } : { kind });
+  const button = element("button", { type: "button", title: view.semantics, onclick: choose }, label);
   return element(
     "tr", { "aria-current": on ? "true" : null },
-    element("th", { scope: "row" }, element("button", { type: "button", title: view.semantics, onclick: choose }, label), element("small", {}, direction + only)),
+    element("th", { scope: "row" }, button, element("small", {}, direction + only)),
     element("td", {}, valueText(map, map.values[index])),
     element("td", {}, integer(rankOf(map, index))),
     element("td", {}, await foldRange(bench, view, map, index)),
@@ -58,8 +61,10 @@ async function line(bench, view, index) {
 async function foldRange(bench, view, map, index) {
   const folds = view.detail?.folds ?? 1;
   if (folds < 2) return "one fold";
-  const each = await Promise.all(Array.from({ length: folds }, (_, fold) => bench.store.values(view, "mean", fold))).catch(() => null);
+  const asked = Array.from({ length: folds }, (_, fold) => bench.store.values(view, "mean", fold));
+  const each = await Promise.all(asked).catch(() => null);
   if (!each) return "";
   const values = each.map((one) => one[index]).filter(Number.isFinite);
-  return values.length ? `${valueText(map, Math.min(...values))} to ${valueText(map, Math.max(...values))}` : "no value";
+  if (!values.length) return "no value";
+  return `${valueText(map, Math.min(...values))} to ${valueText(map, Math.max(...values))}`;
 }

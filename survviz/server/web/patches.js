@@ -1,4 +1,4 @@
-// Which patches to show beside a map, and where their pictures are. The same choice as survviz/figures/gallery.py makes.
+// Which patches to show beside a map (the same choice as survviz/figures/gallery.py makes), and where their pictures are.
 
 const FIRST = 256; // values that are looked at before more are sorted
 export const UM_PER_PIXEL = 0.5; // 20x
@@ -48,7 +48,7 @@ export function leastDistance(spread, side, mpp) {
   return spread === "apart" ? 2 * side : 0;
 }
 
-// The patches to show of maps [{values, layout, mpp}] together: [{part, index}], best first. `spread` holds within a slide.
+// The patches to show of maps [{values, layout, mpp}] together: [{part, index}], best first; `spread` is within a slide.
 export function pick(parts, which, count, spread) {
   const starts = [];
   let total = 0;
@@ -85,13 +85,21 @@ export function imageUrl(bench, token, x, y, side, px) {
 }
 
 // Pixels that show a square of so many level-0 pixels at 20x, within what the route makes.
-export const pixelsAt20 = (side, mpp) => (mpp ? Math.min(Math.max(Math.round((side * mpp) / UM_PER_PIXEL), 64), 512) : 256);
+export function pixelsAt20(side, mpp) {
+  return mpp ? Math.min(Math.max(Math.round((side * mpp) / UM_PER_PIXEL), 64), 512) : 256;
+}
 
 // A square around a patch, `times` as wide; as wide as the route allows.
 export function around({ x, y, w }, times) {
   const factor = Math.min(times, Math.floor(LARGEST / w));
   const reach = Math.round((w * (factor - 1)) / 2);
   return { x: x - reach, y: y - reach, side: w + 2 * reach, factor: (w + 2 * reach) / w };
+}
+
+// Attributes of a control that points at something while the pointer or the focus is on it.
+export function pointing(tell) {
+  const [on, off] = [() => tell(true), () => tell(false)];
+  return { onmouseenter: on, onmouseleave: off, onfocus: on, onblur: off };
 }
 
 export const slideWith = (bench, slide_id) => bench.data.slides.find(({ view }) => view.slide_id === slide_id);

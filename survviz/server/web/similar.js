@@ -2,11 +2,15 @@
 
 import { reason } from "./maps.js";
 import { element, segmented } from "./panel.js";
-import { imageUrl, pixelsAt20, slideWith, visit } from "./patches.js";
+import { imageUrl, pixelsAt20, pointing, slideWith, visit } from "./patches.js";
 import { integer } from "./scales.js";
 
 const SHOWN = 12;
-const SCOPES = [["slide", "In this slide"], ["cohort", "Across the cohort", "All other slides of the cohort, or those that you have opened"]];
+const SCOPES = [
+  ["slide", "In this slide"],
+  ["cohort", "Across the cohort", "All other slides of the cohort, or those that you have opened"],
+];
+const NO_FILE = "The slide file is not available, so the patch cannot be shown.";
 const LARGE = 384;
 
 export function similar(bench) {
@@ -16,7 +20,8 @@ export function similar(bench) {
   const buttons = segmented("Find similar", (scope) => find(scope));
   const files = element("input", { type: "checkbox", checked: true, onchange: () => find("cohort") });
   const only = element("label", { class: "check", hidden: true }, files, "Only slides whose file is there");
-  const node = element("section", { class: "card-section similar" }, element("h5", {}, "Find similar"), buttons.node, only, strip, large, note);
+  const title = element("h5", {}, "Find similar");
+  const node = element("section", { class: "card-section similar" }, title, buttons.node, only, strip, large, note);
   let patch = null;
   let call = 0;
 
@@ -57,15 +62,20 @@ export function similar(bench) {
     const here = slideWith(bench, one.slide_id);
     const mpp = here?.view.mpp ?? null;
     const url = imageUrl(bench, one.slide, one.x, one.y, one.side, 128);
-    const picture = () => (url ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async" }) : element("span", { class: "square" }, "no slide file"));
-    const point = (on) => one.slide_id === bench.slide?.view.slide_id && bench.highlight(on ? { x: one.x, y: one.y, w: one.side, h: one.side } : null);
+    const picture = url
+      ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async" })
+      : element("span", { class: "square" }, "no slide file");
+    const box = { x: one.x, y: one.y, w: one.side, h: one.side };
+    const point = (on) => one.slide_id === bench.slide?.view.slide_id && bench.highlight(on ? box : null);
     const name = `${one.slide_id}, x ${integer(one.x)}, y ${integer(one.y)}`;
     const press = () => (here ? visit(bench, one.slide_id, one.index) : enlarge(one, name, mpp));
     return element(
       "button",
-      { type: "button", class: "card-found", role: "option", "data-slide": one.slide_id, "data-index": one.index, title: name, "aria-label": `Similarity ${one.similarity.toFixed(2)}: ${name}`, onclick: press,
-        onmouseenter: () => point(true), onmouseleave: () => point(false), onfocus: () => point(true), onblur: () => point(false) },
-      picture(), element("span", { class: "value" }, one.similarity.toFixed(2)),
+      {
+        type: "button", class: "card-found", role: "option", "data-slide": one.slide_id, "data-index": one.index,
+        title: name, "aria-label": `Similarity ${one.similarity.toFixed(2)}: ${name}`, onclick: press, ...pointing(point),
+      },
+      picture, element("span", { class: "value" }, one.similarity.toFixed(2)),
     );
   };
 
@@ -73,8 +83,8 @@ export function similar(bench) {
   const enlarge = (one, name, mpp) => {
     const url = imageUrl(bench, one.slide, one.x, one.y, one.side, Math.max(pixelsAt20(one.side, mpp), LARGE));
     large.replaceChildren(
-      url ? element("img", { src: url, alt: `Patch of ${one.slide_id}` }) : element("p", { class: "muted" }, "The slide file is not available, so the patch cannot be shown."),
-      element("p", { class: "muted" }, `${name} px (level 0) · patch ${integer(one.index)} · similarity ${one.similarity.toFixed(2)}`),
+      url ? element("img", { src: url, alt: `Patch of ${one.slide_id}` }) : element("p", { class: "muted" }, NO_FILE),
+      element("p", { class: "muted" }, `${name} px (level 0) · patch ${integer(one.index)}, ${one.similarity.toFixed(2)}`),
     );
   };
   return { node, show };
@@ -82,7 +92,8 @@ export function similar(bench) {
 
 function words({ patches, slides, n, skipped, encoder, standard }, scope) {
   if (scope === "cohort" && !slides) return "There is no such slide with features of the same encoder.";
-  const where = scope === "slide" ? `${integer(n)} patches of this slide` : `${integer(n)} patches of ${integer(slides)} other slides`;
+  const where = `${integer(n)} patches of ${scope === "slide" ? "this slide" : `${integer(slides)} other slides`}`;
   const left = skipped.length ? ` ${skipped.length} slides could not be searched.` : "";
-  return `${patches.length ? "Cosine similarity" : "Nothing found"} among ${where}, features of ${encoder} standardised with ${standard}; no two results touch.${left}`;
+  const what = patches.length ? "Cosine similarity" : "Nothing found";
+  return `${what} among ${where}; features of ${encoder}, standardised with ${standard}. No two results touch.${left}`;
 }
