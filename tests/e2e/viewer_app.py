@@ -26,7 +26,7 @@ def scores(token: str, values: NDArray[np.float64], coords: NDArray[np.int64], s
     values = share * values / values.sum()
     spread = 1 + 0.3 * np.arange(-1, FOLDS - 1)[:, None] * np.cos(np.arange(len(values)))
     per_fold = values * spread
-    total = round(len(values) / share)
+    total = len(values) if share == 1 else 2 * len(values)
     words = f"Test attention of {token}."
     return PatchScores(
         "attention", "clinical", "pathology", token, slide, values, per_fold, coords, PATCH, total, words

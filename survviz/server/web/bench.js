@@ -20,6 +20,7 @@ export const SETTINGS = {
 };
 
 const UNASKED = { query: "risk", key: "pathology", token: "all" }; // of kinds whose map no token asks for
+const PREFETCH = 64;
 const RUNNING = ["queued", "running"];
 
 export class Bench extends EventTarget {
@@ -131,8 +132,9 @@ export class Bench extends EventTarget {
     if (direction) Object.assign(choice, { query: direction.query, key: direction.key });
     if (!direction?.tokens.some(({ name }) => name === choice.token)) choice.token = direction?.tokens[0]?.name ?? "all";
     const { heads = 1, folds = 1 } = this.viewOf(choice)?.detail ?? {};
-    if (!(choice.head < heads) && !(choice.head === "max" && heads > 1)) choice.head = MEAN;
-    if (!(choice.fold < folds) && !(choice.fold === "sd" && folds > 1)) choice.fold = MEAN;
+    const one = (value, count, other) => (Number.isInteger(value) && value < count) || (value === other && count > 1);
+    if (!one(choice.head, heads, "max")) choice.head = MEAN;
+    if (!one(choice.fold, folds, "sd")) choice.fold = MEAN;
     return choice;
   }
 
@@ -155,6 +157,16 @@ export class Bench extends EventTarget {
     this.map = map;
     this.layer = map && colourLayer(map, this.settings);
     this.emit("map");
+    this.prefetch();
+  }
+
+  // What a person may choose next: the first tokens of the direction, when there is nothing else to do.
+  prefetch() {
+    const idle = window.requestIdleCallback ?? ((call) => setTimeout(call, 200));
+    idle(() => {
+      const views = (this.direction()?.tokens ?? []).slice(0, PREFETCH).map(({ name }) => this.viewOf({ ...this.choice, token: name }));
+      for (const view of views) if (view?.values) this.load(view).catch(() => {}); // said when it is chosen
+    });
   }
 
   // {view, layout, values, summary, nature, unit} of any map of any slide; the summary is over all slides of the case.

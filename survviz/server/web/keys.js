@@ -55,7 +55,7 @@ export function listenToKeys(workbench) {
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
     event.stopPropagation(); // Streamlit reads single keys too (R reruns)
-    if (keyOfControl(event) || event.defaultPrevented) return;
+    if (help.open ? event.key !== "?" : keyOfControl(event) || event.defaultPrevented) return;
     if (stage().tool?.key?.(event)) return event.preventDefault();
     const action = actions[event.key.toLowerCase()];
     if (!action) return;

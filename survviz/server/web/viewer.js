@@ -3,9 +3,8 @@
 
 import { loadOpenSeadragon } from "./deepzoom.js";
 import { addStyle } from "./panel.js";
-import { Workbench } from "./workbench.js";
+import { STYLES, Workbench } from "./workbench.js";
 
-const STYLES = ["viewer.css", "workbench.css"];
 const mounted = new WeakMap();
 
 export async function render(component) {
@@ -17,7 +16,7 @@ export async function render(component) {
 
 async function mount(host, data) {
   const [OpenSeadragon] = await Promise.all([loadOpenSeadragon(), ...STYLES.map((name) => addStyle(host, name))]);
-  return Workbench.mount(OpenSeadragon, host, data);
+  return new Workbench(OpenSeadragon, host, data);
 }
 
 export async function unmount(host) {

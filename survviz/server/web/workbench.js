@@ -2,29 +2,33 @@
 // panels, and keeps the stage showing what the bench says.
 
 import { Bench } from "./bench.js";
+import * as card from "./card.js";
+import * as exports from "./exports.js";
+import * as gallery from "./gallery.js";
 import { listenToKeys } from "./keys.js";
 import { legend } from "./legend.js";
+import * as map from "./map.js";
 import { recall, remember } from "./memory.js";
-import { addStyle, element } from "./panel.js";
+import { element } from "./panel.js";
 import { inAddress, mirrorInAddress } from "./permalink.js";
+import * as regions from "./regions.js";
 import { SecondStage } from "./second.js";
 import { Stage } from "./stage.js";
+import * as stories from "./stories.js";
+import * as strip from "./strip.js";
 import { toolbar } from "./toolbar.js";
 
-const TABS = [["map", "Map"], ["card", "Patch"], ["regions", "Regions"], ["stories", "Stories"]];
-const ELSEWHERE = ["gallery", "exports", "strip"];
+const TABS = { map: "Map", card: "Patch", regions: "Regions", stories: "Stories" };
+const PANELS = { map, card, regions, stories, gallery, exports, strip };
+
+// The css files of the workbench and of its panels.
+export const STYLES = ["viewer.css", "workbench.css", ...Object.values(PANELS).flatMap(({ style }) => style ?? [])];
 
 export class Workbench {
-  static async mount(OpenSeadragon, host, data) {
-    const names = [...TABS.map(([name]) => name), ...ELSEWHERE];
-    const panels = await Promise.all(names.map((name) => loadPanel(host, name)));
-    return new Workbench(OpenSeadragon, host, data, Object.fromEntries(names.map((name, i) => [name, panels[i]])));
-  }
-
-  constructor(OpenSeadragon, host, data, panels) {
+  constructor(OpenSeadragon, host, data) {
     this.OpenSeadragon = OpenSeadragon;
     this.bench = new Bench(data);
-    this.build(panels);
+    this.build();
     host.append(this.root);
     this.keys = listenToKeys(this);
     const { bench } = this;
@@ -38,7 +42,7 @@ export class Workbench {
     bench.addEventListener("open", (event) => this.open(event.detail.tab));
   }
 
-  build(panels) {
+  build() {
     const { bench } = this;
     this.stage = new Stage(this.OpenSeadragon, bench.data.key, {
       clicked: (index) => this.clicked(index),
@@ -50,11 +54,11 @@ export class Workbench {
     this.stage.element.append(this.legend.node);
     this.second = new SecondStage(this.OpenSeadragon, bench, () => this.fullScreen());
     this.stages = element("div", { class: "stages" }, this.stage.element, this.second.element);
-    const mount = (name) => element("section", { class: `mount at-${name}` }, panels[name](bench));
-    this.tabs = TABS.map(([name, label]) =>
+    const mount = (name) => element("section", { class: `mount at-${name}` }, draw(name, bench));
+    this.tabs = Object.entries(TABS).map(([name, label]) =>
       element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => this.open(name) }, label));
-    this.panes = TABS.map(([name]) =>
-      element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane at-${name}`, "aria-labelledby": `tab-${name}` }, panels[name](bench)));
+    this.panes = Object.keys(TABS).map((name) =>
+      element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane at-${name}`, "aria-labelledby": `tab-${name}` }, draw(name, bench)));
     this.rail = element(
       "aside", { class: "rail", "aria-label": "Map, patch, regions, stories" },
       element("div", { class: "tabs", role: "tablist" }, ...this.tabs), ...this.panes, mount("exports"),
@@ -69,7 +73,7 @@ export class Workbench {
   }
 
   open(name) {
-    TABS.forEach(([one], i) => {
+    Object.keys(TABS).forEach((one, i) => {
       this.tabs[i].setAttribute("aria-selected", String(one === name));
       this.panes[i].hidden = one !== name;
     });
@@ -135,21 +139,12 @@ export class Workbench {
   }
 }
 
-// A panel that is not there, or that fails, says so in its own place.
-async function loadPanel(host, name) {
-  const missing = (why) => () => element("p", { class: "muted" }, why);
+// A panel that fails says so in its own place, and takes nothing else with it.
+function draw(name, bench) {
   try {
-    const { panel, style } = await import(`./${name}.js`); // style: the name of the panel's own css file, if it has one
-    await addStyle(host, style);
-    return (bench) => {
-      try {
-        return panel(bench);
-      } catch (error) {
-        console.error(error);
-        return missing(`This panel could not be drawn (${error.message}).`)();
-      }
-    };
+    return PANELS[name].panel(bench);
   } catch (error) {
-    return missing(`The panel “${name}” is not there yet.`);
+    console.error(error);
+    return element("p", { class: "muted" }, `This panel could not be drawn (${error.message}). Reload the page.`);
   }
 }

@@ -1,0 +1,269 @@
+"""What the workbench computes in the browser: at once, without a rerun; two stages that move as one; links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
+
+FAST_MS = 100
+SECOND = ".second > .stage"
+
+MEASURE = """async (viewer, [selector, value]) => {
+  const heat = viewer.querySelector(".stages > .stage .layer");
+  const look = () => {
+    const { width, height } = heat;
+    const pixels = heat.getContext("2d").getImageData(width / 4, height / 4, width / 2, height / 2).data;
+    let sum = 0;
+    for (let i = 0; i < pixels.length; i += 4) sum = (sum * 31 + pixels[i] + 256 * pixels[i + 1] + pixels[i + 3]) % 1e9;
+    return `${sum} ${heat.style.opacity}`;
+  };
+  const control = viewer.querySelector(selector);
+  const before = look();
+  const start = performance.now();
+  if (value === null) control.click();
+  else {
+    control.value = value;
+    control.dispatchEvent(new Event(control.matches("input") ? "input" : "change", { bubbles: true }));
+  }
+  for (let frame = 0; frame < 120; frame++) {
+    await new Promise(requestAnimationFrame);
+    if (look() !== before) return performance.now() - start;
+  }
+  return Infinity;
+}"""
+
+CHANGES = {
+    '[data-token="{}"]': ("blob", "even"),
+    '[aria-label="Opacity of the map"]': ("0.8", "0.4"),
+    '[aria-label="Colours"]': ("cividis", "viridis"),
+    '[aria-label="Scale"]': ("rank", "raw"),
+    '[aria-label="Hide patches below"]': ("0.9", "0"),
+    '[aria-label="Fold"]': ("sd", "mean"),
+    ".which .segmented button:nth-child({})": ("2", "1"),
+}
+"""Control -> two values to change between; or a selector with a place for what is clicked."""
+
+
+def place(visit: Visit, part: str = ".stages > .stage") -> str:
+    """What the scale bar of a stage says, which changes with the zoom."""
+    return visit.page.locator(f"{part} .bar-text").inner_text()
+
+
+def test_every_visual_change_is_on_screen_in_100_ms_without_a_rerun_and_keeps_the_zoom(visit: Visit) -> None:
+    viewer, page = visit.viewer(), visit.page
+    visit.look()
+    viewer.focus()
+    for _ in range(3):
+        page.keyboard.press("+")
+        page.wait_for_timeout(50)
+    viewer.get_by_label("Fold", exact=True).select_option("sd")  # the folds are fetched once
+    viewer.get_by_label("Fold", exact=True).select_option("mean")
+    visit.look()
+    runs, zoom = visit.runs(), place(visit)
+    for selector, values in CHANGES.items():
+        took = []
+        for value in values * 3:
+            clicked = "{}" in selector
+            took.append(viewer.evaluate(MEASURE, [selector.format(value), None if clicked else value]))
+        assert min(took) < FAST_MS, f"{selector}: {took} ms"
+    assert visit.runs() == runs
+    assert place(visit) == zoom
+
+
+def second(visit: Visit, shows: str, token: str | None = None) -> None:
+    """Open the second stage."""
+    viewer = visit.viewer()
+    if not visit.page.locator(SECOND).is_visible():
+        viewer.focus()
+        visit.page.keyboard.press("s")
+    viewer.get_by_label("The second stage shows").select_option(shows)
+    if token:
+        viewer.get_by_label("Token of the second map").select_option(token)
+        expect(visit.page.locator(f".second[data-map*=':{token}']")).to_be_visible()
+
+
+def square(visit: Visit, part: str) -> tuple[int, int, int, int]:
+    """Edges of the slide's black square in a stage."""
+    picture = visit.look(part)
+    dark = np.argwhere(picture[100:-110, 60:-20] < 60)
+    assert len(dark), "the square is not in view"
+    row, column = dark[len(dark) // 2]
+    return visit.edges(picture < 124, (int(column) + 60, int(row) + 100))
+
+
+def test_two_stages_move_as_one_whichever_is_moved_and_rotated(visit: Visit) -> None:
+    second(visit, "slide")
+    page = visit.page
+    page.keyboard.press("h")
+
+    def both() -> list[tuple[int, int, int, int]]:
+        return [square(visit, ".stages > .stage"), square(visit, SECOND)]
+
+    def drag(part: str, x: int, y: int) -> None:
+        box = page.locator(part).bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0] + x, middle[1] + y, steps=5)
+        page.wait_for_timeout(250)
+        page.mouse.up()
+
+    start = both()
+    assert np.abs(np.subtract(*start)).max() <= 1
+    drag(SECOND, 60, -40)
+    moved = both()
+    assert np.abs(np.subtract(*moved)).max() <= 1
+    assert np.abs(np.subtract(moved[0], start[0])).max() > 20
+    page.locator(".viewer").focus()
+    page.keyboard.press("+")
+    page.keyboard.press("r")
+    turned = both()
+    assert np.abs(np.subtract(*turned)).max() <= 1
+    page.get_by_label("Linked").uncheck()
+    drag(SECOND, -50, 30)
+    apart = both()
+    assert np.abs(np.subtract(*apart)).max() > 20
+    page.get_by_label("Linked").check()
+    assert np.abs(np.subtract(*both())).max() <= 1
+
+
+def test_difference_map_is_the_log_ratio_of_the_two(visit: Visit) -> None:
+    visit.viewer().get_by_role("option", name="blob").click()
+    second(visit, "difference", "even")
+    page = visit.page
+    expect(page.locator(f"{SECOND} .legend")).to_contain_text("blob − even")
+    expect(page.locator(f"{SECOND} .legend")).to_contain_text("log₂ A ÷ B")
+    expect(page.locator(".second-bar .note")).to_contain_text("+1 = A looks twice as much as B")
+    filters = page.locator(SECOND).evaluate(
+        "stage => [...stage.querySelectorAll('canvas')].map(canvas => canvas.style.filter)"
+    )
+    assert any("grayscale" in one for one in filters), "signed colours lie on a grey slide"
+    web = next(asked for asked in visit.requests if asked.endswith("/viewer.js")).removesuffix("/viewer.js")
+    found = page.evaluate(DIFFERENCE, web)
+    np.testing.assert_allclose(found["values"], np.log2([4, 1, 0.25]), rtol=1e-6)
+    assert found["unit"] == "log2"
+    assert found["clip"] == pytest.approx(2)
+    np.testing.assert_allclose(found["ranks"], [1 - 0, 0.5 - 0.5, 0 - 1], atol=1e-6)
+
+
+DIFFERENCE = """async (web) => {
+  const { difference } = await import(`${web}/difference.js`);
+  const { summarise } = await import(`${web}/summary.js`);
+  const map = (id, values, more) => ({
+    view: { id, label: id }, layout: {}, values: Float32Array.from(values), nature: "share", unit: "share",
+    fold: "mean", ...more, summary: summarise([Float32Array.from(values)])[0],
+  });
+  const signed = map("c", [-1, 0, 3], { nature: "signed", unit: "risk" });
+  const maps = { a: map("a", [4, 2, 0.5]), b: map("b", [1, 2, 2]), c: signed };
+  const bench = {
+    data: { slides: [{ view: { slide_id: "s" } }] }, slide: { view: { slide_id: "s" } },
+    viewOf: ({ token }) => token, load: async (token) => maps[token],
+  };
+  const log = await difference(bench, { token: "a" }, { token: "b" });
+  const rank = await difference(bench, { token: "a" }, { token: "c" });
+  return { values: [...log.values], unit: log.unit, clip: log.summary.clip, ranks: [...rank.values] };
+}"""
+
+
+def test_slides_of_a_case_share_one_scale_and_say_their_share(visit: Visit) -> None:
+    viewer, page = visit.viewer(), visit.page
+    assert not page.locator(".strip").is_visible(), "one slide needs no strip"
+    page.get_by_text("Two slides").click()
+    page.get_by_text("runs 2").wait_for()
+    strip = page.locator(".strip")
+    expect(strip.locator("button")).to_have_count(2)
+    assert [text.split("\n")[-1] for text in strip.locator("button").all_inner_texts()] == [
+        "75 % of the attention",
+        "25 % of the attention",
+    ]
+    viewer.get_by_role("option", name="blob").click()
+    expect(viewer.locator(".meaning")).to_contain_text("of 384")
+    viewer.get_by_label("Scale", exact=True).select_option("raw")
+    ends = viewer.locator(".stages > .stage .legend-ticks").inner_text()
+    strip.locator("button").nth(1).click()
+    expect(page.locator(".slide-note")).to_contain_text("showing the patch grid")
+    assert viewer.locator(".stages > .stage .legend-ticks").inner_text() == ends
+    assert visit.runs() == 2
+
+
+def test_link_restores_everything(visit: Visit, open_page: Callable[..., Visit]) -> None:
+    viewer, page = visit.viewer(), visit.page
+    viewer.get_by_role("option", name="blob").click()
+    viewer.get_by_label("Fold", exact=True).select_option("1")
+    viewer.get_by_label("Colours").select_option("cividis")
+    viewer.get_by_label("Opacity of the map").fill("0.8")
+    viewer.get_by_label("Hide patches below").fill("0.3")
+    viewer.get_by_label("Scale", exact=True).select_option("rank")
+    second(visit, "difference", "even")
+    viewer.focus()
+    for key in ("+", "+", "r"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(50)
+    before = [visit.look(), visit.look(SECOND)]
+    page.wait_for_timeout(400)
+    runs = visit.runs()
+    assert "at=" in page.url
+    assert runs == 1, "the address is written without a rerun"
+    other = open_page(page.url)
+    expect(other.page.locator(".second[data-map*=':even']")).to_be_visible()
+    other.page.mouse.move(2, 2)
+    for picture, part in zip(before, (".stages > .stage", SECOND), strict=True):
+        assert np.abs(other.look(part) - picture).mean() < 1
+    shown = other.page.locator(".viewer")
+    expect(shown.get_by_label("Fold", exact=True)).to_have_value("1")
+    expect(shown.get_by_label("Colours")).to_have_value("cividis")
+    expect(shown.get_by_label("Scale", exact=True)).to_have_value("rank")
+    assert other.page.url == page.url
+
+
+def test_mistyped_link_opens_the_page_as_ever(open_page: Callable[..., Visit], url: str) -> None:
+    for text in ("nonsense", "m:%25E0%25A4~v:1,2", "s:another~m:astrology:up:down:x:9:9~v:0,0,-1,0"):
+        visit = open_page(f"{url}/?at={text}")
+        expect(visit.viewer()).to_have_attribute("data-map", "attention:clinical:pathology:hot")
+        assert visit.errors == []
+
+
+def test_keys_do_what_their_list_says(visit: Visit) -> None:
+    viewer, page = visit.viewer(), visit.page
+    before = visit.look()
+    viewer.focus()
+    page.keyboard.press("h")
+    hidden = visit.look()
+    assert np.abs(hidden - before).max() > 8
+    page.keyboard.press("h")
+    assert np.abs(visit.look() - before).max() == 0
+    page.keyboard.down(" ")
+    assert np.abs(visit.look() - hidden).max() == 0
+    page.keyboard.up(" ")
+    page.keyboard.press("]")
+    expect(viewer.get_by_label("Opacity of the map")).to_have_value("0.5")
+    page.keyboard.press("2")
+    expect(viewer).to_have_attribute("data-map", "contribution:risk:pathology:all")
+    page.keyboard.press("1")
+    expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:hot")
+    page.keyboard.press("s")
+    expect(page.locator(SECOND)).to_be_visible()
+    page.keyboard.press("s")
+    expect(page.locator(SECOND)).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("side by side")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+
+
+def test_warnings_about_the_case_are_a_click_away(visit: Visit) -> None:
+    viewer = visit.viewer()
+    expect(viewer.locator(".notices")).to_contain_text("1 warning")
+    viewer.locator(".notices summary").click()
+    expect(viewer.locator(".notices li")).to_contain_text("Something to know.")
