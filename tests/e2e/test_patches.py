@@ -245,6 +245,9 @@ def test_signed_maps_are_named_by_what_they_do_to_the_risk(visit: Visit) -> None
     expect(visit.page.locator(".thumb").first).to_have_attribute("data-index", str(expected[0]))
     assert shown(visit) == expected
     assert visit.page.locator(".thumb .value").first.inner_text().startswith("−")
+    visit.page.locator(".thumb").first.click()
+    rank = ranks_of_case(query="risk", unit="risk")[WITH][expected[0]]
+    expect(visit.page.locator(".card-value")).to_contain_text(f"pushes the estimate down · rank {rank} of 384")
 
 
 def test_montage_is_a_picture_of_the_same_patches(visit: Visit) -> None:

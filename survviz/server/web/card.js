@@ -95,7 +95,12 @@ function told({ slide, map, index, box }) {
   const rank = ` · rank ${integer(rankOf(map, index))} of ${integer(summary.n)}`;
   const place = `x ${integer(box.x)}, y ${integer(box.y)} px (level 0)`;
   return [
-    element("p", { class: "card-value" }, element("strong", {}, value + (share ? " uniform" : "")), rank + held),
+    element("p", { class: "card-value" }, element("strong", {}, value + (share ? " uniform" : "")), pushes(map, values[index]) + rank + held),
     muted(`${slide.view.slide_id} · ${place} · patch ${integer(index)}`),
   ];
+}
+
+function pushes({ nature, unit }, value) {
+  if (nature !== "signed" || unit !== "risk" || !value) return "";
+  return ` pushes the estimate ${value > 0 ? "up" : "down"}`;
 }
