@@ -1,0 +1,125 @@
+"""Browsers as far as a tile server notices: six kept connections each, tiles asked for in bursts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+CONNECTIONS = 6
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Tile = tuple[int, int, int]
+"""zoom level, column, row"""
+
+
+@dataclass(slots=True)
+class Browser:
+    """Connections of one client to one server on the loopback.
+
+    Attributes:
+        milliseconds: of every tile, from the moment it was wanted to its last byte; waiting for a connection counts.
+    """
+
+    port: int
+    cookie: str = ""
+    milliseconds: list[float] = field(default_factory=list)
+    _idle: asyncio.LifoQueue[Connection] = field(default_factory=asyncio.LifoQueue)
+
+    async def open(self) -> None:
+        """Make the connections."""
+        for _ in range(CONNECTIONS):
+            self._idle.put_nowait(await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def close(self) -> None:
+        """End them."""
+        while not self._idle.empty():
+            _, writer = self._idle.get_nowait()
+            writer.close()
+            await writer.wait_closed()
+
+    async def get(self, path: str) -> bytes:
+        """The body of an answer with status 200.
+
+        Raises:
+            RuntimeError: another status.
+        """
+        start = time.perf_counter()
+        reader, writer = await self._idle.get()
+        try:
+            head = await self._ask(reader, writer, path)
+        except (asyncio.IncompleteReadError, ConnectionError):  # a server ends connections that were idle for seconds
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            head = await self._ask(reader, writer, path)
+        length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+        body = await reader.readexactly(length)
+        self._idle.put_nowait((reader, writer))
+        self.milliseconds.append(1000 * (time.perf_counter() - start))
+        if not head.startswith("http/1.1 200"):
+            raise RuntimeError(f"{path}: {head.splitlines()[0]} {body[:200]!r}")
+        return body
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> str:
+        cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\n{cookie}\r\n".encode())
+        return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+
+    async def view(self, paths: Iterable[str]) -> float:
+        """Seconds until all of these have arrived, asked for at once."""
+        start = time.perf_counter()
+        await asyncio.gather(*(self.get(path) for path in paths))
+        return time.perf_counter() - start
+
+
+async def first_view(port: int, cookie: str, paths: Sequence[str]) -> float:
+    """Seconds that a new browser waits for these tiles."""
+    browser = Browser(port, cookie)
+    await browser.open()
+    try:
+        return await browser.view(paths)
+    finally:
+        await browser.close()
+
+
+async def pan(port: int, cookie: str, journeys: Sequence[Sequence[Sequence[str]]], every: float) -> list[float]:
+    """Milliseconds of each tile while every client asks for its next burst of tiles `every` seconds.
+
+    Args:
+        journeys: per client, per step, the paths asked for at once.
+    """
+    browsers = [Browser(port, cookie) for _ in journeys]
+    await asyncio.gather(*(browser.open() for browser in browsers))
+
+    async def travel(number: int) -> None:
+        start = time.perf_counter() + every * number / len(browsers)  # people do not move in step
+        for step, paths in enumerate(journeys[number]):
+            await asyncio.sleep(max(0.0, start + step * every - time.perf_counter()))
+            await browsers[number].view(paths)
+
+    await asyncio.gather(*(travel(number) for number in range(len(browsers))))
+    await asyncio.gather(*(browser.close() for browser in browsers))
+    return [value for browser in browsers for value in browser.milliseconds]
+
+
+def journey(levels: Sequence[tuple[int, int]], top: int, steps: int, burst: int, seed: int) -> list[list[Tile]]:
+    """Tiles of a person who looks around: mostly at the finest zooms, `burst` new tiles at each step.
+
+    Args:
+        levels: (columns, rows) of each zoom.
+        top: the finest zoom.
+    """
+    chance = random.Random(seed)
+    bursts = []
+    columns, rows = levels[top]
+    x, y, level = chance.randrange(columns), chance.randrange(rows), top
+    while len(bursts) < steps:
+        if chance.random() < 0.25:
+            level = top - chance.choice((0, 0, 0, 1, 2, 3))
+            columns, rows = levels[level]
+            x, y = chance.randrange(columns), chance.randrange(rows)
+        x, y = x + chance.choice((-5, 0, 5)), y + chance.choice((-3, 0, 3))
+        block = [(level, (x + i % 5) % columns, (y + i // 5) % rows) for i in range(burst)]
+        bursts.append(list(dict.fromkeys(block)))
+    return bursts
