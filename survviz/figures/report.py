@@ -155,7 +155,7 @@ def survival_sheet(prediction: Prediction) -> Sheet:
         ring = [*zip(times, high, strict=True), *list(zip(times, low, strict=True))[::-1]]
         sheet.add(Path(tuple(at(float(t), float(s)) for t, s in ring), fill=BAND))
         words = f"band: range over {len(prediction.survival_per_fold)} models"
-        sheet.add(Text(right, top + 4, words, 11, QUIET, "end"))
+        sheet.add(Text(right, top + 20, words, 11, QUIET, "end"))
     curve = tuple(at(float(t), float(s)) for t, s in zip(times, prediction.survival, strict=True))
     sheet.add(Path(curve, LINE, 2.5))
     return sheet

@@ -42,7 +42,7 @@ from survviz.server.store import Grant
 AT_ONCE = 2
 MOST_MAPS = 400
 MOST_TOP = 1000
-PX = 1600
+PX, READABLE_PX = 1600, 1000
 DICOM = "application/dicom"
 FRESH = {"cache-control": "private, no-store"}
 
@@ -161,10 +161,11 @@ def _panels(request: Request, grant: Grant) -> list[Panel]:
 
 def _png(request: Request, grant: Grant) -> Response:
     panels = _panels(request, grant)
-    density = max(1.0, min(2.0, panels[0].thumbnail.shape[1] / 1200))
+    dense = max(1.0, panels[0].thumbnail.shape[1] / READABLE_PX)  # words grow with the picture, whose pixels stay
     shown = panels[0].patch_map
     assert shown is not None
-    return attachment(to_png(figure(panels), density), f"{file_stem(shown, 'figure')}.png", "image/png")
+    body = to_png(figure(panels, dense=dense), dense)
+    return attachment(body, f"{file_stem(shown, 'figure')}.png", "image/png")
 
 
 def _svg(request: Request, grant: Grant) -> Response:
