@@ -240,7 +240,11 @@ def explain(
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     cohort: Annotated[
         Path | None,
-        typer.Option(help="Cohort folder. Without --case: attention of every case against its region masks."),
+        typer.Option(help="Cohort folder. Without --case: maps of every case against its region masks."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="attention (default), contribution, perturbation or disagreement; repeat for several."),
     ] = None,
     slide: Slides = None,
     features: FeatureFiles = None,
@@ -252,15 +256,40 @@ def explain(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Attention maps per token: of one case, or of a whole cohort against its region masks."""
-    from survviz.cli.cases import CaseFiles, run_explain
+    """Maps of one case, or of a whole cohort against its region masks: attention per token, or what moves the risk."""
+    from survviz.cli.cases import CaseFiles, map_kinds, run_explain
     from survviz.cli.cohorts import run_explain_cohort
 
     if cohort is not None and case is None:
-        run_explain_cohort(checkpoint, cohort, out, device=device, as_json=json)
+        run_explain_cohort(checkpoint, cohort, out, kinds=map_kinds(kind), device=device, as_json=json)
         return
     files = CaseFiles(slide or [], features or [], cohort, clinical, rna, case, mpp, weights)
-    run_explain(checkpoint, files, out, device=device, as_json=json)
+    run_explain(checkpoint, files, out, kinds=map_kinds(kind), device=device, as_json=json)
+
+
+@app.command()
+def regions(
+    checkpoint: CheckpointOption,
+    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder with a QuPath GeoJSON per slide, named as the slide (SLIDE.geojson).")
+    ] = None,
+    truth: Annotated[bool, typer.Option("--truth", help="Take the cohort's own region masks.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for regions.csv, regions_by_case.csv and regions.json.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples of patients.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Where the maps of a cohort lie: enrichment per class of region and token, with intervals over patients."""
+    from survviz.cli.regions import run_regions
+
+    run_regions(
+        checkpoint, cohort, annotations=annotations, truth=truth, out=out, resamples=resamples, seed=seed,
+        device=device, as_json=json,
+    )  # fmt: skip
 
 
 @app.command()

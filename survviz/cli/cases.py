@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
 from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 from survviz.errors import InputError, OutOfDistributionError
 from survviz.figures.overlay import RESEARCH_USE
-from survviz.types import Case, Notice, PatchScores, Prediction
+from survviz.types import Case, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
     from survviz.figures.patch_map import PatchMap
@@ -100,19 +101,41 @@ def refuse_unlike(notices: tuple[Notice, ...], anyway: bool) -> None:
         raise OutOfDistributionError(f"{' '.join(stops)} No score was given; --anyway gives one with this warning.")
 
 
-def run_explain(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, as_json: bool) -> None:
-    """Write the attention maps of one case, every token of every direction."""
-    from survviz.pipeline.predictor import Predictor, why_no_map
+def map_kinds(given: Sequence[str] | None) -> tuple[MapKind, ...]:
+    """Kinds of map as given on the command line; attention where none is.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    from survviz.pipeline.maps import MapRequest
+
+    return tuple(MapRequest.of(cast(MapKind, name), "", "").kind for name in given or ("attention",))
+
+
+def run_explain(
+    checkpoint: Path,
+    files: CaseFiles,
+    out: Path,
+    *,
+    kinds: Sequence[MapKind] = ("attention",),
+    device: str,
+    as_json: bool,
+) -> None:
+    """Write maps of one case: every token of every direction.
+
+    Raises:
+        InputError: the model or the case has no map of a kind; the reason is given.
+    """
+    from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)
     case, notices = read_case(files, predictor)
-    if why := why_no_map(case):
-        raise InputError(why)
+    for kind in kinds:
+        if why := predictor.why_no_kind(case, kind):
+            raise InputError(why)
     show_notices((*notices, *predictor.check(case)))
     out.mkdir(parents=True, exist_ok=True)
-    written = write_maps(predictor, case, files, out)
-    if not written:
-        raise InputError(f"Case {case.case_id} has no direction to map: it needs patches and clinical or genomic data.")
+    written = [name for kind in kinds for name in write_maps(predictor, case, files, out, kind)]
     if as_json:
         show_json({"case_id": case.case_id, "written": [out / name for name in written]})
     else:
@@ -134,10 +157,10 @@ def slide_record(case: Case, index: int) -> dict[str, object]:
     }
 
 
-def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) -> list[str]:
-    """attention.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay.
+def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path, kind: MapKind = "attention") -> list[str]:
+    """KIND.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay.
 
-    Nothing is written for a case whose pathology has no place on a slide.
+    Nothing is written where there is no map of this kind.
     """
     from survviz.figures.geojson import geojson_bytes
     from survviz.figures.patch_map import PatchMap, Provenance
@@ -150,17 +173,19 @@ def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path) ->
 
     maps: list[PatchMap] = []
     written: list[str] = []
-    for query, key in predictor.directions_of(case):
-        by_token = predictor.explain_tokens(case, query=query, key=key)
+    prefix = "" if kind == "attention" else f"{kind}."
+    for query, key in predictor.directions_for(case, kind):
+        with progress_bar(f"{kind} {query} to {key}") as progress:
+            by_token = predictor.explain_kind(case, kind=kind, query=query, key=key, progress=progress)
         maps.extend(mapped(scores) for slides in by_token.values() for scores in slides)
-        for patch_map in map(mapped, by_token["all"]):
-            name = f"{patch_map.slide_id}.{query}_to_{key}"
+        for patch_map in map(mapped, by_token.get("all", ())):
+            name = f"{patch_map.slide_id}.{prefix}{query}_to_{key}"
             (out / f"{name}.geojson").write_bytes(geojson_bytes([patch_map]))
             written.append(f"{name}.geojson")
             written += write_figure(patch_map, files, out / name)
     if maps:
-        (out / "attention.csv").write_bytes(attention_csv(maps))
-        written.insert(0, "attention.csv")
+        (out / f"{kind}.csv").write_bytes(attention_csv(maps))
+        written.insert(0, f"{kind}.csv")
     return written
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from survviz.cli.console import progress_bar, show_json, show_notices, stderr
 from survviz.errors import InputError, SurvvizError
+from survviz.types import MapKind
 
 if TYPE_CHECKING:
     from survviz.pipeline.truth import TokenLocalisation
@@ -99,25 +101,29 @@ def cohort_slides(folder: Path, mpp: float | None) -> list[tuple[Path, float | N
     return [(Path(path), size) for path, size in zip(rows["path"], sizes, strict=True) if path]
 
 
-def run_explain_cohort(checkpoint: Path, cohort: Path, out: Path, *, device: str, as_json: bool) -> None:
-    """AUROC of attention against the planted regions, per direction and token."""
+def run_explain_cohort(
+    checkpoint: Path, cohort: Path, out: Path, *, kinds: Sequence[MapKind], device: str, as_json: bool
+) -> None:
+    """AUROC of maps against the planted regions, per kind, direction and token."""
     from survviz.data.cohort import load_cohort
     from survviz.pipeline import Predictor
     from survviz.pipeline.truth import localisation
 
     predictor, data = Predictor.load(checkpoint, device), load_cohort(cohort)
-    with progress_bar("mapping cases") as progress:
-        found = localisation(predictor, data, TARGETS, progress=progress)
-    rows = [row_of(item) for item in found]
+    rows: list[dict[str, Any]] = []
+    for kind in kinds:
+        with progress_bar(f"mapping cases: {kind}") as progress:
+            rows += [row_of(item) for item in localisation(predictor, data, TARGETS, kind=kind, progress=progress)]
     out.mkdir(parents=True, exist_ok=True)
     (out / "localisation.csv").write_text(as_csv(rows), encoding="utf-8")
     if as_json:
         show_json({"checkpoint": checkpoint, "cohort": cohort, "rows": rows, "written": [out / "localisation.csv"]})
         return
-    table = Table("query", "token", "regions", "AUROC", "95 % CI", "cases", box=None)
+    table = Table("kind", "query", "token", "regions", "AUROC", "95 % CI", "cases", box=None)
     for row in rows:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        table.add_row(row["query"], row["token"], row["regions"], f"{row['auroc']:.3f}", interval, str(row["n_cases"]))
+        words = (row["kind"], row["query"], row["token"], row["regions"])
+        table.add_row(*words, f"{row['auroc']:.3f}", interval, str(row["n_cases"]))
     stdout.print(table)
     stdout.print("0.5 = no better than chance; each case is mapped only by models that did not train on it.")
 
@@ -126,7 +132,8 @@ def row_of(item: TokenLocalisation) -> dict[str, Any]:
     """One line of the localisation table."""
     score = item.score
     return {
-        "query": item.query, "token": item.token, "regions": "+".join(item.regions), "auroc": score.mean,
+        "kind": item.kind, "query": item.query, "token": item.token, "regions": "+".join(item.regions),
+        "auroc": score.mean,
         "low": score.interval.low, "high": score.interval.high, "n_cases": len(score.per_case) - score.n_undefined,
         "n_undefined": score.n_undefined,
     }  # fmt: skip

@@ -112,6 +112,12 @@ class Predictor:
             return ()
         return tuple(pair for pair in self.directions(both_ways=both_ways) if set(pair) <= {*present, LEARNT_QUERY})
 
+    def directions_for(self, case: Case, kind: MapKind) -> tuple[tuple[str, str], ...]:
+        """(query, key) of every map of a kind that this case has; one for those that no token asks for."""
+        if kind in maps.UNASKED:
+            return () if self.why_no_kind(case, kind) else ((maps.RISK, PATCHES),)
+        return self.directions_of(case, both_ways=True)
+
     def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
         """The folds that may score a case: those that did not train on it, where there is one."""
         everyone = tuple(range(self.checkpoint.n_folds))

@@ -1,4 +1,4 @@
-"""Does attention find what was planted? Maps of every case of a cohort against its region masks.
+"""Do maps find what was planted? Those of every case of a cohort against its region masks.
 
 A region mask is `truth/SLIDE.png`, one class number per pixel, beside `truth/regions.json` with the legend. Each case
 is mapped only by models that did not train on it.
@@ -18,8 +18,9 @@ from PIL import Image
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.evaluation import LocalisationScore, UndefinedMetricError, auroc_ci
+from survviz.explain.attention import PATCHES
 from survviz.pipeline.predictor import Predictor
-from survviz.types import Bag, PatchScores, Progress
+from survviz.types import Bag, MapKind, PatchScores, Progress
 
 TRUTH = "truth"
 LEGEND = "regions.json"
@@ -90,6 +91,7 @@ class RegionMasks:
 class TokenLocalisation:
     """AUROC of one token's maps against some regions, over the cases of a cohort."""
 
+    kind: MapKind
     query: str
     token: str
     regions: tuple[str, ...]
@@ -101,9 +103,12 @@ def localisation(
     cohort: Cohort,
     targets: Sequence[Sequence[str]],
     *,
+    kind: MapKind = "attention",
     progress: Progress | None = None,
 ) -> tuple[TokenLocalisation, ...]:
-    """Compare the maps of every direction and token with the region masks.
+    """Compare the maps of every direction towards the patches, and token, with the region masks.
+
+    Of maps in units of risk the size counts, whichever way a patch pushes.
 
     Args:
         targets: sets of region names; a patch is inside a set when half of it or more belongs to its regions.
@@ -121,10 +126,10 @@ def localisation(
     for done, case_id in enumerate(cohort.case_ids):
         case = cohort.case(case_id)
         inside = {tuple(target): masks.inside(case.bags, target) for target in targets}
-        for query, key in predictor.directions_of(case):
-            if any(item is None for item in inside.values()):
+        for query, key in predictor.directions_for(case, kind):
+            if key != PATCHES or any(item is None for item in inside.values()):
                 continue
-            for token, slides in predictor.explain_tokens(case, query=query, key=key).items():
+            for token, slides in predictor.explain_kind(case, kind=kind, query=query, key=key).items():
                 maps.setdefault((query, token), []).append(case_map(slides))
                 for target, label in inside.items():
                     assert label is not None
@@ -139,10 +144,11 @@ def localisation(
             score = auroc_ci(maps[name], inside_per_case)
         except UndefinedMetricError:
             continue
-        found.append(TokenLocalisation(name[0], name[1], target, score))
+        found.append(TokenLocalisation(kind, name[0], name[1], target, score))
     return tuple(found)
 
 
 def case_map(slides: Sequence[PatchScores]) -> NDArray[np.float64]:
-    """The map of a case: its slides' values one after another."""
-    return np.concatenate([scores.values for scores in slides])
+    """The map of a case: its slides' values one after another; in units of risk, their size."""
+    values = np.concatenate([scores.values for scores in slides])
+    return np.abs(values) if slides[0].unit == "risk" else values

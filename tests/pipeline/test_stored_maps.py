@@ -79,7 +79,7 @@ def test_name_follows_the_content(predictor: Predictor, small: Case) -> None:
     ]
     paths = {maps_path(predictor.checkpoint, case, CONTRIBUTION) for case in (small, *others)}
     assert len(paths) == 5
-    same = replace(small, clinical=dict(reversed((small.clinical or {}).items())))
+    same = replace(small, clinical=dict(reversed(list((small.clinical or {}).items()))))
     assert maps_path(predictor.checkpoint, same, CONTRIBUTION) in paths
     assert maps_path(predictor.checkpoint, small, MapRequest.of("perturbation", "", "")) not in paths
     other = Predictor.load(ROOT / "checkpoints" / "demo-bilinear", device="cpu")
