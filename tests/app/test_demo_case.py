@@ -17,7 +17,7 @@ def words(app: AppTest) -> str:
     return " ".join(one.value for kind in (app.markdown, app.caption, app.warning, app.info) for one in kind)
 
 
-def viewer_data(app: AppTest) -> dict:
+def workbench_data(app: AppTest) -> dict:
     return json.loads(app.get("bidi_component")[0].proto.json)
 
 
@@ -31,7 +31,7 @@ def test_demo_button_of_an_empty_page_opens_the_case_there(open_page: OpenPage, 
     assert app.query_params["case"] in (demo, [demo])
 
 
-def test_slide_page_shows_the_maps_semantics_word_for_word(open_page: OpenPage, demo: str) -> None:
+def test_workbench_gets_the_maps_semantics_word_for_word(open_page: OpenPage, demo: str) -> None:
     from pages.components import session
     from pages.components.cases import open_case
 
@@ -39,45 +39,49 @@ def test_slide_page_shows_the_maps_semantics_word_for_word(open_page: OpenPage, 
     assert not app.exception
     assert not app.error
     maps = session.predictor().explain(open_case(demo, "").case, query="clinical")
-    assert maps[0].semantics in [one.value for one in app.caption]
+    first = workbench_data(app)["slides"][0]["maps"][0]
+    assert (first["id"], first["semantics"]) == ("attention:clinical:pathology:all", maps[0].semantics)
 
 
-def test_viewer_gets_every_token_of_the_direction_by_its_real_name(open_page: OpenPage, demo: str) -> None:
+def test_workbench_gets_every_direction_and_token_by_its_real_name(open_page: OpenPage, demo: str) -> None:
     from pages.components import session
 
-    app = open_page("slide_attention.py", case=demo, direction="genomic", token="Hypoxia")
-    data = viewer_data(app)
-    tokens = ("all", *session.predictor().tokens("genomic"))
-    assert [one["id"] for one in data["maps"]] == [f"genomic:pathology:{token}" for token in tokens]
-    assert data["active"] == "genomic:pathology:Hypoxia"
-    assert data["slide"]["token"]
+    data = workbench_data(open_page("slide_attention.py", case=demo))
+    predictor = session.predictor()
+    asked = {(one["query"], one["key"]): {token["name"] for token in one["tokens"]} for one in data["directions"]}
+    groups = ("clinical", "genomic")
+    assert asked == {
+        **{(group, "pathology"): {"all", *predictor.tokens(group)} for group in groups},
+        **{("pathology", group): set(predictor.tokens(group)) for group in groups},
+    }
+    (slide,) = data["slides"]
+    assert {one["id"] for one in slide["maps"]} == {
+        f"attention:{query}:{key}:{token}" for (query, key), tokens in asked.items() for token in tokens
+    }
+    assert slide["view"]["token"]
+    assert slide["shares"]["attention:clinical:pathology"] == pytest.approx(1)
 
 
-def test_a_clinical_token_shows_its_sentence(open_page: OpenPage, demo: str) -> None:
-    app = open_page("slide_attention.py", case=demo, direction="clinical", token="Age")
-    assert "> Age at diagnosis:" in words(app)
+def test_tokens_are_sorted_by_what_they_do_to_the_risk_and_say_their_sentence(open_page: OpenPage, demo: str) -> None:
+    data = workbench_data(open_page("slide_attention.py", case=demo))
+    for direction in data["directions"]:
+        moves = [abs(token["contribution"]) for token in direction["tokens"] if token["name"] != "all"]
+        assert moves == sorted(moves, reverse=True)
+    clinical = {token["name"]: token["words"] for token in data["directions"][0]["tokens"]}
+    assert clinical["Age"].startswith("Age at diagnosis:")
+    genomic = {token["name"]: token["words"] for token in data["directions"][1]["tokens"]}
+    assert "SD from the training mean" in genomic["Hypoxia"]
 
 
-def test_read_outs_stand_beside_the_map(open_page: OpenPage, demo: str) -> None:
-    app = open_page("slide_attention.py", case=demo)
-    labels = [one.label for one in app.metric]
-    assert labels == ["Effective patches", "Top 1 % of patches hold"]
-
-
-def test_changing_direction_keeps_a_token_for_each(open_page: OpenPage, demo: str) -> None:
-    app = open_page("slide_attention.py", case=demo)
-    app.selectbox(key="token_clinical").set_value("Stage").run()
-    app.button_group(key="direction").set_value("genomic").run()
-    assert not app.exception
-    assert viewer_data(app)["active"] == "genomic:pathology:all"
-    app.button_group(key="direction").set_value("clinical").run()
-    assert viewer_data(app)["active"] == "clinical:pathology:Stage"
-
-
-def test_an_unknown_token_in_the_address_falls_back_to_all(open_page: OpenPage, demo: str) -> None:
-    app = open_page("slide_attention.py", case=demo, direction="sideways", token="Astrology")
-    assert not app.exception
-    assert viewer_data(app)["active"] == "clinical:pathology:all"
+def test_kinds_that_cost_more_than_a_glance_are_offered_not_computed(open_page: OpenPage, demo: str) -> None:
+    kinds = workbench_data(open_page("slide_attention.py", case=demo))["kinds"]
+    assert [(one["id"], one["state"], one["asked"]) for one in kinds] == [
+        ("attention", "ready", True),
+        ("contribution", "ready", False),
+        ("perturbation", "ready", False),
+        ("disagreement", "ready", True),
+    ]
+    assert all(one["jobs"] == [] for one in kinds)
 
 
 def test_risk_page_says_what_the_numbers_are_and_rest_on(open_page: OpenPage, demo: str) -> None:

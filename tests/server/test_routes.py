@@ -18,13 +18,11 @@ from survviz.server import (
     patch_image,
     patch_path,
     register_map,
-    register_maps,
     register_slide,
     routes,
     slide_without_file,
 )
 from survviz.server.auth import cookie_name, new_owner, sign_owner
-from survviz.server.maps import decode_layout, decode_values
 from survviz.types import Bag, PatchScores
 from survviz.units import Mpp
 
@@ -67,7 +65,7 @@ def test_nothing_answers_to_another_owner_or_to_nobody(slide_path: Path, owner: 
         f"/sv/tiles/{slide['token']}/11/0_0.jpg",
         f"/sv/thumbnail/{slide['token']}.jpg",
         patch_path(slide["token"], 0, 0, 256),
-        f"/sv/maps/{view['token']}.bin",
+        f"/sv/maps/{view['values']}.bin",
         f"/sv/layouts/{view['layout']}.bin",
     ]
     for path in paths:
@@ -91,7 +89,7 @@ def test_token_of_one_kind_opens_no_other(slide_path: Path, owner: str, client_o
     client = client_of(owner)
     assert client.get(f"/sv/maps/{slide['token']}.bin").status_code == 404
     assert client.get(f"/sv/maps/{view['layout']}.bin").status_code == 404
-    assert client.get(f"/sv/tiles/{view['token']}/11/0_0.jpg").status_code == 404
+    assert client.get(f"/sv/tiles/{view['values']}/11/0_0.jpg").status_code == 404
 
 
 async def _closed() -> dict[str, str]:
@@ -110,28 +108,6 @@ def test_tile_that_nobody_waits_for_any_more_is_not_made(slide_path: Path, owner
 
     asyncio.run(Starlette(routes=routes())(scope, _closed, send))
     assert sent[0]["status"] == 499
-
-
-def test_map_and_layout_are_exact(owner: str, client_of: ClientOf) -> None:
-    given = scores()
-    view = register_map(owner, given)
-    client = client_of(owner)
-    values = decode_values(client.get(f"/sv/maps/{view['token']}.bin").content)
-    corners = decode_layout(client.get(f"/sv/layouts/{view['layout']}.bin").content)
-    np.testing.assert_array_equal(values, given.fold_over_uniform.astype(np.float32))
-    np.testing.assert_array_equal(corners, given.coords)
-    assert (view["id"], view["n"], view["n_case"], view["patch"]) == ("clinical:pathology:all", 6, 12, 256)
-
-
-def test_maps_of_a_slide_share_one_layout(owner: str) -> None:
-    first, second = register_maps(owner, [scores("age"), scores("stage")])
-    assert first["layout"] == second["layout"]
-    assert first["label"] == "age (clinical → pathology)"
-
-
-def test_maps_of_two_slides_are_refused(owner: str) -> None:
-    with pytest.raises(InputError, match="one slide"):
-        register_maps(owner, [scores(), scores(slide_id="other")])
 
 
 def test_registering_again_gives_the_same_addresses(slide_path: Path, owner: str) -> None:
