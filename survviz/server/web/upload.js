@@ -55,7 +55,8 @@ class Upload {
     this.data = data;
     this.send = (event) => setTriggerValue("event", event);
     this.label.textContent = data.label;
-    this.hint.textContent = `${data.hint} Up to ${size(data.limit)} each; an upload that was interrupted goes on.`.trim();
+    const limit = `Up to ${Math.floor(data.limit / 1e9)} GB each; an interrupted upload can go on.`;
+    this.hint.textContent = [data.hint, limit].filter(Boolean).join(" · ");
     this.input.accept = data.accept.join(",");
     const left = new Set(data.unfinished.map((one) => one.id));
     for (const [id, row] of this.rows) if (row.left && !left.has(id)) this.drop(row);
