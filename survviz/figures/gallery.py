@@ -8,20 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
-from survviz.types import PatchScores
 
 Choice: TypeAlias = Literal["top", "bottom", "random"]
-
-
-def pick_patches(
-    scores: PatchScores, which: Choice = "top", count: int = 12, *, min_distance: float = 0.0, seed: int = 0
-) -> NDArray[np.int64]:
-    """Indices of patches worth looking at, best first; as `pick`.
-
-    Raises:
-        InputError: `count` is not positive.
-    """
-    return pick(scores.values, scores.coords, which, count, min_distance=min_distance, seed=seed)
 
 
 def pick(

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from survviz.errors import InputError
-from survviz.figures.gallery import pick_patches
 from survviz.figures.patch_map import PatchMap
 from survviz.figures.table import attention_csv, csv_chunks, ranks
 from survviz.types import PatchScores
@@ -63,20 +62,3 @@ def test_maps_on_different_patches_do_not_share_a_table(patch_map: PatchMap) -> 
 
 def test_rank_one_is_the_highest_and_ties_keep_patch_order(scores: PatchScores) -> None:
     assert ranks(scores.values).tolist() == [5, 2, 6, 1, 3, 4]
-
-
-def test_gallery_takes_the_highest_the_lowest_and_a_repeatable_sample(scores: PatchScores) -> None:
-    assert pick_patches(scores, "top", 2).tolist() == [3, 1]
-    assert pick_patches(scores, "bottom", 2).tolist() == [0, 2]
-    assert sorted(pick_patches(scores, "random", 99)) == list(range(6))
-    np.testing.assert_array_equal(pick_patches(scores, "random", 3), pick_patches(scores, "random", 3))
-
-
-def test_gallery_leaves_out_neighbours_of_what_it_shows(scores: PatchScores) -> None:
-    chosen = pick_patches(scores, "top", 6, min_distance=64)
-    assert chosen.tolist() == [3, 5]
-
-
-def test_an_empty_gallery_is_refused(scores: PatchScores) -> None:
-    with pytest.raises(InputError):
-        pick_patches(scores, "top", 0)

@@ -1,4 +1,4 @@
-"""The montage: patches where they belong, a true scale bar, and the same choice as the browser's."""
+"""The montage: patches where they belong, and a true scale bar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from survviz.errors import InputError
-from survviz.figures.gallery import pick, shuffled
 from survviz.figures.montage import CAPTION, FRAME, GAP, LINE, MARGIN, montage
 
 SIDE = 64
@@ -76,24 +75,3 @@ def test_pictures_of_different_sizes_are_refused() -> None:
         montage([], [])
     with pytest.raises(InputError, match="caption"):
         montage([plain(0)], [])
-
-
-def test_choice_leaves_out_patches_without_a_value() -> None:
-    values = np.array([np.nan, 3.0, 1.0, np.nan, 2.0])
-    coords = np.stack([np.arange(5) * 10, np.zeros(5, int)], axis=1)
-    assert pick(values, coords, "top", 9).tolist() == [1, 4, 2]
-    assert pick(values, coords, "bottom", 9).tolist() == [2, 4, 1]
-    assert sorted(pick(values, coords, "random", 9)) == [1, 2, 4]
-    assert pick(values, coords, "top", 9, min_distance=25).tolist() == [1, 4]
-
-
-def test_shuffle_is_a_permutation_that_javascript_repeats() -> None:
-    """The numbers are those of `shuffled(8, 0)` in survviz/server/web/gallery.js; the browser test compares more."""
-    assert sorted(shuffled(1000)) == list(range(1000))
-    assert shuffled(1000).tolist() != shuffled(1000, 1).tolist()
-    assert abs(np.corrcoef(np.arange(5000), shuffled(5000))[0, 1]) < 0.05
-
-
-def test_murmur_finaliser_has_its_published_values() -> None:
-    """fmix32(1) = 0x514E28B7, fmix32(2) = 0x30F4C306, fmix32(3) = 0x85F0B427: so 0, 2, 1, 3 in ascending order."""
-    assert shuffled(4).tolist() == [0, 2, 1, 3]
