@@ -24,7 +24,7 @@ from survviz.wsi.info import (
     whole_downsample,
 )
 
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 32 * 2**20
 SAFE_PROPERTIES = (
     "openslide.vendor",
     "openslide.level-count",

@@ -25,6 +25,9 @@ Pixels: TypeAlias = NDArray[np.generic]
 
 CACHE_BYTES = 64 * 2**20
 JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
+PLACE_TAGS = (273, 279, 324, 325)
+"""Offsets and byte counts of strips and tiles."""
+
 MAX_SEGMENT_BYTES = 256 * 2**20
 
 PARSE_ERRORS = (
@@ -72,7 +75,7 @@ class StoredPage:
 
 
 def stored_page(page: Page) -> StoredPage:
-    """Take from a page what decoding needs, while its file is open."""
+    """Take from a page what decoding needs, while its file is open; the page then no longer knows its segments."""
     key = page.keyframe
     if key is None or key.dtype is None:
         raise ValueError("a page without a data type")
@@ -84,7 +87,7 @@ def stored_page(page: Page) -> StoredPage:
     if int(key.compression) in JPEG_COMPRESSIONS:
         tables = {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader}
     decode = key.decode
-    return StoredPage(
+    stored = StoredPage(
         width=int(key.imagewidth),
         height=int(key.imagelength),
         block=block,
@@ -98,6 +101,17 @@ def stored_page(page: Page) -> StoredPage:
         decode=lambda data, index: decode(data, index, **tables)[0],
         tables=tables.get("jpegtables"),
     )
+    _forget_places(page)
+    return stored
+
+
+def _forget_places(page: Page) -> None:
+    """Free the page's own lists of segments: 10 MB of a gigapixel slide, which `decode` would otherwise keep alive."""
+    page.dataoffsets = page.databytecounts = ()
+    if isinstance(page, tifffile.TiffPage):
+        for code in PLACE_TAGS:
+            if code in page.tags:
+                del page.tags[code]
 
 
 class SegmentCache:

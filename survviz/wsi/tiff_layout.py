@@ -88,7 +88,7 @@ def _planes(level: tifffile.TiffPageSeries, name: str) -> tuple[Page, ...]:
         raise SlideError(f"{name} is incomplete: pages of its pyramid are missing. Copy the file again.")
     if len(pages) == 1 and count != 1:
         # Planar files keep their channels as separate samples of one page.
-        if stored_page(pages[0]).samples != count:
+        if pages[0].keyframe is None or pages[0].keyframe.samplesperpixel != count:
             raise SlideError(f"{name} stores several images in one TIFF page. Convert it to OME-TIFF.")
         return (pages[0],)
     grid = np.arange(len(pages)).reshape(shape)
