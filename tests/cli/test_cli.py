@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "checkpoints" / "demo-survpgc"
 SAMPLE = ROOT / "sample_data"
-VERBS = ("sample", "extract", "train", "predict", "explain", "doctor", "models", "encoders", "benchmark")
+VERBS = ("sample", "extract", "train", "predict", "explain", "regions", "doctor", "models", "encoders", "benchmark")
 
 
 def survviz(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -151,3 +151,31 @@ def test_fluorescence_slide_is_stopped_not_scored(shared_data: Path, tmp_path: P
 @pytest.mark.parametrize("name", ["broken.svs", "unreadable.svs"])
 def test_damaged_slide_is_named(name: str, shared_data: Path, tmp_path: Path) -> None:
     assert_refused(survviz("extract", "--slide", shared_data / "slides" / name, "--out", tmp_path), name)
+
+
+def test_regions_wants_annotations_or_truth(tmp_path: Path) -> None:
+    run = survviz("regions", "--checkpoint", DEMO, "--cohort", SAMPLE)
+    assert_refused(run, "--annotations", "--truth")
+    assert_refused(
+        survviz("regions", "--checkpoint", DEMO, "--cohort", SAMPLE, "--annotations", tmp_path), "SLIDE.geojson"
+    )
+
+
+def test_explain_writes_the_kinds_of_map_that_were_asked(tmp_path: Path) -> None:
+    case_id, slide = demo_slide()
+    run = survviz(
+        "explain", "--checkpoint", DEMO, "--cohort", SAMPLE, "--case", case_id, "--kind", "attention",
+        "--kind", "contribution", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    looks, adds = (pd.read_csv(tmp_path / f"{kind}.csv") for kind in ("attention", "contribution"))
+    assert len(looks) == len(adds)
+    assert "pathology_to_clinical:Stage" in looks
+    assert adds["contribution:risk_to_pathology:all"].abs().max() > 0
+    assert (tmp_path / f"{slide.stem}.contribution.risk_to_pathology.geojson").is_file()
+
+
+def test_explain_of_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
+    run = survviz("explain", "--checkpoint", DEMO, "--cohort", SAMPLE, "--kind", "saliency", "--out", tmp_path)
+    assert run.returncode != 0
+    assert "perturbation" in run.stderr

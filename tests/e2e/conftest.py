@@ -62,10 +62,10 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts a test page; returns its URL."""
+    """Starts a test page, or the `whole` app; returns its URL."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(slide: Path | None, *, base: str = "", app: str = "viewer_app.py") -> str:
+    def start(slide: Path | None, *, base: str = "", app: str = "viewer_app.py", whole: bool = False) -> str:
         home = tmp_path_factory.mktemp("server")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -73,7 +73,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
         environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT), "VIEWER_APP": app}
         if slide:
             environment |= {"VIEWER_SLIDE": str(slide), "SURVVIZ_SLIDES": str(slide.parent)}
-        launcher = Path(__file__).with_name("viewer_launcher.py")
+        launcher = ROOT / "app.py" if whole else Path(__file__).with_name("viewer_launcher.py")
         command = [sys.executable, "-m", "streamlit", "run", str(launcher), "--server.port", str(port)]
         if base:
             command += ["--server.baseUrlPath", base]

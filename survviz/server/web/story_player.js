@@ -60,8 +60,10 @@ export class StoryPlayer extends EventTarget {
     this.count.textContent = `${this.at + 1} of ${waypoints.length} · ${this.story.title}`;
     this.title.textContent = title;
     this.text.replaceChildren(...text.split(/\n{2,}/).filter(Boolean).map((part) => element("p", {}, part)));
+    const focused = this.card.querySelector(":focus");
     this.back.disabled = this.at === 0;
     this.next.disabled = this.at === waypoints.length - 1;
+    if (focused?.disabled) this.root.focus({ preventScroll: true }); // else keys go nowhere
   }
 
   end() {
