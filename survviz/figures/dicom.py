@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAKER = "survviz"
-LARGEST_MAP_BYTES = 512 * 2**20
+LARGEST_MAP_BYTES = 96 * 2**20
 MOST_GROUPS = 24
 SHORT, LONG = 16, 64
 """Longest strings of DICOM's SH and LO."""

@@ -168,10 +168,10 @@ def _month_step(longest: float) -> float:
 def clean_table(caption: object, columns: object, rows: object) -> Table:
     """A table that came from a browser: everything becomes short words, and the size is limited."""
 
-    def words(value: object) -> str:
-        return f"{value:.4g}" if isinstance(value, float) else str(value)[:120]
+    def words(value: object, most: int = 120) -> str:
+        return f"{value:.4g}" if isinstance(value, float) else str(value)[:most]
 
     names = tuple(words(name) for name in (columns if isinstance(columns, Sequence) else ())[:12])
     body = [row for row in (rows if isinstance(rows, Sequence) else ())[:200] if isinstance(row, Sequence)]
     filled = ([*row, *[""] * len(names)][: len(names)] for row in body)
-    return Table(words(caption), names, tuple(tuple(words(cell) for cell in row) for row in filled))
+    return Table(words(caption, most=600), names, tuple(tuple(words(cell) for cell in row) for row in filled))

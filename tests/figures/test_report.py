@@ -156,3 +156,4 @@ def test_table_of_a_browser_is_made_harmless() -> None:
     assert table.rows[0] == ("1", "0.1235")
     assert all(len(row) == 2 for row in table.rows)
     assert len(table.rows) <= 200
+    assert len(clean_table("w" * 10_000, ["c" * 1000], []).caption) == 600

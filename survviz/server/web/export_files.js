@@ -105,8 +105,8 @@ function bytes(size) {
 const quoted = (word) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 // The same maps without the app; the folder of the cohort is the person's own.
-function commandOf({ data }) {
+function commandOf({ data, map }) {
   const { id, checkpoint } = data.case ?? {};
   if (!id || !checkpoint) return "";
-  return `survviz explain --checkpoint checkpoints/${quoted(checkpoint)} --cohort COHORT_FOLDER --case ${quoted(id)} --out maps`;
+  return `survviz explain --checkpoint checkpoints/${quoted(checkpoint)} --cohort COHORT_FOLDER --case ${quoted(id)} --kind ${map.view.kind} --out maps`;
 }

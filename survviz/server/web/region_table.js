@@ -2,6 +2,7 @@
 
 import { coloured, titleOf } from "./region_list.js";
 import { element } from "./panel.js";
+import { tableItem } from "./report_items.js";
 import { percent, times, unitOf } from "./scales.js";
 
 const P_HELP = "Share of shifted maps that are at least as extreme; two-sided. Small = hard to explain by chance.";
@@ -45,6 +46,11 @@ function content(list, scores, pick) {
   );
   const lines = [table];
   if (scores.problem) lines.push(element("p", { class: "note warning" }, scores.problem));
+  if (scores.table && map) {
+    const slide = scores.bench.slide.view.slide_id;
+    const add = () => scores.bench.emit("report", tableItem(table, `Regions of ${slide}`, `${map.view.label}. ${scores.table.method}`));
+    lines.push(element("button", { type: "button", class: "link", title: "Put this table into the report of the case", onclick: add }, "Add to report"));
+  }
   if (scores.table) lines.push(element("p", { class: "method" }, scores.table.method, many(own.length + byClass.length)));
   return lines;
 }

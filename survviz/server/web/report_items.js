@@ -82,6 +82,13 @@ export function patchItem(bench) {
   return { kind: "patches", title: `${what} of ${titleOf(map)} · ${slide.view.slide_id}`, token: map.view.values, head, fold, patches: selected >= 0 ? [selected] : [] };
 }
 
+// A table as it stands on the page.
+export function tableItem(table, title, caption) {
+  const cells = (row) => Array.from(row.cells, (cell) => cell.textContent.trim());
+  const [columns, ...rows] = Array.from(table.rows, cells);
+  return { kind: "table", title, caption, columns, rows };
+}
+
 export function reportUrl(bench, token, form, items) {
   const plain = items.map(({ title, ...item }) => JSON.stringify(item.kind === "table" ? { title, ...item } : item));
   return bench.url(`report/${token}.${form}?${parametersOf({ item: plain })}`);
