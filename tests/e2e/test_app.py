@@ -131,16 +131,16 @@ def test_heatmap_of_the_demo_case_is_on_screen_in_ten_seconds_and_one_click(page
 def test_token_and_direction_change_the_map_and_the_address(page: Page, url: str) -> None:
     open_demo(page, url)
     viewer = page.locator(".viewer")
-    expect(viewer).to_have_attribute("data-map", "clinical:pathology:all")
-    page.get_by_text("Genomic → pathology", exact=True).click()
-    expect(viewer).to_have_attribute("data-map", "genomic:pathology:all")
-    box = page.get_by_role("combobox", name="Look through which gene programme?")
-    box.click()
-    box.fill("Hypox")
-    page.get_by_role("option", name="Hypoxia").click()
-    expect(viewer).to_have_attribute("data-map", "genomic:pathology:Hypoxia")
-    page.get_by_text("In this case, on average").wait_for()
-    assert address(page).items() >= {"direction": "genomic", "token": "Hypoxia"}.items()
+    expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:all")
+    viewer.get_by_role("radio", name="Genomic → pathology").click()
+    expect(viewer).to_have_attribute("data-map", "attention:genomic:pathology:all")
+    viewer.get_by_label("Search tokens").fill("Hypox")
+    page.keyboard.press("Enter")
+    expect(viewer).to_have_attribute("data-map", "attention:genomic:pathology:Hypoxia")
+    expect(viewer.locator(".token-words")).to_contain_text("In this case, on average")
+    expect(viewer.locator(".semantics")).to_contain_text("Query: token 'Hypoxia'")
+    page.wait_for_url(re.compile("Hypoxia"))
+    assert "m:attention:genomic:pathology:Hypoxia" in address(page)["at"]
 
 
 def test_an_address_opens_the_same_map_for_another_visitor(page: Page, url: str, browser: Browser) -> None:
@@ -148,21 +148,31 @@ def test_an_address_opens_the_same_map_for_another_visitor(page: Page, url: str,
     case = address(page)["case"]
     context = browser.new_context()
     other = context.new_page()
-    other.goto(f"{url}/slide_attention?case={case}&direction=clinical&token=Stage")
-    expect(other.locator(".viewer")).to_have_attribute("data-map", "clinical:pathology:Stage", timeout=PATIENT_MS)
-    other.locator("blockquote").wait_for()
+    at = "m:attention:clinical:pathology:Stage:mean:mean~c:cividis"
+    other.goto(f"{url}/slide_attention?case={case}&at={at}")
+    viewer = other.locator(".viewer")
+    expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:Stage", timeout=PATIENT_MS)
+    expect(viewer.get_by_label("Colours")).to_have_value("cividis")
+    expect(viewer.locator(".token-words")).to_contain_text("stage")
     context.close()
 
 
-def test_clicked_patch_and_gallery_show_their_values(page: Page, url: str) -> None:
+def test_map_that_takes_long_is_computed_survives_the_tab_and_comes_by_itself(page: Page, url: str) -> None:
     open_demo(page, url)
-    page.locator(".grid button").first.click()
-    card = page.locator(".st-key-patch-card")
-    expect(card).to_contain_text("Rank 1 of")
-    expect(card).to_contain_text("Tokens that look here most")
-    picture = card.locator("img")
-    picture.wait_for()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+    viewer = page.locator(".viewer")
+    viewer.get_by_role("radio", name="Perturbation").click()
+    viewer.get_by_role("button", name="Compute perturbation").click()
+    viewer.get_by_role("button", name="Cancel").click()
+    viewer.get_by_role("button", name="Compute perturbation").wait_for()
+    viewer.get_by_role("button", name="Compute perturbation").click()
+    viewer.locator("progress[value]").wait_for()
+    again = page.context.new_page()
+    address_before = page.url
+    page.close()
+    again.goto(address_before)
+    shown = again.locator(".viewer[data-map='perturbation:risk:pathology:all']")
+    shown.wait_for(timeout=PATIENT_MS)
+    expect(shown.locator(".stages > .stage .legend")).to_contain_text("Change of the risk score")
 
 
 def test_risk_page_keeps_the_case_and_shows_curve_and_caveats(page: Page, url: str) -> None:
@@ -174,17 +184,6 @@ def test_risk_page_keeps_the_case_and_shows_curve_and_caveats(page: Page, url: s
     page.get_by_text("5 years").wait_for()
     page.get_by_text("For Research Use Only.").wait_for()
     assert address(page)["case"] == case
-
-
-def test_downloads_are_the_files_they_claim_to_be(page: Page, url: str) -> None:
-    open_demo(page, url)
-    starts = {"QuPath tiles": b"\x1f\x8b", "attention.csv": b"slide_id,x,y", "Picture with": b"\x89PNG"}
-    for label, start in starts.items():
-        page.get_by_role("button", name="Export").click()
-        with page.expect_download() as download:
-            page.get_by_role("button", name=re.compile(re.escape(label))).click()
-        assert Path(download.value.path()).read_bytes().startswith(start)
-        page.keyboard.press("Escape")
 
 
 def test_own_slide_is_asked_for_its_pixel_size_encoded_in_the_background_and_opened(page: Page, url: str) -> None:
