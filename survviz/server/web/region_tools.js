@@ -158,7 +158,7 @@ export class RegionTools {
     const [e, f] = map.place(0, 0);
     context.setTransform(map.a, map.b, -map.b, map.a, e, f);
     const path = pathOf(geometry);
-    const width = (truth ? 1.5 : 2) + (picked ? 1.5 : 0);
+    const width = truth ? (picked ? 1.8 : 1.5) : picked ? 3.5 : 2; // the truth is full of small outlines
     if (picked) {
       context.fillStyle = coloured(colour).replace(")", " / 0.12)");
       context.fill(path, "evenodd");
