@@ -24,20 +24,24 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_pla
 from scipy import ndimage
 
 ROOT = Path(__file__).parents[2]
-WIDTH, HEIGHT = 8192, 6144
-SQUARE_X, SQUARE_Y, SIDE = 4096, 3072, 512
+WIDTH, HEIGHT, SIDE = 8192, 6144, 512
 PATIENT_MS = 90_000
 
 
-def write_slide(path: Path) -> None:
-    """A light pyramid with one black square, at 0.5 um per pixel."""
-    pixels = np.full((HEIGHT, WIDTH, 3), (236, 222, 230), np.uint8)
-    pixels[SQUARE_Y : SQUARE_Y + SIDE, SQUARE_X : SQUARE_X + SIDE] = 12
+def write_slide(
+    path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), downsamples: tuple[float, ...] = (1, 2, 4, 8)
+) -> None:
+    """A light pyramid at 0.5 um per pixel, with one black square whose corner is its centre."""
+    width, height = size
+    x, y = width // 2, height // 2
+    pixels = np.full((height, width, 3), (236, 222, 230), np.uint8)
+    pixels[y : y + SIDE, x : x + SIDE] = 12
+    whole = Image.fromarray(pixels)
     with tifffile.TiffWriter(path) as tiff:
-        for level in range(4):
-            step = 2**level
+        for level, step in enumerate(downsamples):
+            small = whole.resize((round(width / step), round(height / step)), Image.Resampling.BOX)
             tiff.write(
-                pixels[::step, ::step],
+                np.asarray(small),
                 tile=(256, 256),
                 photometric="rgb",
                 compression="deflate",
@@ -65,12 +69,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
     """Starts a test page, or the `whole` app; returns its URL."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(slide: Path | None, *, base: str = "", app: str = "viewer_app.py", whole: bool = False) -> str:
+    def start(
+        slide: Path | None, *, base: str = "", app: str = "viewer_app.py", whole: bool = False, **more: str
+    ) -> str:
         home = tmp_path_factory.mktemp("server")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT), "VIEWER_APP": app}
+        environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT), "VIEWER_APP": app, **more}
         if slide:
             environment |= {"VIEWER_SLIDE": str(slide), "SURVVIZ_SLIDES": str(slide.parent)}
         launcher = ROOT / "app.py" if whole else Path(__file__).with_name("viewer_launcher.py")
@@ -91,8 +97,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., st
 
 
 @pytest.fixture(scope="session")
-def slide_with_square() -> Callable[[Path], None]:
-    """Writes a slide whose centre is the corner of a black square of 512 pixels."""
+def slide_with_square() -> Callable[..., None]:
+    """Writes a slide whose centre is the corner of a black square of 512 pixels; see `write_slide`."""
     return write_slide
 
 

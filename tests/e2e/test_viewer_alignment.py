@@ -85,6 +85,32 @@ def test_deepest_zoom_keeps_the_corner_in_place(visit: Visit) -> None:
     assert abs(top - height / 2) <= 2
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_edges_agree_on_a_slide_with_odd_tiles_and_uneven_levels_however_it_is_turned(
+    odd: str, open_page: Callable[..., Visit], turns: int
+) -> None:
+    visit = open_page(odd)
+    opaque(visit)
+    for _ in range(turns):
+        visit.page.keyboard.press("r")
+    corner = [(1, 1), (-1, 1), (-1, -1), (1, -1)][turns]
+    for presses in (0, 1, 2):
+        for _ in range(presses):
+            visit.page.keyboard.press("+")
+            visit.page.wait_for_timeout(50)
+        compare(visit, corner)
+
+
+@pytest.fixture(scope="module")
+def odd(
+    serve: Callable[..., str], slide_with_square: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A page with a slide whose sides are no multiples of a tile, and whose levels are 3.2 and 9.7 times smaller."""
+    path = tmp_path_factory.mktemp("odd") / "odd.tif"
+    slide_with_square(path, (5011, 3723), (1, 3.2, 9.7))
+    return serve(path, VIEWER_WIDTH="5011", VIEWER_HEIGHT="3723")
+
+
 IRREGULAR = """async (web) => {
   const { Layout, colourise, paintLayer } = await import(`${web}/overlay.js`);
   const layout = new Layout(Int32Array.from([0, 0, 10, 0, 25, 3, 28, 20]), 10);  // two origins and an overlap

@@ -46,7 +46,7 @@ CHANGES = {
     '[aria-label="Opacity of the map"]': ("0.8", "0.4"),
     '[aria-label="Colours"]': ("cividis", "viridis"),
     '[aria-label="Scale"]': ("rank", "raw"),
-    '[aria-label="Hide patches below"]': ("0.9", "0"),
+    '[aria-label="Hide patches below"]': ("1", "0"),
     '[aria-label="Fold"]': ("sd", "mean"),
     ".which .segmented button:nth-child({})": ("2", "1"),
 }
@@ -259,7 +259,7 @@ def test_keys_do_what_their_list_says(visit: Visit) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement !== null")
+    page.locator(".viewer:fullscreen").wait_for()
 
 
 def test_warnings_about_the_case_are_a_click_away(visit: Visit) -> None:

@@ -1,4 +1,7 @@
-"""Pages with nothing but the workbench, or an upload field, for the browser tests. `VIEWER_SLIDE` names the slide."""
+"""Pages with nothing but the workbench, or an upload field, for the browser tests.
+
+`VIEWER_SLIDE` names the slide; `VIEWER_WIDTH` and `VIEWER_HEIGHT` its size, where it is another one.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from survviz.types import Bag, MapKind, PatchScores
 from survviz.units import Mpp
 
 PATCH = 512
-HOT = (4096, 3072)
-SIZE = (8192, 6144)
+SIZE = (int(os.environ.get("VIEWER_WIDTH", "8192")), int(os.environ.get("VIEWER_HEIGHT", "6144")))
+HOT = (SIZE[0] // 2, SIZE[1] // 2)
 FOLDS = 3
 KINDS: tuple[MapKind, ...] = ("attention", "contribution", "perturbation")
 
@@ -34,9 +37,10 @@ def scores(token: str, values: NDArray[np.float64], coords: NDArray[np.int64], s
 
 
 def grid() -> NDArray[np.int64]:
-    """Corners of the patches of the whole slide."""
-    width, height = SIZE
-    return np.mgrid[0 : height // PATCH, 0 : width // PATCH][::-1].reshape(2, -1).T * PATCH
+    """Corners of the patches of the whole slide, one of them at its centre."""
+    first = np.array(HOT) % PATCH
+    columns, rows = (np.array(SIZE) - first) // PATCH
+    return np.mgrid[0:rows, 0:columns][::-1].reshape(2, -1).T * PATCH + first
 
 
 def attention(coords: NDArray[np.int64], share: float, slide: str) -> list[PatchScores]:
