@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from survviz.errors import InputError
 from survviz.evaluation.outcomes import UndefinedMetricError, check_numbers, check_outcomes, check_same_length
@@ -56,7 +56,7 @@ def d_calibration(survival: ArrayLike, event: ArrayLike, *, n_bins: int = 10) ->
     mass += share.sum(axis=0)
     expected = len(stated) / n_bins
     statistic = float(((mass - expected) ** 2).sum() / expected)
-    return DCalibration(statistic, float(stats.chi2.sf(statistic, n_bins - 1)), mass)
+    return DCalibration(statistic, float(special.chdtrc(n_bins - 1, statistic)), mass)
 
 
 def survival_at_own_time(

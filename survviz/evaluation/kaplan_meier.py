@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from survviz.evaluation.outcomes import UndefinedMetricError, check_outcomes, check_same_length
 
@@ -76,7 +76,7 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, *, level: float = 0.95) -> K
     survival = np.cumprod(1 - n_events / at_risk, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.cumsum(n_events / (at_risk * (at_risk - n_events)))
-        spread = stats.norm.ppf((1 + level) / 2) * np.sqrt(variance) / np.log(survival)
+        spread = special.ndtri((1 + level) / 2) * np.sqrt(variance) / np.log(survival)
         low, high = survival ** np.exp(-spread), survival ** np.exp(spread)
     full, gone = survival == 1, survival == 0
     low = np.where(full, 1.0, np.where(gone, np.nan, low))
@@ -137,7 +137,7 @@ def logrank(time: ArrayLike, event: ArrayLike, group: ArrayLike) -> LogRank:
         raise UndefinedMetricError("The log-rank test is undefined: the groups are never at risk at the same events.")
     statistic = float(difference @ np.linalg.solve(covariance[:-1, :-1], difference))
     degrees = len(names) - 1
-    p_value = float(stats.chi2.sf(statistic, degrees))
+    p_value = float(special.chdtrc(degrees, statistic))
     named = tuple(str(name) for name in names)
     return LogRank(statistic, p_value, degrees, named, deaths.sum(axis=0).astype(np.int64), expected)
 

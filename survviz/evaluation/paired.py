@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from survviz.errors import InputError
 from survviz.evaluation.concordance import checked_predictions, concordance_index, within_strata_concordance
@@ -145,8 +145,8 @@ def over_cohorts(tests: Sequence[ResampledT], *, level: float = 0.95) -> Resampl
 
 def _t(mean: float, variance: float, degrees: float, n: int, level: float) -> ResampledT:
     error = float(np.sqrt(variance))
-    reach = float(stats.t.ppf((1 + level) / 2, degrees)) * error
-    p_value = 2 * float(stats.t.sf(abs(mean) / error, degrees))
+    reach = float(special.stdtrit(degrees, (1 + level) / 2)) * error
+    p_value = 2 * float(special.stdtr(degrees, -abs(mean) / error))
     return ResampledT(mean, variance, mean - reach, mean + reach, mean / error, degrees, p_value, n)
 
 
