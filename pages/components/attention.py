@@ -147,10 +147,9 @@ def asked_maps(case: OpenCase) -> list[tuple[MapKind, str, str]]:
 
 
 def maps_of(case: OpenCase, kind: MapKind, query: str, key: str) -> dict[str, tuple[PatchScores, ...]] | None:
-    """Token -> one map per slide, where they are there."""
-    if kind == "attention":
-        return session.maps_of(case, query, key)
-    return map_jobs.stored(case, kind, query, key)
+    """Token -> one map per slide, where they are there; "all" alone where there is only one token."""
+    found = session.maps_of(case, query, key) if kind == "attention" else map_jobs.stored(case, kind, query, key)
+    return {ALL: found[ALL]} if found and ALL in found and len(found) == 2 else found
 
 
 def views_of(case: OpenCase, position: int, slide: str | None, kind: MapKind, query: str, key: str) -> list[MapView]:
@@ -195,7 +194,9 @@ def direction(case: OpenCase, query: str, key: str) -> Direction:
     """One direction with its tokens, the one that moves the risk most first."""
     group = key if query == "pathology" else query
     moves = session.contributions_of(case) if session.warm_key(case) in st.session_state.get("weighed", set()) else {}
-    names = sorted(session.maps_of(case, query, key), key=lambda name: (name != ALL, -abs(moves.get((group, name), 0))))
+    names = sorted(
+        maps_of(case, "attention", query, key) or (), key=lambda name: (name != ALL, -abs(moves.get((group, name), 0)))
+    )
     return Direction(
         query=query,
         key=key,

@@ -84,6 +84,25 @@ def test_kinds_that_cost_more_than_a_glance_are_offered_not_computed(open_page: 
     assert all(one["jobs"] == [] for one in kinds)
 
 
+@pytest.mark.parametrize("model", ["demo-bilayer", "demo-bilinear"])
+def test_a_model_without_tokens_or_without_pathology_still_shows_the_slide(
+    open_page: OpenPage, demo: str, model: str
+) -> None:
+    app = open_page("slide_attention.py", case=demo)
+    app.selectbox(key="model").set_value(model).run()
+    assert not app.exception
+    assert not app.error
+    data = workbench_data(app)
+    assert data["slides"][0]["view"]["token"]
+    if model == "demo-bilayer":
+        assert {one["state"] for one in data["kinds"]} == {"unavailable"}
+        assert "does not read pathology" in data["kinds"][0]["reason"]
+        assert data["slides"][0]["maps"] == []
+    else:
+        assert [one["id"] for one in data["slides"][0]["maps"]] == ["attention:case:pathology:all"]
+        assert data["slides"][0]["maps"][0]["label"] == "The model's own query (model → pathology)"
+
+
 def test_risk_page_says_what_the_numbers_are_and_rest_on(open_page: OpenPage, demo: str) -> None:
     from pages.components import session
 
