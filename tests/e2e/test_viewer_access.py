@@ -66,7 +66,7 @@ def test_upload_arrives_whole(visit: Visit, tmp_path: Path) -> None:
     visit.page.get_by_text("A table").wait_for()
     visit.page.locator("input[type=file]").set_input_files(table)
     visit.page.get_by_text(f"arrived table.csv {table.stat().st_size}").wait_for()
-    assert sum("/sv/upload/" in asked for asked in visit.requests) == 3
+    assert sum("/sv/upload/" in asked for asked in visit.requests) >= 3, "it goes in pieces"
 
 
 def test_lost_slide_file_is_said_in_words(
@@ -94,7 +94,9 @@ def test_map_that_does_not_arrive_is_said_in_words_and_asked_again(visit: Visit)
     page.route(maps, lambda route: route.abort())
     page.reload()
     warning = page.locator(".meaning .note.warning")
-    expect(warning).to_contain_text("The map “hot (clinic → pathology)” could not be loaded: The server could not be reached.")
+    expect(warning).to_contain_text(
+        "The map “hot (clinic → pathology)” could not be loaded: The server could not be reached."
+    )
     page.route(maps, lambda route: route.fulfill(status=404, json={"error": "Not found, or not yours."}))
     warning.get_by_role("button", name="Try again").click()
     expect(warning).to_contain_text("The map “hot (clinic → pathology)” could not be loaded: Not found, or not yours.")

@@ -107,7 +107,7 @@ def test_token_fold_and_kind_change_the_map_at_once_without_a_rerun(visit: Visit
     viewer.get_by_role("option", name="even").click()
     expect(viewer).to_have_attribute("data-map", "attention:clinical:pathology:even")
     expect(viewer.locator(".meaning")).to_contain_text("almost flat")
-    expect(viewer.locator(".meaning")).to_contain_text("Test attention of even.")
+    expect(viewer.locator(".semantics")).to_have_text("Test attention of even.")
     viewer.get_by_label("Fold", exact=True).select_option("sd")
     expect(viewer.locator(".stages > .stage .legend")).to_contain_text("SD over the folds")
     viewer.focus()
