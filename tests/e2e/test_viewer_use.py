@@ -110,6 +110,7 @@ def test_token_fold_and_kind_change_the_map_at_once_without_a_rerun(visit: Visit
     expect(viewer.locator(".semantics")).to_have_text("Test attention of even.")
     viewer.get_by_label("Fold", exact=True).select_option("sd")
     expect(viewer.locator(".stages > .stage .legend")).to_contain_text("SD over the folds")
+    viewer.get_by_label("Fold", exact=True).select_option("mean")
     viewer.focus()
     page.keyboard.press("2")
     expect(viewer).to_have_attribute("data-map", "contribution:risk:pathology:all")

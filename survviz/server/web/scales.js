@@ -34,7 +34,7 @@ export const unitOf = (map) => UNITS[map.unit] ?? { title: map.unit ?? "Value", 
 export function valueText(map, value) {
   if (!Number.isFinite(value)) return "no value";
   if (map.nature === "signed") return unitOf(map).text(value);
-  return map.nature === "spread" ? `SD ${map.unit === "share" ? times(value) : signed(value).slice(1)}` : times(value);
+  return map.nature === "spread" ? `SD ${map.unit === "share" ? times(value) : signed(value).replace(/^[+−]/, "")}` : times(value);
 }
 
 const fraction = (log2) => (log2 < 0 ? `1/${2 ** -log2}×` : `${2 ** log2}×`);
