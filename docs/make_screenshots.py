@@ -1,12 +1,15 @@
 """Draw docs/screenshots/*.png from the running app: `.venv/bin/python docs/make_screenshots.py`.
 
-Needs the test extra (Playwright) and a Chromium. All pictures come from the bundled demo case, in a fresh workspace.
+Needs the test extra (Playwright) and a Chromium. Pictures come from the bundled demo case, in a fresh workspace; with
+`--slide TCGA-CR-7395-01A-01-TS1.svs` also one of a real slide (TCGA, open access; age 80, female, stage II, G2).
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,14 +23,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from survviz.figures.colours import colour_table
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 400_000
-SIZES = {"wide": (1440, 920), "narrow": (430, 900)}
+SIZES = {"wide": ViewportSize(width=1440, height=920), "narrow": ViewportSize(width=430, height=900)}
 WAIT_MS = 240_000
 MAP = ".viewer[data-map*=':']"
 """The viewer, once a map is on show."""
@@ -101,8 +104,7 @@ def save(page: Page, name: str) -> None:
 
 def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     """Every page in one theme and one size."""
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # pyright: ignore
+    context = browser.new_context(viewport=SIZES[size], color_scheme=theme)  # pyright: ignore
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     tail = theme if size == "wide" else size
@@ -112,19 +114,12 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     page.get_by_role("button", name="Explore the demo case").click()
     page.locator(MAP).wait_for()
     case = page.url.partition("?")[2]
-    page.goto(f"{url}/slide_attention?{case.partition('&')[0]}&direction=genomic&token=Hypoxia")
-    page.locator(MAP).wait_for()
-    page.locator(".grid button").first.wait_for()
-    page.wait_for_timeout(2500)
-    if size == "wide":
-        page.locator(".grid button").first.click()
-        page.get_by_text("Tokens that look here most").wait_for()
-        page.locator(".viewer").focus()
-        for _ in range(3):
-            page.keyboard.press("-")
-            page.wait_for_timeout(300)
-        page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
+    page.goto(f"{url}/slide_attention?{case.partition('&')[0]}&at=m:attention:genomic:pathology:Hypoxia:mean:mean")
+    page.locator(".viewer[data-map*='Hypoxia']").wait_for()
+    page.locator(".gallery img").first.wait_for()
     save(page, f"slide_attention_{tail}")
+    if size == "wide":
+        slide_states(page, theme)
     page.goto(f"{url}/risk_survival?{case.partition('&')[0]}")
     page.get_by_text("What the model rests on").wait_for()
     save(page, f"risk_survival_{tail}")
@@ -135,10 +130,65 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     context.close()
 
 
+def slide_states(page: Page, theme: str) -> None:
+    """What else the slide page can show, on the demo case that is open."""
+    tab = lambda name: page.get_by_role("tab", name=name).click()  # noqa: E731
+    page.locator(".gallery button:has(img)").first.click()
+    page.get_by_text("Find similar").first.wait_for()
+    page.wait_for_timeout(1500)
+    save(page, f"slide_patch_{theme}")
+    page.get_by_role("button", name=re.compile("Whole slide")).first.click()
+    tab("Regions")
+    page.get_by_role("button", name="Show truth").click()
+    page.locator(".region-table td").first.wait_for()
+    page.get_by_role("button", name="Side by side").click()
+    save(page, f"slide_truth_{theme}")
+    page.get_by_role("button", name="Hide truth").click()
+    tab("Map")
+    page.get_by_label("The second stage shows").select_option("difference")
+    page.locator(".second[data-map*=':']").wait_for()
+    save(page, f"slide_difference_{theme}")
+    page.get_by_role("button", name="Close the second stage").click()
+    page.get_by_role("radio", name="Contribution").click()
+    page.get_by_role("button", name="Compute").first.click()
+    page.locator(".viewer[data-map^='contribution:']").wait_for()
+    save(page, f"slide_contribution_{theme}")
+    page.get_by_role("radio", name="Attention").click()
+    page.get_by_role("button", name=re.compile("^Export")).last.click()
+    save(page, f"slide_export_{theme}")
+    page.keyboard.press("Escape")
+    tab("Stories")
+    page.get_by_role("button", name="Play").click()
+    page.locator(".story-card").wait_for()
+    page.get_by_role("button", name="Next stop").click()
+    save(page, f"slide_story_{theme}")
+
+
+def visit_real_slide(browser: Browser, url: str, name: str) -> None:
+    """A slide without a pixel size: asked for, encoded, then side by side with its map."""
+    page = browser.new_context(viewport=SIZES["wide"]).new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{url}/load_case")
+    page.get_by_role("combobox", name="or choose one on this server").first.click()
+    page.get_by_role("option", name=name).first.click()
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    page.get_by_text("0.5 (20×)").first.click()
+    page.get_by_role("spinbutton", name="Age").fill("80")
+    for field, value in (("Sex", "female"), ("Stage", "II"), ("Grade", "2")):
+        page.get_by_role("combobox", name=field).first.click()
+        page.get_by_role("option", name=value, exact=True).first.click()
+    page.get_by_role("button", name=re.compile("^Encode")).first.click()
+    page.get_by_text("Encoded").first.wait_for()
+    page.get_by_role("button", name="Open the case").last.click()
+    page.locator(MAP).wait_for()
+    page.locator(".gallery img").first.wait_for()
+    page.get_by_role("button", name="Side by side").click()
+    save(page, "slide_real")
+
+
 def visit_study(browser: Browser, url: str, theme: str, size: str, reader: str) -> None:
     """The second question of the demo study's practice slide."""
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # pyright: ignore
+    context = browser.new_context(viewport=SIZES[size], color_scheme=theme)  # pyright: ignore
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     page.goto(f"{url}/reader_study?reader={reader}")
@@ -164,21 +214,28 @@ def choose_sample_slide(page: Page) -> None:
 
 def main() -> None:
     """All pages, light and dark, wide; and narrow in light."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slide", type=Path, help="a real slide, for slide_real.png")
+    parser.add_argument("--only", choices=("pages", "study", "slide"), help="one part of the pictures")
+    options = parser.parse_args()
     chromium = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )
     OUT.mkdir(parents=True, exist_ok=True)
-    with running_app() as url, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        for theme, size in (("light", "wide"), ("dark", "wide"), ("light", "narrow")):
-            visit(browser, url, theme, size)
-        browser.close()
-    study = str(ROOT / "sample_data" / "reader_study")
-    with running_app(SURVVIZ_READER_STUDY=study) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
-        visit_study(browser, url, "light", "wide", "demo-1")
-        visit_study(browser, url, "dark", "wide", "demo-2")
-        visit_study(browser, url, "light", "narrow", "demo-3")
+        if options.only in (None, "pages"):
+            with running_app() as url:
+                for theme, size in (("light", "wide"), ("dark", "wide"), ("light", "narrow")):
+                    visit(browser, url, theme, size)
+        if options.only in (None, "study"):
+            with running_app(SURVVIZ_READER_STUDY=str(ROOT / "sample_data" / "reader_study")) as url:
+                visit_study(browser, url, "light", "wide", "demo-1")
+                visit_study(browser, url, "dark", "wide", "demo-2")
+                visit_study(browser, url, "light", "narrow", "demo-3")
+        if options.slide and options.only in (None, "slide"):
+            with running_app(SURVVIZ_SLIDES=str(options.slide.resolve().parent)) as url:
+                visit_real_slide(browser, url, options.slide.name)
         browser.close()
 
 
