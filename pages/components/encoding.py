@@ -12,7 +12,7 @@ from pages.components.draft import Draft, DraftSlide
 from pages.components.owner import current_owner
 from survviz import jobs
 from survviz.errors import InputError, SurvvizError
-from survviz.types import Notice
+from survviz.types import LEARNT_QUERY, Notice
 
 DEFAULT_ENCODER, DEFAULT_MPP = "he-descriptor", 0.5
 
@@ -112,10 +112,28 @@ def follow(draft: Draft, slide: DraftSlide) -> None:
         stop(slide)
 
 
+def why_no_attention(draft: Draft) -> str | None:
+    """Why no attention map will be possible with what the draft has; None where one will be."""
+    try:
+        directions = session.predictor().directions(both_ways=True)
+    except SurvvizError:
+        return None
+    clinical = any(value is not None for value in (draft.clinical or {}).values())
+    given = {"pathology", LEARNT_QUERY, *["clinical"] * clinical, *["genomic"] * bool(draft.rna)}
+    if not (draft.slides or draft.features) or not directions or any(set(pair) <= given for pair in directions):
+        return None
+    return (
+        "No attention map will be possible: the patches are asked by the clinical record or the gene expression, and "
+        "this case has neither that this model takes. What each patch contributes can be computed all the same."
+    )
+
+
 def finish(draft: Draft) -> None:
     """The case's name, what is still missing, and the button that opens it."""
     waiting = [Path(slide.path).name for slide in draft.slides if not slide.features]
     st.subheader("Open the case", anchor=False)
+    if why := why_no_attention(draft):
+        st.info(why, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draft.case_id = st.text_input(
             "Case id",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RISK = "risk"
 """The query of maps that no token asks for."""
 UNASKED: tuple[MapKind, ...] = ("contribution", "perturbation")
+ASKERS = {"clinical": "clinical sentences", "genomic": "gene programmes"}
 STEPS = 100
 """Steps of progress per fold."""
 
@@ -92,7 +93,12 @@ def why_not(predictor: Predictor, case: Case, kind: MapKind) -> str | None:
     if PATCHES not in predictor.present(case):
         return f"Case {case.case_id} has no pathology data. Add a slide or its features."
     if kind in ("attention", "disagreement") and not predictor.directions_of(case, both_ways=True):
-        return f"Case {case.case_id} has no data that could ask, or be asked, about its patches."
+        asking = {group for pair in predictor.directions(both_ways=True) for group in pair} - {PATCHES}
+        named = [words for group, words in ASKERS.items() if group in asking]
+        return (
+            f"The patches are asked by {' or '.join(named) or 'other data'}; case {case.case_id} has "
+            f"{'neither' if len(named) == 2 else 'none'}. Add them on the page Load case, or compute what each patch contributes."
+        )
     return None
 
 

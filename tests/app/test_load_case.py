@@ -53,6 +53,13 @@ def test_a_slide_that_declares_its_pixel_size_is_ready_to_encode(open_page: Open
     assert not button(app, "Encode the patches").disabled  # type: ignore[attr-defined]
 
 
+def test_a_slide_alone_is_said_to_have_no_attention_map(open_page: OpenPage, slide_folder: Path) -> None:
+    app = add_slide(open_page("load_case.py"), "declared.tif")
+    assert "No attention map will be possible" in " ".join(one.value for one in app.info)
+    app.selectbox(key="clinical_Stage").set_value("III").run()
+    assert not app.info
+
+
 def test_a_slide_without_pixel_size_is_asked_about_and_the_answer_is_marked(
     open_page: OpenPage, slide_folder: Path
 ) -> None:

@@ -120,7 +120,9 @@ def test_a_model_without_pathology_says_so(small: Case) -> None:
 def test_case_without_anybody_to_ask_has_contributions_but_no_attention(predictor: Predictor, small: Case) -> None:
     slides_only = replace(small, rna=None, clinical=None)
     assert predictor.why_no_kind(slides_only, "contribution") is None
-    assert "no data that could ask" in (predictor.why_no_kind(slides_only, "attention") or "")
+    why = predictor.why_no_kind(slides_only, "attention") or ""
+    assert "asked by clinical sentences or gene programmes" in why
+    assert "has neither" in why
 
 
 def test_training_case_is_explained_by_the_fold_that_never_saw_it(

@@ -1,5 +1,5 @@
-// A map that is not there: why, a button that computes it, and how far that is. The server is asked once a second; Python
-// hears of the end only.
+// A map that is not there: where it would be stands why, a button that computes it, and how far that is. The server is
+// asked once a second; Python hears of the end only.
 
 import { element } from "./panel.js";
 
@@ -7,13 +7,14 @@ const PAUSE_MS = 1000;
 const ENDED = ["done", "failed", "cancelled"];
 
 export function computing(bench) {
-  const node = element("div", { class: "computing", "aria-live": "polite" });
+  const node = element("div", { class: "panel computing", "aria-live": "polite", hidden: true });
   const refresh = () => {
     const state = bench.slide ? bench.stateOf() : { state: "ready" };
     const shown = JSON.stringify([state, bench.choice.kind]);
     if (shown === node.dataset.shown) return;
     node.dataset.shown = shown;
     node.hidden = state.state === "ready";
+    node.dataset.state = state.state;
     node.replaceChildren(...parts(bench, state));
   };
   for (const name of ["data", "choice"]) bench.addEventListener(name, refresh);
@@ -22,22 +23,36 @@ export function computing(bench) {
 }
 
 function parts(bench, { state, reason, job }) {
-  const { label = "", words = "" } = bench.kind() ?? {};
+  const { label = "" } = bench.kind() ?? {};
+  const name = label.toLowerCase();
   const compute = (text) => element("button", { type: "button", class: "primary", onclick: (event) => {
     event.target.disabled = true;
     bench.compute();
   } }, text);
-  const line = (text, name = "note") => element("p", { class: name }, text);
+  const line = (text, style = "note") => element("p", { class: style }, text);
+  const title = (text) => line(text, "title");
   if (state === "loading") return [line("Loading the models and reading their attention…")];
-  if (state === "unavailable") return [line(reason, "note warning")];
-  if (state === "computable") return [line(`${words}. Not computed yet for this case.`), compute(`Compute ${label.toLowerCase()}`)];
-  if (state === "failed") return [line(reason, "note warning"), compute("Compute again")];
+  if (state === "unavailable") return [title(`No map of ${name}`), line(reason), ...instead(bench)];
+  if (state === "computable") {
+    const [first] = bench.data.kinds;
+    const said = [title(`The map of ${name} is not computed yet`)];
+    if (first.state === "unavailable") said.splice(0, 1, title(`This case has no map of ${first.label.toLowerCase()}`), line(first.reason));
+    return [...said, compute(`Compute ${name}`)];
+  }
+  if (state === "failed") return [title(`The map of ${name} could not be computed`), line(reason), compute("Compute again")];
   if (state !== "computing") return [];
   const stop = element("button", { type: "button", onclick: () => {
     stop.disabled = true;
     bench.send({ kind: "cancel", token: job.token });
   } }, "Cancel");
-  return [line(`Computing ${label.toLowerCase()}. You may leave this page and come back.`), element("progress", { "aria-label": "Progress" }), line("", "note progress-words"), stop];
+  return [line(`Computing ${name}. You may leave this page and come back.`), element("progress", { "aria-label": "Progress" }), line("", "note progress-words"), stop];
+}
+
+// What can be had where this kind cannot: the first kind that can.
+function instead(bench) {
+  const kind = bench.data.kinds.find(({ state }) => state === "ready");
+  const show = () => bench.choose({ kind: kind.id });
+  return kind ? [element("button", { type: "button", onclick: show }, `Go to ${kind.label.toLowerCase()}`)] : [];
 }
 
 // Asks after every running job, and tells Python when one has ended, so that it hands over the map.

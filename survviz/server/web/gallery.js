@@ -107,6 +107,7 @@ class Gallery {
   describe() {
     const { bench, settings, shown } = this;
     const { map } = bench;
+    this.node.classList.toggle("bare", !map);
     this.which.refresh(settings.which, choices(map));
     this.list.setAttribute("aria-label", `Patches: ${choices(map).find(([id]) => id === settings.which)[1]}`);
     const { mpp } = bench.slide?.view ?? {};
@@ -125,7 +126,7 @@ class Gallery {
   words(map, mpp) {
     const { settings, shown, parts } = this;
     if (!this.bench.slide) return "";
-    if (!map) return "The patches appear with the map.";
+    if (!map) return "No map to choose patches by.";
     const found = [];
     if (parts.some(({ slide }) => !slide.view.token)) found.push(NO_FILE);
     if (settings.spread === "mm" && !mpp) found.push(NO_SIZE);

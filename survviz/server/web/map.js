@@ -1,7 +1,6 @@
 // The tab "Map": which map is on show, how it is drawn, and what it means.
 
 import { COLORMAPS, SIGNED } from "./colormaps.js";
-import { computing } from "./computing.js";
 import { element, fill, labelled, segmented, select } from "./panel.js";
 import { integer, percent, SCALES } from "./scales.js";
 import { tokenList } from "./tokens.js";
@@ -10,7 +9,7 @@ const SPREAD = "Effective patches: as many equally weighted patches would be as 
 const FLAT = "This map is almost flat; colours show tiny differences.";
 
 export function panel(bench) {
-  return element("div", { class: "map-panel" }, whichMap(bench), computing(bench), readOuts(bench), howDrawn(bench), semantics(bench));
+  return element("div", { class: "map-panel" }, whichMap(bench), readOuts(bench), howDrawn(bench), semantics(bench));
 }
 
 function whichMap(bench) {
@@ -31,7 +30,8 @@ function whichMap(bench) {
     const direction = bench.direction();
     const kind = bench.kind();
     const { heads: nHeads = 1, folds: nFolds = 1 } = bench.viewOf(choice)?.detail ?? {};
-    const offered = data.kinds.map(({ id, label, words: text, state }, i) => [id, label, `${text} (key ${i + 1})`, state === "unavailable"]);
+    const offered = data.kinds.map(({ id, label, words: text, state, reason }, i) =>
+      state === "unavailable" ? [id, label, reason, true] : [id, label, `${text} (key ${i + 1})`, false]);
     kinds.refresh(choice.kind, offered);
     directions.refresh(`${choice.query}:${choice.key}`, data.directions.map((one) => [`${one.query}:${one.key}`, one.label, one.words]));
     fill(heads, [["mean", "Mean of heads"], ["max", "Maximum"], ...numbered("Head", nHeads)], choice.head);
@@ -101,24 +101,26 @@ function howDrawn(bench) {
   const note = element("p", { class: "note" });
   const refresh = () => {
     const { settings, map } = bench;
-    const nature = map?.nature ?? "share";
+    node.hidden = !map;
+    if (!map) return;
+    const { nature } = map;
     const signed = nature === "signed";
     visible.checked = settings.visible;
     smooth.checked = settings.smooth;
     opacity.value = settings.opacity;
     opacityText.value = percent(settings.opacity);
     threshold.value = settings.threshold;
-    thresholdText.value = map && settings.threshold > 0 ? bench.scale.at(settings.threshold, map, settings.range) : "off";
+    thresholdText.value = settings.threshold > 0 ? bench.scale.at(settings.threshold, map, settings.range) : "off";
     fill(scale, Object.entries(SCALES[nature]).map(([id, one]) => [id, one.label]), settings[nature]);
     fill(colormap, Object.entries(signed ? { puor: SIGNED } : COLORMAPS).map(([id, one]) => [id, one.label]), signed ? "puor" : settings.colormap);
     range.value = settings.range;
     rangeField.hidden = bench.scale !== SCALES.share.fold;
-    note.textContent = map ? bench.scale.note(map) : "";
+    note.textContent = bench.scale.note(map);
     note.hidden = !note.textContent;
   };
   for (const name of ["settings", "map"]) bench.addEventListener(name, refresh);
-  return element(
-    "div", { class: "drawn", role: "group", "aria-label": "How the map is drawn" },
+  const node = element(
+    "div", { class: "drawn", hidden: true, role: "group", "aria-label": "How the map is drawn" },
     labelled("Opacity", element("span", { class: "pair" }, opacity, opacityText), "[ and ] change it"),
     labelled("Hide below", element("span", { class: "pair" }, threshold, thresholdText), "Patches below become transparent"),
     labelled("Scale", scale), rangeField, note, labelled("Colours", colormap),
@@ -128,4 +130,5 @@ function howDrawn(bench) {
       element("label", { class: "check", title: "Blends neighbouring patches; off shows what the model saw" }, smooth, "Smooth"),
     ),
   );
+  return node;
 }

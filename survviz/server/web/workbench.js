@@ -3,6 +3,7 @@
 
 import { Bench } from "./bench.js";
 import * as card from "./card.js";
+import { computing } from "./computing.js";
 import * as exports from "./exports.js";
 import * as gallery from "./gallery.js";
 import { listenToKeys } from "./keys.js";
@@ -51,7 +52,7 @@ export class Workbench {
     });
     bench.stage = this.stage;
     this.legend = legend();
-    this.stage.element.append(this.legend.node);
+    this.stage.element.append(this.legend.node, computing(bench));
     this.second = new SecondStage(this.OpenSeadragon, bench, () => this.fullScreen());
     this.stages = element("div", { class: "stages" }, this.stage.element, this.second.element);
     const mount = (name) => element("section", { class: `mount at-${name}` }, draw(name, bench));
