@@ -202,8 +202,14 @@ def direction(case: OpenCase, query: str, key: str) -> Direction:
         key=key,
         label=f"{GROUPS.get(query, query)} → {GROUPS.get(key, key).lower()}",
         words=direction_words(query, key),
+        mean=mean_words(query, key),
         tokens=[
-            Token(name=name, words=token_words(case, group, name), contribution=moves.get((group, name)))
+            Token(
+                name=name,
+                words=token_words(case, group, name),
+                recorded=is_recorded(case, group, name),
+                contribution=moves.get((group, name)),
+            )
             for name in names
         ],
     )
@@ -216,6 +222,23 @@ def direction_words(query: str, key: str) -> str:
     if query == "pathology":
         return f"Which patches look at this {NOUNS.get(key, 'token')}? (softmax over the {NOUNS.get(key, 'token')}s)"
     return f"Which patches does this {NOUNS.get(query, 'token')} look at? (softmax over patches)"
+
+
+def mean_words(query: str, key: str) -> str:
+    """The same of the mean over all tokens."""
+    if query == LEARNT_QUERY:
+        return direction_words(query, key)
+    if query == "pathology":
+        return f"Which patches look at the {NOUNS.get(key, 'token')}s, on average?"
+    return f"Which patches do the {NOUNS.get(query, 'token')}s look at, on average?"
+
+
+def is_recorded(case: OpenCase, group: str, token: str) -> bool:
+    """Whether the clinical record says anything about a token; gene programmes are measured where there is one."""
+    templates = session.predictor().checkpoint.preprocess(0).templates
+    if group != "clinical" or token not in templates.tokens:
+        return True
+    return templates.codes(case.case.clinical or {})[token] is not None
 
 
 def token_words(case: OpenCase, group: str, token: str) -> str:

@@ -57,20 +57,32 @@ class Kind(TypedDict):
 
 
 class Token(TypedDict):
-    """A token; `contribution` is by how much it moves the risk, None = not computed."""
+    """A token.
+
+    Attributes:
+        recorded: whether the case says anything about it.
+        contribution: by how much it moves the risk, None = not computed.
+    """
 
     name: str
     words: str
+    recorded: bool
     contribution: float | None
 
 
 class Direction(TypedDict):
-    """Who looks at what; `tokens` starts with "all", and the strongest contribution follows."""
+    """Who looks at what; `tokens` starts with "all", and the strongest contribution follows.
+
+    Attributes:
+        words: of one token's map, in a sentence.
+        mean: of the mean over all tokens.
+    """
 
     query: str
     key: str
     label: str
     words: str
+    mean: str
     tokens: list[Token]
 
 

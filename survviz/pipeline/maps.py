@@ -97,7 +97,8 @@ def why_not(predictor: Predictor, case: Case, kind: MapKind) -> str | None:
         named = [words for group, words in ASKERS.items() if group in asking]
         return (
             f"The patches are asked by {' or '.join(named) or 'other data'}; case {case.case_id} has "
-            f"{'neither' if len(named) == 2 else 'none'}. Add them on the page Load case, or compute what each patch contributes."
+            f"{'neither' if len(named) == 2 else 'none'}. Add them on the page Load case, "
+            "or compute what each patch contributes."
         )
     return None
 

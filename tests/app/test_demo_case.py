@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -41,6 +42,22 @@ def test_workbench_gets_the_maps_semantics_word_for_word(open_page: OpenPage, de
     maps = session.predictor().explain(open_case(demo, "").case, query="clinical")
     first = workbench_data(app)["slides"][0]["maps"][0]
     assert (first["id"], first["semantics"]) == ("attention:clinical:pathology:all", maps[0].semantics)
+
+
+def test_sentences_of_fields_that_the_case_lacks_are_not_recorded(open_page: OpenPage, demo: str) -> None:
+    from pages.components.attention import is_recorded
+    from pages.components.cases import open_case
+
+    open_page("slide_attention.py", case=demo)
+    case = open_case(demo, "")
+    bare = replace(case, case=replace(case.case, clinical={"Age": 61, "Grade": "GX"}))
+    assert [is_recorded(bare, "clinical", token) for token in ("Age", "Sex", "Grade", "all")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert is_recorded(bare, "genomic", "Hypoxia")
 
 
 def test_workbench_gets_every_direction_and_token_by_its_real_name(open_page: OpenPage, demo: str) -> None:

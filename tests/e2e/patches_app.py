@@ -27,8 +27,8 @@ def entry(view: SlideView) -> SlideEntry:
 
 def direction(query: str, key: str) -> Direction:
     """One direction."""
-    tokens = [Token(name=name, words="", contribution=None) for name in TOKENS]
-    return Direction(query=query, key=key, label=f"{query} → {key}", words="", tokens=tokens)
+    tokens = [Token(name=name, words="", recorded=True, contribution=None) for name in TOKENS]
+    return Direction(query=query, key=key, label=f"{query} → {key}", words="", mean="", tokens=tokens)
 
 
 def kind(name: str, *, asked: bool) -> Kind:

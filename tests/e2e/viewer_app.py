@@ -83,8 +83,18 @@ def kind(name: MapKind) -> Kind:
 def data(slides: list[SlideEntry]) -> WorkbenchData:
     """What the workbench takes."""
     pushes = {"hot": -0.2, "blob": 0.4, "even": 0.1}
-    tokens = [Token(name=name, words=f"The token {name}.", contribution=value) for name, value in pushes.items()]
-    direction = Direction(query="clinical", key="pathology", label="Clinic → pathology", words="Who?", tokens=tokens)
+    tokens = [
+        Token(name=name, words=f"The token {name}.", recorded=name != "even", contribution=value)
+        for name, value in pushes.items()
+    ]
+    direction = Direction(
+        query="clinical",
+        key="pathology",
+        label="Clinic → pathology",
+        words="Who?",
+        mean="Who, on average?",
+        tokens=tokens,
+    )
     return WorkbenchData(
         case={"id": "test", "checkpoint": "none", "key": "test"},
         slides=slides,

@@ -38,7 +38,7 @@ function whichMap(bench) {
     fill(folds, [["mean", "Mean of folds"], ["sd", "SD (fold agreement)"], ...numbered("Fold", nFolds)], choice.fold);
     const asked = kind?.asked !== false;
     directions.node.hidden = tokens.hidden = !asked;
-    words.textContent = asked ? (direction?.words ?? "") : `${kind.words}. It has one map: no token asks for it.`;
+    words.textContent = asked ? ((choice.token === "all" ? direction?.mean : direction?.words) ?? "") : `${kind.words}. It has one map: no token asks for it.`;
     words.hidden = !words.textContent;
     headField.hidden = nHeads < 2;
     foldField.hidden = nFolds < 2;

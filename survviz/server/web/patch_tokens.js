@@ -3,6 +3,7 @@
 
 import { element } from "./panel.js";
 import { times } from "./scales.js";
+import { unrecorded } from "./tokens.js";
 
 const SHOWN = 5;
 const AT_ONCE = 64; // tokens that are read without being asked to
@@ -43,6 +44,8 @@ async function section(bench, patch, { direction, views }) {
 }
 
 async function best(bench, { index }, views) {
+  const { query, key: asked } = views[0];
+  const silent = new Set(bench.direction({ query, key: asked })?.tokens.filter(({ recorded }) => recorded === false).map(({ name }) => name));
   const values = await Promise.all(views.map((view) => bench.store.values(view, "mean", "mean"))).catch(() => []);
   const found = values.map((one, i) => ({ view: views[i], value: one[index] }));
   const known = found.filter(({ value }) => Number.isFinite(value)).sort((a, b) => b.value - a.value).slice(0, SHOWN);
@@ -55,7 +58,7 @@ async function best(bench, { index }, views) {
         type: "button", class: "card-token", title: `Show the map of “${token}”`,
         onclick: () => bench.choose({ kind, query, key, token }),
       },
-      element("span", { class: "name" }, token),
+      element("span", { class: "name" }, token, ...(silent.has(token) ? [" ", unrecorded()] : [])),
       element("span", { class: "card-meter" }, element("i", { style: `width:${100 * Math.max(0, value / most)}%` })),
       element("span", { class: "value" }, times(value)),
     ),

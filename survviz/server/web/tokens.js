@@ -3,11 +3,17 @@
 import { element } from "./panel.js";
 import { signed } from "./scales.js";
 
+const LEGEND = "Bar: change of the risk score if this were average; orange raises it, violet lowers it.";
+const UNRECORDED = "not recorded";
+
+export const unrecorded = () => element("span", { class: "unrecorded" }, UNRECORDED);
+
 export function tokenList(bench) {
   const search = element("input", { type: "search", placeholder: "Search tokens", "aria-label": "Search tokens", autocomplete: "off" });
   const list = element("div", { class: "token-list", role: "listbox", "aria-label": "Token", tabindex: -1 });
   const words = element("p", { class: "token-words" });
-  const node = element("div", { class: "tokens" }, search, list, words);
+  const legend = element("p", { class: "token-legend" }, LEGEND);
+  const node = element("div", { class: "tokens" }, search, list, legend, words);
   const names = () => [...list.children].map((row) => row.dataset.token);
 
   const draw = () => {
@@ -15,6 +21,7 @@ export function tokenList(bench) {
     const tokens = direction?.tokens ?? [];
     node.classList.toggle("few", tokens.length < 2);
     search.hidden = tokens.length < 8;
+    legend.hidden = !tokens.some(({ contribution }) => contribution != null);
     const wanted = search.value.trim().toLowerCase();
     const found = tokens.filter(({ name, words: text }) => !wanted || `${name} ${text ?? ""}`.toLowerCase().includes(wanted));
     const most = Math.max(...tokens.map(({ contribution }) => Math.abs(contribution ?? 0)), 1e-12);
@@ -23,13 +30,16 @@ export function tokenList(bench) {
     mark();
   };
 
-  const row = ({ name, contribution }, most) => {
+  const row = ({ name, recorded, contribution }, most) => {
     const share = contribution == null ? 0 : contribution / most / 2;
     const bar = element("span", { class: "signed-bar", hidden: contribution == null },
       element("i", { class: share < 0 ? "lowers" : "raises", style: `left:${100 * Math.min(0.5, 0.5 + share)}%;width:${100 * Math.abs(share)}%` }));
-    const title = contribution == null ? name : `${name}: ${signed(contribution)} on the risk score`;
-    return element("button", { type: "button", role: "option", class: "token", "data-token": name, title, tabindex: -1, onclick: () => bench.choose({ token: name }) },
-      element("span", { class: "name" }, name === "all" ? "All tokens (mean)" : name), bar);
+    const shown = name === "all" ? "All tokens (mean)" : name;
+    const known = recorded === false ? [unrecorded()] : [];
+    const moves = contribution == null ? [] : [`${signed(contribution)} on the risk score`];
+    const title = [shown, ...(known.length ? [UNRECORDED] : []), ...moves].join(", ");
+    return element("button", { type: "button", role: "option", class: "token", "data-token": name, title, "aria-label": title, tabindex: -1, onclick: () => bench.choose({ token: name }) },
+      element("span", { class: "name" }, shown), ...known, bar);
   };
 
   const mark = () => {
