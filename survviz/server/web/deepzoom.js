@@ -3,6 +3,8 @@
 import { element } from "./panel.js";
 
 const OVERVIEW_PX = 170;
+const OVERVIEW_SHARE = 0.25; // of the stage, at most
+const HEIGHT_SHARE = 0.35;
 
 let library;
 export function loadOpenSeadragon() {
@@ -15,9 +17,16 @@ export function loadOpenSeadragon() {
   return library;
 }
 
+// Size of the overview in CSS pixels, in the slide's shape.
+export function overviewSize(host, { width, height }) {
+  const across = Math.min(OVERVIEW_PX, OVERVIEW_SHARE * host.clientWidth);
+  const down = Math.min(OVERVIEW_PX, HEIGHT_SHARE * host.clientHeight);
+  const fit = Math.min(across / width, down / height);
+  return { width: Math.max(16, Math.round(width * fit)), height: Math.max(16, Math.round(height * fit)) };
+}
+
 export function openViewer(OpenSeadragon, host, slide, tiles) {
-  const room = Math.min(OVERVIEW_PX, Math.max(110, host.clientWidth * 0.22));
-  const fit = room / Math.max(slide.width, slide.height);
+  const overview = overviewSize(host, slide);
   return new OpenSeadragon.Viewer({
     element: host,
     drawer: "canvas", // much faster than WebGL where there is no GPU
@@ -25,8 +34,8 @@ export function openViewer(OpenSeadragon, host, slide, tiles) {
     showNavigationControl: false,
     showNavigator: true,
     navigatorPosition: "TOP_RIGHT",
-    navigatorWidth: `${Math.max(40, Math.round(slide.width * fit))}px`,
-    navigatorHeight: `${Math.max(40, Math.round(slide.height * fit))}px`,
+    navigatorWidth: `${overview.width}px`,
+    navigatorHeight: `${overview.height}px`,
     navigatorAutoFade: false,
     navigatorBackground: "transparent",
     gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },

@@ -1,6 +1,6 @@
 // One slide in OpenSeadragon, with the map's canvas, marks, overview, scale bar and read-out on top of it.
 
-import { openViewer } from "./deepzoom.js";
+import { openViewer, overviewSize } from "./deepzoom.js";
 import { reason } from "./maps.js";
 import { recall, remember } from "./memory.js";
 import { button, element } from "./panel.js";
@@ -86,9 +86,10 @@ export class Stage extends Surface {
     const { canvas, navigator } = this.osd;
     canvas.append(this.heat, this.marks);
     this.overview = element("canvas", { class: "layer" });
-    navigator.canvas.append(this.overview);
+    navigator.canvas.append(this.overview, this.inView);
     navigator.element.classList.add("overview");
     navigator.addHandler("update-viewport", () => this.drawOverview());
+    this.size = this.osd.viewport.getContainerSize();
     this.setOpacity(this.opacity);
     this.shade();
     this.restoreView();
@@ -182,10 +183,32 @@ export class Stage extends Surface {
     this.redraw();
   }
 
+  // A slide that was shown whole is still so; any other view keeps its centre and scale.
   afterResize() {
     const squeezed = this.width < SMALLEST;
-    if (this.squeezed && !squeezed) this.restoreView();
-    this.squeezed = squeezed;
+    if (squeezed) return (this.squeezed = true);
+    if (this.squeezed) this.restoreView();
+    else queueMicrotask(() => this.fitAgain()); // OpenSeadragon sets the scale after it has told
+    this.squeezed = false;
+    const { width, height } = overviewSize(this.host, this.slide);
+    this.osd.navigator.setWidth(width);
+    this.osd.navigator.setHeight(height);
+  }
+
+  fitAgain() {
+    if (!this.isOpen) return;
+    if (this.showedWhole()) this.osd.viewport.goHome(true);
+    this.size = this.osd.viewport.getContainerSize();
+  }
+
+  // Whether the whole slide fitted the stage exactly, before the stage's width changed.
+  showedWhole() {
+    const { x, y } = this.size;
+    const { width, height } = this.slide;
+    const view = this.viewport();
+    const home = Math.min(x / width, y / height);
+    const near = (a, b, scale) => Math.abs(a - b) * scale < 2;
+    return x !== this.width && near(view.scale / home, 1, 100) && near(view.x, width / 2, home) && near(view.y, height / 2, home);
   }
 
   lead() {

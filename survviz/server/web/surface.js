@@ -22,6 +22,7 @@ export class Surface {
     this.goneTo = this.pointed = null;
     this.heat = element("canvas", { class: "layer" });
     this.marks = element("canvas", { class: "layer" });
+    this.inView = element("div", { class: "in-view" });
     this.bar = element("div", { class: "bar" });
     this.barText = element("div", { class: "bar-text" });
     this.scale = element("div", { class: "panel scale" }, this.bar, this.barText);
@@ -68,11 +69,26 @@ export class Surface {
     paintBoxes(this.marks, map, this.boxes(), this.density);
     for (const paint of this.painters) paint(this.marks.getContext("2d"), map, this.density);
     this.drawScale(map.scale / this.density);
+    this.drawInView();
     this.on.moved?.();
+  }
+
+  // The part of the slide that is in view, framed on the overview and never beyond it.
+  drawInView() {
+    const { viewport, navigator } = this.osd;
+    if (!navigator.isOpen()) return;
+    const per = (one) => one.getZoom(true) * one.getContainerSize().x; // CSS pixels per width of the slide
+    const centre = navigator.viewport.pixelFromPoint(viewport.getCenter(true), true);
+    const half = viewport.getContainerSize().times(per(navigator.viewport) / per(viewport) / 2);
+    const whole = navigator.viewport.getContainerSize();
+    const [left, right] = [centre.x - half.x, centre.x + half.x].map((x) => Math.min(Math.max(x, 0), whole.x));
+    const [top, bottom] = [centre.y - half.y, centre.y + half.y].map((y) => Math.min(Math.max(y, 0), whole.y));
+    Object.assign(this.inView.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
   }
 
   drawOverview() {
     const navigator = this.osd?.navigator;
+    if (navigator) this.drawInView();
     if (!this.overview || !navigator?.isOpen() || !this.fit(this.overview, navigator.canvas)) return;
     const map = imageToCanvas(this.OpenSeadragon, navigator.viewport, this.slide.width, this.density);
     paintLayer(this.overview, map, this.layer, this.smooth);
