@@ -9,7 +9,10 @@ import { integer, scaleBar, unitOf, valueText } from "./scales.js";
 
 export const style = "gallery.css";
 
-const TILE = 104; // CSS pixels of a patch
+// How many patches may stand in a row, so that no row is ragged; and the least CSS pixels of a patch.
+const ROWS = { 12: { across: [12, 6, 4, 3, 2], least: 88 }, 50: { across: [10, 5], least: 56 } };
+const GAP = 8;
+const FRAME = 8; // both sides of a patch's frame
 const KEPT = 400; // nodes of patches that have left, kept for their coming back
 const COUNTS = [[12, "12"], [50, "50"]];
 const SCOPES = [["slide", "this slide"], ["case", "all slides"]];
@@ -32,6 +35,20 @@ class Gallery {
     this.build();
     bench.addEventListener("map", (event) => (event.detail.colour ? this.recolour() : this.later()));
     bench.addEventListener("select", () => this.mark());
+    new ResizeObserver(() => this.arrange()).observe(this.list);
+  }
+
+  // As many patches in a row as fill it, each as large as fits.
+  arrange() {
+    const { clientWidth } = this.list;
+    if (!clientWidth) return;
+    const { across, least } = ROWS[this.settings.count];
+    const sideOf = (n) => Math.floor((clientWidth - (n - 1) * GAP) / n) - FRAME;
+    const n = across.find((one) => sideOf(one) >= least) ?? across.at(-1);
+    this.tile = sideOf(n);
+    this.node.style.setProperty("--tile", `${this.tile}px`);
+    this.list.style.setProperty("--across", n);
+    this.measure();
   }
 
   build() {
@@ -58,7 +75,7 @@ class Gallery {
       words("Show", this.count), this.scopeField, words("Spread", this.spread),
       element("span", { class: "gallery-measure" }, this.bar, this.scale), this.montage,
     );
-    this.node = element("div", { class: "patch-gallery", style: `--tile:${TILE}px` }, this.head, this.list, this.note);
+    this.node = element("div", { class: "patch-gallery" }, this.head, this.list, this.note);
   }
 
   // After the map has been painted: the gallery must not hold it up.
@@ -83,6 +100,7 @@ class Gallery {
       key: `${this.parts[one.part].slide.view.slide_id}|${this.parts[one.part].map.view.layout}|${one.index}`,
     }));
     this.describe();
+    this.arrange();
     this.draw();
   }
 
@@ -110,17 +128,22 @@ class Gallery {
     this.node.classList.toggle("bare", !map);
     this.which.refresh(settings.which, choices(map));
     this.list.setAttribute("aria-label", `Patches: ${choices(map).find(([id]) => id === settings.which)[1]}`);
-    const { mpp } = bench.slide?.view ?? {};
-    const um = map && mpp ? map.layout.patch * mpp : 0;
-    const bar = um ? scaleBar(um / TILE, TILE * 0.8) : null;
-    this.bar.style.width = bar ? `${bar.px}px` : 0;
-    const unknown = map ? "one scale · pixel size unknown" : "";
-    this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : unknown;
     const token = bench.slide?.view.token;
     this.montage.hidden = !(map && token && settings.scope === "slide" && shown.length);
     if (map) this.montage.href = montageUrl(bench, settings);
     this.montage.download = "";
-    this.say(this.words(map, mpp));
+    this.say(this.words(map, bench.slide?.view.mpp));
+  }
+
+  // One scale bar for all.
+  measure() {
+    const { map, slide } = this.bench;
+    const mpp = slide?.view.mpp;
+    const um = map && mpp ? map.layout.patch * mpp : 0;
+    const bar = um ? scaleBar(um / this.tile, Math.min(this.tile * 0.8, 100)) : null;
+    this.bar.style.width = bar ? `${bar.px}px` : 0;
+    const unknown = map ? "one scale · pixel size unknown" : "";
+    this.scale.textContent = bar ? `${bar.text} · each patch ${integer(Math.round(um))} µm` : unknown;
   }
 
   words(map, mpp) {
@@ -130,6 +153,8 @@ class Gallery {
     const found = [];
     if (parts.some(({ slide }) => !slide.view.token)) found.push(NO_FILE);
     if (settings.spread === "mm" && !mpp) found.push(NO_SIZE);
+    const skipped = skips(shown, parts, settings);
+    if (skipped) found.push(skipped);
     if (shown.length < settings.count) found.push(`Only ${shown.length} shown: ${fewer(settings, parts)}.`);
     return found.join(" ");
   }
@@ -173,7 +198,7 @@ class Gallery {
     const { token, mpp, slide_id } = slide.view;
     const url = imageUrl(bench, token, x, y, side, pixelsAt20(side, mpp));
     const picture = url
-      ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async", width: TILE, height: TILE })
+      ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async" })
       : element("span", { class: "square" });
     const here = () => bench.slide?.view.slide_id === slide_id;
     const point = (on) => here() && this.point(on ? node : null, { x, y, w: side, h: side });
@@ -256,6 +281,16 @@ function montageUrl(bench, { which, spread }) {
     if (view?.values) of.append("case", view.values);
   }
   return bench.url(`montage/${map.view.values}.png?${of}`);
+}
+
+// Why ranks are missing between those that are shown.
+function skips(shown, parts, { which, spread }) {
+  if (which === "random" || spread === "none" || shown.length < 2) return "";
+  const ranks = shown.map(({ part, index }) => rankOf(parts[part].map, index));
+  if (Math.abs(ranks.at(-1) - ranks[0]) < shown.length) return "";
+  const after = ranks.findIndex((rank, i) => i && Math.abs(rank - ranks[i - 1]) > 1);
+  const why = spread === "mm" ? "lie within a millimetre of" : "touch";
+  return `#${integer(ranks[after - 1])}, #${integer(ranks[after])} …: patches that ${why} a shown one are left out.`;
 }
 
 function fewer({ spread }, parts) {

@@ -1,4 +1,4 @@
-// The tab "Map": which map is on show, how it is drawn, and what it means.
+// The tab "Map": which map is on show, how concentrated it is, and how it is drawn.
 
 import { COLORMAPS, SIGNED } from "./colormaps.js";
 import { element, fill, labelled, segmented, select } from "./panel.js";
@@ -9,7 +9,7 @@ const SPREAD = "Effective patches: as many equally weighted patches would be as 
 const FLAT = "This map is almost flat; colours show tiny differences.";
 
 export function panel(bench) {
-  return element("div", { class: "map-panel" }, whichMap(bench), readOuts(bench), howDrawn(bench), semantics(bench));
+  return element("div", { class: "map-panel" }, whichMap(bench), readOuts(bench), howDrawn(bench));
 }
 
 function whichMap(bench) {
@@ -69,13 +69,6 @@ function readOuts(bench) {
     node.hidden = !lines.length;
   };
   bench.addEventListener("map", (event) => event.detail.colour || refresh());
-  return node;
-}
-
-// The exact meaning of the map, word for word.
-function semantics(bench) {
-  const node = element("p", { class: "semantics" });
-  bench.addEventListener("map", () => (node.textContent = bench.map?.view.semantics ?? ""));
   return node;
 }
 

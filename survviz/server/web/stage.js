@@ -166,12 +166,12 @@ export class Stage extends Surface {
 
   keepView() {
     const view = this.viewport();
-    if (view) remember(view, this.key, this.slide.token ?? this.slide.slide_id);
+    if (view) remember({ ...view, whole: this.isWhole() }, this.key, this.slide.token ?? this.slide.slide_id);
   }
 
   restoreView() {
     const view = recall(this.key, this.slide.token ?? this.slide.slide_id);
-    if (view) this.setViewport(view, true);
+    if (view && !view.whole) this.setViewport(view, true);
     else this.osd.viewport.goHome(true);
   }
 
@@ -197,18 +197,19 @@ export class Stage extends Surface {
 
   fitAgain() {
     if (!this.isOpen) return;
-    if (this.showedWhole()) this.osd.viewport.goHome(true);
+    const before = this.size;
     this.size = this.osd.viewport.getContainerSize();
+    const cut = this.size.y < before.y; // a line less of notes must not zoom
+    if ((before.x !== this.size.x || cut) && this.isWhole(before)) this.osd.viewport.goHome(true);
   }
 
-  // Whether the whole slide fitted the stage exactly, before the stage's width changed.
-  showedWhole() {
-    const { x, y } = this.size;
+  // Whether the whole slide fits a stage of this size exactly, as after home().
+  isWhole({ x, y } = this.osd.viewport.getContainerSize()) {
     const { width, height } = this.slide;
     const view = this.viewport();
-    const home = Math.min(x / width, y / height);
-    const near = (a, b, scale) => Math.abs(a - b) * scale < 2;
-    return x !== this.width && near(view.scale / home, 1, 100) && near(view.x, width / 2, home) && near(view.y, height / 2, home);
+    const scale = Math.min(x / width, y / height);
+    const near = (a, b, by) => Math.abs(a - b) * by < 2;
+    return view.rotation === 0 && near(view.scale / scale, 1, 100) && near(view.x, width / 2, scale) && near(view.y, height / 2, scale);
   }
 
   lead() {

@@ -22,16 +22,27 @@ export function panel(bench) {
   return node;
 }
 
-function item(bench, { view }) {
+function item(bench, { view, maps }) {
   const picture = view.token
     ? element("img", { src: bench.url(`thumbnail/${view.token}.jpg?px=160`), alt: "", loading: "lazy" })
-    : element("span", { class: "none" }, "no file");
+    : element("canvas", { class: "none", width: 144, height: 108, title: "The slide file is not available: its patches" });
+  if (!view.token && maps.length) bench.store.layout(maps[0]).then((layout) => drawPatches(picture, view, layout), () => {});
   const bar = element("span", { class: "share-bar" }, element("i", {}));
   const text = element("span", { class: "share" });
   return element(
     "button", { type: "button", role: "option", "data-slide": view.slide_id, title: view.slide_id, onclick: () => bench.showSlide(view.slide_id) },
     picture, element("span", { class: "about" }, element("span", { class: "slide-name" }, view.slide_id), bar, text),
   );
+}
+
+// Where the patches of a slide without a file lie.
+function drawPatches(canvas, { width, height }, { corners, patch }) {
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  const context = canvas.getContext("2d");
+  context.translate((canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2);
+  context.scale(scale, scale);
+  context.fillStyle = getComputedStyle(canvas).color;
+  for (let i = 0; i < corners.length; i += 2) context.fillRect(corners[i], corners[i + 1], 0.94 * patch, 0.94 * patch);
 }
 
 // Of the map on show, where it is known; else of all tokens of the direction.

@@ -3,7 +3,7 @@
 import { element } from "./panel.js";
 import { linkTo } from "./permalink.js";
 
-const LEVELS = { stop: "⛔", warning: "⚠", info: "ℹ" };
+export const LEVELS = { stop: "⛔", warning: "⚠", info: "ℹ" };
 const ORDER = Object.keys(LEVELS);
 
 // `workbench` has bench, toggleSecond(), showKeys().
@@ -46,14 +46,19 @@ async function copyLink(bench, button) {
   setTimeout(() => (button.textContent = text), 1500);
 }
 
-// What must be known about the case and the slide: the weightiest as a badge, all on a click.
+// What must be known about the case and the slide on show, the weightiest first: [{level, text}].
+export function noticesOf({ data, slide }) {
+  const found = [...(data.notices ?? []), ...(slide?.view.notices ?? [])];
+  return found.sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
+}
+
+// All of them on a click, and how many in a badge.
 function notices(bench) {
   const list = element("ul", {});
   const summary = element("summary", {});
   const node = element("details", { class: "notices" }, summary, list);
   const refresh = () => {
-    const found = [...(bench.data.notices ?? []), ...(bench.slide?.view.notices ?? [])];
-    found.sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
+    const found = noticesOf(bench);
     node.hidden = !found.length;
     if (!found.length) return;
     const weighty = found.filter(({ level }) => level !== "info").length;

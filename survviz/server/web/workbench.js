@@ -1,7 +1,8 @@
-// The workbench's frame: left the stages with the slide strip, right a rail of tabs, below the gallery. It mounts the
+// The workbench's frame: left the stages with their caption and the slide strip, right a rail of tabs, below the gallery. It mounts the
 // panels, and keeps the stage showing what the bench says.
 
 import { Bench } from "./bench.js";
+import * as caption from "./caption.js";
 import * as card from "./card.js";
 import { computing } from "./computing.js";
 import * as exports from "./exports.js";
@@ -13,6 +14,7 @@ import { recall, remember } from "./memory.js";
 import { element } from "./panel.js";
 import { inAddress, mirrorInAddress } from "./permalink.js";
 import * as regions from "./regions.js";
+import { fadeWhereMore } from "./scrolling.js";
 import { SecondStage } from "./second.js";
 import { Stage } from "./stage.js";
 import * as stories from "./stories.js";
@@ -20,7 +22,7 @@ import * as strip from "./strip.js";
 import { toolbar } from "./toolbar.js";
 
 const TABS = { map: "Map", card: "Patch", regions: "Regions", stories: "Stories" };
-const PANELS = { map, card, regions, stories, gallery, exports, strip };
+const PANELS = { map, card, regions, stories, gallery, exports, strip, caption };
 
 // The css files of the workbench and of its panels.
 export const STYLES = ["viewer.css", "workbench.css", ...Object.values(PANELS).flatMap(({ style }) => style ?? [])];
@@ -59,12 +61,12 @@ export class Workbench {
     this.tabs = Object.entries(TABS).map(([name, label]) =>
       element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => this.open(name) }, label));
     this.panes = Object.keys(TABS).map((name) =>
-      element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane at-${name}`, "aria-labelledby": `tab-${name}` }, draw(name, bench)));
+      fadeWhereMore(element("div", { role: "tabpanel", id: `panel-${name}`, class: `pane at-${name}`, "aria-labelledby": `tab-${name}` }, draw(name, bench))));
     this.rail = element(
       "aside", { class: "rail", "aria-label": "Map, patch, regions, stories" },
       element("div", { class: "tabs", role: "tablist" }, ...this.tabs), ...this.panes, mount("exports"),
     );
-    this.body = element("div", { class: "body" }, element("div", { class: "left" }, toolbar(this), this.second.bar, this.stages, mount("strip")), this.rail);
+    this.body = element("div", { class: "body" }, element("div", { class: "left" }, toolbar(this), this.second.bar, this.stages, mount("caption"), mount("strip")), this.rail);
     this.root = element("div", { class: "viewer", tabindex: 0, role: "application" }, this.body, mount("gallery"));
     this.root.addEventListener("blur", () => this.peek(false));
     const focus = () => this.root.focus({ preventScroll: true });

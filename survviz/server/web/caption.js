@@ -1,0 +1,37 @@
+// The lines under the stages: the weightiest thing to know about the case, and what the map on show means, word for word.
+// What comes first always stands there; a click shows the rest.
+
+import { element } from "./panel.js";
+import { LEVELS, noticesOf } from "./toolbar.js";
+
+const ENOUGH = 90; // characters that sentences are shown up to
+
+export function panel(bench) {
+  const known = element("div", { class: "known" });
+  const meaning = element("div", { class: "semantics" });
+  const warn = () => {
+    const weighty = noticesOf(bench).filter(({ level }) => level !== "info");
+    const [first, ...more] = weighty.map(({ level, text }) => `${LEVELS[level]} ${text}`);
+    show(known, first, more, `+${more.length} more`);
+  };
+  const mean = () => {
+    const sentences = (bench.map?.view.semantics ?? "").split(/(?<=\.)\s+(?=[A-Z])/);
+    let first = sentences.shift();
+    while (sentences.length && first.length < ENOUGH) first += ` ${sentences.shift()}`;
+    show(meaning, first, sentences.length ? [sentences.join(" ")] : [], "more");
+  };
+  for (const name of ["data", "slide"]) bench.addEventListener(name, warn);
+  bench.addEventListener("map", (event) => event.detail.colour || mean());
+  return element("div", { class: "caption" }, known, meaning);
+}
+
+function show(node, first, rest, more) {
+  const state = JSON.stringify([first, rest]);
+  if (node.dataset.shown === state) return;
+  node.dataset.shown = state;
+  const open = node.querySelector("details")?.open;
+  node.hidden = !first;
+  const lines = rest.map((text) => element("p", {}, text));
+  if (!rest.length) node.replaceChildren(element("p", {}, first ?? ""));
+  else node.replaceChildren(element("details", { open }, element("summary", {}, first, " ", element("span", { class: "more" }, more)), ...lines));
+}
