@@ -64,6 +64,11 @@ def encode(draft: Draft, slide: DraftSlide, encoder: str, position: int) -> None
     """The button that starts the encoding, or how far it is."""
     if slide.features:
         st.success("Encoded.", icon=":material/check_circle:")
+        if position == len(draft.slides) - 1 and all(one.features for one in draft.slides):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button("Open the case", type="primary", icon=":material/arrow_forward:", key="open_encoded"):
+                    open_draft(draft)
+                st.caption("as it is, or add gene expression and the clinical record above first.")
     elif slide.job:
         follow(draft, slide)
     else:
@@ -130,7 +135,7 @@ def why_no_attention(draft: Draft) -> str | None:
 
 def finish(draft: Draft) -> None:
     """The case's name, what is still missing, and the button that opens it."""
-    waiting = [Path(slide.path).name for slide in draft.slides if not slide.features]
+    waiting = any(not slide.features for slide in draft.slides)
     st.subheader("Open the case", anchor=False)
     if why := why_no_attention(draft):
         st.info(why, icon=":material/info:")
@@ -140,18 +145,36 @@ def finish(draft: Draft) -> None:
             value=draft.case_id or drafts.default_case_id(draft),
             help="A pseudonym. It finds the case's row in the tables; TCGA barcodes are cut to the patient.",
         )
-        opened = st.button("Open the case", type="primary", icon=":material/arrow_forward:", disabled=bool(waiting))
+        opened = st.button("Open the case", type="primary", icon=":material/arrow_forward:", disabled=waiting)
         st.button("Start again", icon=":material/delete:", type="tertiary", on_click=drafts.clear)
-    if waiting:
-        st.caption(f"Waiting for the patches of {', '.join(waiting)}: encode them above, or remove the slide.")
+    for text in still_missing(draft):
+        st.caption(text)
     if opened:
-        try:
-            key = build(draft)
-        except SurvvizError as error:
-            st.error(str(error), icon=":material/error:")
-            return
-        session.choose(key)
-        st.switch_page("slide_attention.py" if draft.slides or draft.features else "risk_survival.py")
+        open_draft(draft)
+
+
+def still_missing(draft: Draft) -> list[str]:
+    """What each slide waits for, in words."""
+    waiting = [(slide, Path(slide.path).name) for slide in draft.slides if not slide.features]
+    silent = [name for slide, name in waiting if preflight.lacks_size(slide)]
+    others = [name for _, name in waiting if name not in silent]
+    found = []
+    if silent:
+        found.append(f"Waiting for the pixel size of {', '.join(silent)}: choose it above, or remove the slide.")
+    if others:
+        found.append(f"Waiting for the patches of {', '.join(others)}: encode them above, or remove the slide.")
+    return found
+
+
+def open_draft(draft: Draft) -> None:
+    """Put the case together and go to its page; say what hinders it."""
+    try:
+        key = build(draft)
+    except SurvvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    session.choose(key)
+    st.switch_page("slide_attention.py" if draft.slides or draft.features else "risk_survival.py")
 
 
 def build(draft: Draft) -> str:

@@ -71,13 +71,15 @@ def slides(draft: Draft) -> None:
     )
 
     def add() -> None:
-        if kind == "Slide file" and str(path) not in [slide.path for slide in draft.slides]:
+        if kind == "Slide file":
             draft.slides.append(DraftSlide(str(path)))
-        elif kind != "Slide file" and str(path) not in draft.features:
+        else:
             draft.features.append(str(path))
         drafts.save(draft)
 
-    st.button("Add", icon=":material/add:", disabled=path is None, on_click=add, key="add_slide")
+    there = str(path) in [*(slide.path for slide in draft.slides), *draft.features]
+    label, icon = ("Added", ":material/check:") if there else ("Add", ":material/add:")
+    st.button(label, icon=icon, disabled=path is None or there, on_click=add, key="add_slide")
     for feature in list(draft.features):
         evidence.features(feature)
         with st.container(horizontal=True, horizontal_alignment="right"):

@@ -104,6 +104,15 @@ def describe(slide: DraftSlide, info: SlideInfo, stamp: float, target_mpp: float
     return patches > 0
 
 
+def lacks_size(slide: DraftSlide) -> bool:
+    """Whether neither the file nor a person has said its pixel size; False where the file cannot be read."""
+    try:
+        info = slide_info(slide.path, Path(slide.path).stat().st_mtime)
+    except SurvvizError:
+        return False
+    return info.declared_mpp is None and slide.mpp is None
+
+
 def facts(info: SlideInfo, mpp: float | None) -> None:
     """One line of technical facts."""
     width, height = info.dimensions

@@ -53,6 +53,13 @@ def test_a_slide_that_declares_its_pixel_size_is_ready_to_encode(open_page: Open
     assert not button(app, "Encode the patches").disabled  # type: ignore[attr-defined]
 
 
+def test_a_slide_that_is_added_is_not_added_twice(open_page: OpenPage, slide_folder: Path) -> None:
+    app = add_slide(open_page("load_case.py"), "declared.tif")
+    assert button(app, "Added").disabled  # type: ignore[attr-defined]
+    app.selectbox(key="choose_slide").set_value("clinic / silent.tif").run()
+    assert not button(app, "Add").disabled  # type: ignore[attr-defined]
+
+
 def test_a_slide_alone_is_said_to_have_no_attention_map(open_page: OpenPage, slide_folder: Path) -> None:
     app = add_slide(open_page("load_case.py"), "declared.tif")
     assert "No attention map will be possible" in " ".join(one.value for one in app.info)
@@ -66,6 +73,8 @@ def test_a_slide_without_pixel_size_is_asked_about_and_the_answer_is_marked(
     app = add_slide(open_page("load_case.py"), "silent.tif")
     assert "declares no pixel size" in text(app)
     assert not any(one.label == "Encode the patches" for one in app.button)
+    assert "Waiting for the pixel size of silent.tif" in text(app)
+    assert "encode them above" not in text(app)
     app.button_group(key="mpp_silent.tif").set_value(0.5).run()
     assert "0.5 µm/px (given by a person)" in text(app)
     assert button(app, "Encode the patches")

@@ -204,7 +204,7 @@ def test_own_slide_is_asked_for_its_pixel_size_encoded_in_the_background_and_ope
     page.get_by_role("link", name="Load case").click()
     page.get_by_text("Encoded.").wait_for()
     assert page.get_by_role("spinbutton", name="Age").input_value() == "61"
-    page.get_by_role("button", name="Open the case").click()
+    page.get_by_role("button", name="Open the case").first.click()
     page.locator(MAP).wait_for()
     page.reload()
     page.locator(MAP).wait_for()

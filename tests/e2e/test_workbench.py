@@ -216,6 +216,7 @@ def test_link_restores_everything(visit: Visit, open_page: Callable[..., Visit])
     other = open_page(page.url)
     expect(other.page.locator(".second[data-map*=':even']")).to_be_visible()
     other.page.mouse.move(2, 2)
+    other.page.locator(".viewer").focus()
     for picture, part in zip(before, (".stages > .stage", SECOND), strict=True):
         assert np.abs(other.look(part) - picture).mean() < 1
     shown = other.page.locator(".viewer")
@@ -234,8 +235,8 @@ def test_mistyped_link_opens_the_page_as_ever(open_page: Callable[..., Visit], u
 
 def test_keys_do_what_their_list_says(visit: Visit) -> None:
     viewer, page = visit.viewer(), visit.page
+    viewer.focus()  # its ring belongs to every picture
     before = visit.look()
-    viewer.focus()
     page.keyboard.press("h")
     hidden = visit.look()
     assert np.abs(hidden - before).max() > 8
@@ -260,6 +261,59 @@ def test_keys_do_what_their_list_says(visit: Visit) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("f")
     page.locator(".viewer:fullscreen").wait_for()
+
+
+def test_whole_slide_stays_whole_beside_a_second_stage(visit: Visit) -> None:
+    visit.viewer().focus()
+    visit.page.keyboard.press("0")
+    visit.look()
+    second(visit, "slide")
+    visit.look(SECOND)
+    assert place(visit) == place(visit, SECOND)
+    frame = visit.page.locator(".stages > .stage .in-view").bounding_box()
+    overview = visit.page.locator(".stages > .stage .overview").bounding_box()
+    stage = visit.page.locator(".stages > .stage").bounding_box()
+    assert frame
+    assert overview
+    assert stage
+    for start, size in (("x", "width"), ("y", "height")):
+        assert frame[start] == pytest.approx(overview[start], abs=1)
+        assert frame[size] == pytest.approx(overview[size], abs=2)
+    assert overview["width"] <= 0.25 * stage["width"] + 1
+
+
+def test_no_row_of_the_gallery_is_ragged(visit: Visit) -> None:
+    visit.viewer()
+    for width in (1280, 900, 430):
+        visit.page.set_viewport_size({"width": width, "height": 1000})
+        visit.page.wait_for_timeout(300)
+        tops = visit.page.locator(".thumb").evaluate_all("(nodes) => nodes.map((node) => node.offsetTop)")
+        assert len({tops.count(top) for top in tops}) == 1, (width, tops)
+
+
+def test_meaning_and_warning_are_in_sight(visit: Visit) -> None:
+    viewer = visit.viewer()
+    expect(viewer.locator(".map-caption .known")).to_have_text("⚠ Something to know.")
+    expect(viewer.locator(".map-caption .semantics")).to_contain_text("Test attention of hot.")
+    expect(viewer.locator(".map-caption")).to_be_in_viewport(ratio=0.9)
+
+
+def test_token_says_its_number_and_whether_it_is_recorded(visit: Visit) -> None:
+    viewer = visit.viewer()
+    even = viewer.get_by_role("option", name="even, not recorded, +0.1 on the risk score")
+    expect(even).to_contain_text("not recorded")
+    expect(viewer.get_by_role("option", name="blob, +0.4 on the risk score")).not_to_contain_text("not recorded")
+
+
+def test_kind_that_cannot_be_had_says_why_on_the_stage(visit: Visit) -> None:
+    viewer = visit.viewer()
+    viewer.get_by_role("radio", name="Perturbation").click()
+    card = viewer.locator(".stage .computing")
+    expect(card).to_contain_text("This model cannot.")
+    expect(viewer.get_by_label("Scale", exact=True)).to_be_hidden()
+    expect(viewer.locator(".patch-gallery")).to_contain_text("No map to choose patches by.")
+    card.get_by_role("button", name="Go to attention").click()
+    expect(card).to_be_hidden()
 
 
 def test_warnings_about_the_case_are_a_click_away(visit: Visit) -> None:

@@ -22,7 +22,7 @@ export function panel(bench) {
   };
   for (const name of ["data", "slide"]) bench.addEventListener(name, warn);
   bench.addEventListener("map", (event) => event.detail.colour || mean());
-  return element("div", { class: "caption" }, known, meaning);
+  return element("div", { class: "map-caption" }, known, meaning);
 }
 
 function show(node, first, rest, more) {

@@ -14,7 +14,7 @@ export class SecondStage {
     this.bench = bench;
     this.main = bench.stage;
     this.calls = 0;
-    this.stage = new Stage(OpenSeadragon, `${bench.data.key}#2`, { clicked: (index) => bench.select(index), fullScreen }, this.main.common);
+    this.stage = new Stage(OpenSeadragon, `${bench.data.key}#2`, { clicked: (index) => bench.select(index), fullScreen, follows: () => bench.second?.linked }, this.main.common);
     this.legend = legend();
     this.bar = this.controls();
     this.stage.element.append(this.legend.node);

@@ -9,7 +9,8 @@ import { Surface } from "./surface.js";
 
 const SMALLEST = 10;
 
-// on: {clicked(index), settled(), moved(), redrawn(), leads(), fullScreen()}, each optional; leads: a person moves it;
+// on: {clicked(index), settled(), moved(), redrawn(), leads(), follows(), fullScreen()}, each optional; leads: a person
+// moves it; follows: whether another stage does;
 // readout: false shows no values on hover. common: {painters, tool} of another stage, to share them.
 export class Stage extends Surface {
   constructor(OpenSeadragon, key, on = {}, common = { painters: new Set(), tool: null }) {
@@ -200,7 +201,7 @@ export class Stage extends Surface {
     const before = this.size;
     this.size = this.osd.viewport.getContainerSize();
     const cut = this.size.y < before.y; // a line less of notes must not zoom
-    if ((before.x !== this.size.x || cut) && this.isWhole(before)) this.osd.viewport.goHome(true);
+    if ((before.x !== this.size.x || cut) && this.isWhole(before) && !this.on.follows?.()) this.osd.viewport.goHome(true);
   }
 
   // Whether the whole slide fits a stage of this size exactly, as after home().

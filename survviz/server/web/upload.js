@@ -19,6 +19,7 @@ export function unmount(host) {
 }
 
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.max(bytes / 1e6, 0.1).toFixed(1)} MB`);
+const room = (bytes) => (bytes >= 2 ** 30 ? `${Math.floor(bytes / 2 ** 30)} GiB` : `${Math.floor(bytes / 2 ** 20)} MiB`); // of a limit
 const percent = (part, whole) => `${Math.floor((100 * part) / Math.max(whole, 1))} %`;
 
 function timeLeft(seconds) {
@@ -55,7 +56,7 @@ class Upload {
     this.data = data;
     this.send = (event) => setTriggerValue("event", event);
     this.label.textContent = data.label;
-    const limit = `Up to ${Math.floor(data.limit / 1e9)} GB each; an interrupted upload can go on.`;
+    const limit = `Up to ${room(data.limit)} each; an interrupted upload can go on.`;
     this.hint.textContent = [data.hint, limit].filter(Boolean).join(" · ");
     this.input.accept = data.accept.join(",");
     const left = new Set(data.unfinished.map((one) => one.id));
@@ -99,7 +100,7 @@ class Upload {
       return `${file.name} cannot be used here; expected ${this.data.accept.join(" ")}.`;
     }
     if (file.size > this.data.limit) {
-      return `${file.name} has ${size(file.size)}; at most ${size(this.data.limit)} can be taken. Ask for a folder on the server.`;
+      return `${file.name} has ${size(file.size)}; at most ${room(this.data.limit)} can be taken. Ask for a folder on the server.`;
     }
     return "";
   }
