@@ -123,7 +123,7 @@ def test_token_fold_and_kind_change_the_map_at_once_without_a_rerun(visit: Visit
 
 def test_tokens_are_searched_and_stepped_through_by_keys(visit: Visit) -> None:
     viewer = visit.viewer()
-    names = viewer.locator(".token").all_inner_texts()
+    names = viewer.locator(".token .name").all_inner_texts()
     assert names == ["hot", "blob", "even"]
     viewer.get_by_role("option", name="hot").click()
     visit.page.keyboard.press("ArrowDown")

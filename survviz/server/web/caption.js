@@ -4,6 +4,7 @@
 import { element } from "./panel.js";
 import { LEVELS, noticesOf } from "./toolbar.js";
 
+const NONE = "No map is on show."; // in its place, so that the stage keeps its height
 const ENOUGH = 90; // characters that sentences are shown up to
 
 export function panel(bench) {
@@ -15,7 +16,7 @@ export function panel(bench) {
     show(known, first, more, `+${more.length} more`);
   };
   const mean = () => {
-    const sentences = (bench.map?.view.semantics ?? "").split(/(?<=\.)\s+(?=[A-Z])/);
+    const sentences = (bench.map?.view.semantics ?? NONE).split(/(?<=\.)\s+(?=[A-Z])/);
     let first = sentences.shift();
     while (sentences.length && first.length < ENOUGH) first += ` ${sentences.shift()}`;
     show(meaning, first, sentences.length ? [sentences.join(" ")] : [], "more");

@@ -198,14 +198,16 @@ export class Stage extends Surface {
 
   fitAgain() {
     if (!this.isOpen) return;
-    const before = this.size;
-    this.size = this.osd.viewport.getContainerSize();
-    const cut = this.size.y < before.y; // a line less of notes must not zoom
-    if ((before.x !== this.size.x || cut) && this.isWhole(before) && !this.on.follows?.()) this.osd.viewport.goHome(true);
+    const now = this.osd.viewport.getContainerSize();
+    const whole = this.isWhole();
+    if (whole && now.x === this.size.x && now.y >= this.size.y) return; // a line less of notes must not zoom
+    this.size = now;
+    if (whole && !this.on.follows?.()) this.osd.viewport.goHome(true);
   }
 
-  // Whether the whole slide fits a stage of this size exactly, as after home().
-  isWhole({ x, y } = this.osd.viewport.getContainerSize()) {
+  // Whether the whole slide fits exactly the stage that it was opened or fitted in, as after home().
+  isWhole() {
+    const { x, y } = this.size;
     const { width, height } = this.slide;
     const view = this.viewport();
     const scale = Math.min(x / width, y / height);
