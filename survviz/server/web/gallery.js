@@ -193,13 +193,11 @@ class Gallery {
 
   make(slide, layout, index) {
     const { bench } = this;
-    const [x, y] = [layout.corners[2 * index], layout.corners[2 * index + 1]];
-    const side = layout.patch;
+    const [x, y, side] = [layout.corners[2 * index], layout.corners[2 * index + 1], layout.patch];
     const { token, mpp, slide_id } = slide.view;
     const url = imageUrl(bench, token, x, y, side, pixelsAt20(side, mpp));
-    const picture = url
-      ? element("img", { src: url, alt: "", loading: "lazy", decoding: "async" })
-      : element("span", { class: "square" });
+    const image = { src: url, alt: "", loading: "lazy", decoding: "async" };
+    const picture = url ? element("img", image) : element("span", { class: "square" });
     const here = () => bench.slide?.view.slide_id === slide_id;
     const point = (on) => here() && this.point(on ? node : null, { x, y, w: side, h: side });
     const node = element(
