@@ -22,7 +22,7 @@ app: install
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.test
-	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadgroup
+	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadgroup --durations=15
 
 test-all: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist loadgroup

@@ -25,7 +25,7 @@ from scipy import ndimage
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT, SIDE = 8192, 6144, 512
-PATIENT_MS = 90_000
+PATIENT_MS = 240_000
 
 
 def write_slide(

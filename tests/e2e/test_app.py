@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FIRST_MAP_S = 10.0
-PATIENT_MS = 120_000
+PATIENT_MS = 240_000
 MAP = ".viewer[data-map*=':']"
 """The viewer, once a map is on show."""
 

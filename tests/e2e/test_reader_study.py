@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "sample_data" / "reader_study" / "study.toml"
-PATIENT_MS = 90_000
+PATIENT_MS = 240_000
 QUESTIONS = 4
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("reader")]

@@ -18,7 +18,7 @@ from survviz.evaluation.enrichment import enrichment
 
 ROOT = Path(__file__).parents[2]
 MAP = ".viewer[data-map*=':']"
-PATIENT_MS = 90_000
+PATIENT_MS = 240_000
 PATCH = 256
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("regions")]
