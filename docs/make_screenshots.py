@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 400_000
 SIZES = {"wide": ViewportSize(width=1440, height=920), "narrow": ViewportSize(width=430, height=900)}
-WAIT_MS = 240_000
+WAIT_MS = 120_000
 MAP = ".viewer[data-map*=':']"
 """The viewer, once a map is on show."""
 
@@ -78,9 +78,10 @@ def suppress_wait() -> Iterator[None]:
 
 
 def palette_source(picture: Image.Image) -> Image.Image:
-    """The picture above a broad band of the map's colours, so that a palette made from it keeps the colour bar."""
-    band = np.repeat(colour_table("viridis")[None, ::4], picture.height // 8, axis=0)
-    strip = Image.fromarray(band).resize((picture.width, picture.height // 8), Image.Resampling.NEAREST)
+    """The picture above broad bands of the maps' colours, so that a palette made from it keeps the colour bar."""
+    bands = [np.repeat(colour_table(name)[None, ::4], picture.height // 12, axis=0) for name in ("viridis", "puor")]
+    strip = Image.fromarray(np.concatenate(bands))
+    strip = strip.resize((picture.width, strip.height), Image.Resampling.NEAREST)
     source = Image.new("RGB", (picture.width, picture.height + strip.height))
     source.paste(picture, (0, 0))
     source.paste(strip, (0, picture.height))
@@ -116,7 +117,7 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     case = page.url.partition("?")[2]
     page.goto(f"{url}/slide_attention?{case.partition('&')[0]}&at=m:attention:genomic:pathology:Hypoxia:mean:mean")
     page.locator(".viewer[data-map*='Hypoxia']").wait_for()
-    page.locator(".gallery img").first.wait_for()
+    page.locator(".thumb img").first.wait_for()
     save(page, f"slide_attention_{tail}")
     if size == "wide":
         slide_states(page, theme)
@@ -133,7 +134,7 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
 def slide_states(page: Page, theme: str) -> None:
     """What else the slide page can show, on the demo case that is open."""
     tab = lambda name: page.get_by_role("tab", name=name).click()  # noqa: E731
-    page.locator(".gallery button:has(img)").first.click()
+    page.locator(".thumb").first.click()
     page.get_by_text("Find similar").first.wait_for()
     page.wait_for_timeout(1500)
     save(page, f"slide_patch_{theme}")
@@ -154,7 +155,7 @@ def slide_states(page: Page, theme: str) -> None:
     page.locator(".viewer[data-map^='contribution:']").wait_for()
     save(page, f"slide_contribution_{theme}")
     page.get_by_role("radio", name="Attention").click()
-    page.get_by_role("button", name=re.compile("^Export")).last.click()
+    page.locator("summary", has_text="Export").click()
     save(page, f"slide_export_{theme}")
     page.keyboard.press("Escape")
     tab("Stories")
@@ -181,7 +182,7 @@ def visit_real_slide(browser: Browser, url: str, name: str) -> None:
     page.get_by_text("Encoded").first.wait_for()
     page.get_by_role("button", name="Open the case").last.click()
     page.locator(MAP).wait_for()
-    page.locator(".gallery img").first.wait_for()
+    page.locator(".thumb img").first.wait_for()
     page.get_by_role("button", name="Side by side").click()
     save(page, "slide_real")
 

@@ -31,9 +31,17 @@ def compare(visit: Visit, corner: tuple[int, int] = (1, 1)) -> tuple[int, ...]:
     return on_slide
 
 
+BARE = """viewer => {
+  const style = document.createElement("style");
+  style.textContent = ".panel, .buttons { visibility: hidden }";
+  viewer.append(style);
+}"""
+
+
 def opaque(visit: Visit) -> None:
-    """Opacity 1: the hot patch is yellow, all others dark violet."""
+    """Opacity 1: the hot patch is yellow, all others dark violet; and no panel lies on them."""
     visit.viewer().focus()
+    visit.viewer().evaluate(BARE)
     for _ in range(11):
         visit.page.keyboard.press("]")
     visit.page.mouse.move(2, 2)
