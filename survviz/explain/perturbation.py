@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
-from survviz.explain.gradients import repeated
 from survviz.explain.targets import Target, risk
+from survviz.explain.ways import repeated
 from survviz.models import Model
 from survviz.types import Bag, Inputs
 

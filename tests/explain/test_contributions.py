@@ -86,7 +86,7 @@ def test_points_of_the_way_share_batches_without_a_difference(
 ) -> None:
     model = model_for_sample("survpgc")
     together = patch_contributions(model, sample_inputs)
-    monkeypatch.setattr("survviz.explain.gradients.NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr("survviz.explain.ways.NUMBERS_AT_ONCE", 1)
     single = patch_contributions(model, sample_inputs)
     np.testing.assert_allclose(single.values, together.values, atol=0.005 * np.abs(together.values).max())
 
