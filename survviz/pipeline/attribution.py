@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from survviz.errors import UnknownNameError
+from survviz.explain.gradients import contributions
+from survviz.pipeline.baseline_points import BASELINES, TRAINING_MEAN, reference
+from survviz.pipeline.maps import part
+from survviz.pipeline.pieces import Level, Piece, Reading, pieces
+from survviz.pipeline.target_names import TargetName
 from survviz.types import Case, Modality, PatchScores, Progress
 
 if TYPE_CHECKING:
@@ -17,37 +25,8 @@ if TYPE_CHECKING:
 Method: TypeAlias = Literal["integrated-gradients", "relevance", "shapley", "removal"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "relevance", "shapley", "removal")
 
-Level: TypeAlias = Literal[
-    "modality", "sentence", "clinical", "programme", "gene", "token", "mirna", "cnv", "embedding"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One named piece of evidence.
-
-    Attributes:
-        level: what kind of piece: a modality, a clinical sentence or column, a gene programme, ...
-        name: "age", "CDKN2A", "Hypoxia".
-        value: mean over folds, in the target's unit; above 0 it pushes the target up.
-        sd: over folds (ddof 1); None with one fold.
-        per_fold: (F,)
-        own: the patient's own value in words: "71 years", "z = +2.1".
-    """
-
-    modality: Modality
-    level: Level
-    name: str
-    value: float
-    sd: float | None
-    per_fold: NDArray[np.float64]
-    own: str
-
-    @classmethod
-    def of(cls, modality: Modality, level: Level, name: str, per_fold: NDArray[np.float64], own: str) -> Piece:
-        """Mean and spread of the folds' values."""
-        sd = float(per_fold.std(ddof=1)) if len(per_fold) > 1 else None
-        return cls(modality, level, name, float(per_fold.mean()), sd, per_fold, own)
+GAP = 0.01
+"""A larger completeness error than this share of the change is not shown as if it were exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +78,7 @@ def attribute(
     *,
     method: Method = "integrated-gradients",
     target: str = "risk",
-    baseline: str = "training mean",
+    baseline: str = TRAINING_MEAN,
     patches: bool = False,
     progress: Progress | None = None,
 ) -> CaseAttribution:
@@ -110,8 +89,47 @@ def attribute(
         baseline: "training mean", "zero" or "median of the low-risk group".
         patches: also a map of the patches.
         progress: it may raise `CancelledError`.
+
+    Raises:
+        UnknownNameError: no such method or baseline.
+        InputError: no such target, or the checkpoint does not hold the baseline.
+        CancelledError: `progress` raised it.
     """
-    raise NotImplementedError
+    started = time.perf_counter()
+    checkpoint = predictor.checkpoint
+    if method not in METHODS:
+        raise UnknownNameError("method of attribution", method, METHODS)
+    named = TargetName.parse(target)
+    target_words = named.words(checkpoint)
+    folds, _ = predictor.folds_for(case)
+    readings, ends = [], []
+    for i, fold in enumerate(folds):
+        model, inputs, aim = predictor.model(fold), predictor.inputs(fold, case), named.of(checkpoint, fold)
+        found = contributions(
+            model, inputs, target=aim, baseline=reference(checkpoint, fold, baseline), progress=part(progress, i, folds)
+        )
+        with torch.inference_mode():
+            ends.append(float(aim(model(inputs))))
+        readings.append(Reading(model, checkpoint.preprocess(fold), inputs, found))
+    output, change = np.array(ends), np.array([one.found.change for one in readings])
+    return CaseAttribution(
+        case_id=case.case_id,
+        checkpoint=checkpoint.name,
+        method=method,
+        target=str(named),
+        target_words=target_words,
+        baseline=baseline,
+        baseline_words=BASELINES[baseline],
+        output=float(output.mean()),
+        reference=float((output - change).mean()),
+        output_per_fold=output,
+        reference_per_fold=output - change,
+        pieces=pieces(readings, case, predictor.present(case)),
+        patches=(),
+        gap=max(one.found.gap for one in readings),
+        folds=folds,
+        seconds=time.perf_counter() - started,
+    )
 
 
 def over_time(
@@ -119,11 +137,22 @@ def over_time(
     case: Case,
     *,
     method: Method = "integrated-gradients",
-    baseline: str = "training mean",
+    baseline: str = TRAINING_MEAN,
     progress: Progress | None = None,
 ) -> tuple[CaseAttribution, ...]:
     """The same for the hazard logit of each time bin: which evidence matters early, which late."""
-    raise NotImplementedError
+    n_bins = len(predictor.checkpoint.preprocess(0).bins)
+    return tuple(
+        attribute(
+            predictor,
+            case,
+            method=method,
+            target=f"logit:{k + 1}",
+            baseline=baseline,
+            progress=part(progress, k, range(n_bins)),
+        )
+        for k in range(n_bins)
+    )
 
 
 def modality_subsets(predictor: Predictor, case: Case) -> Mapping[frozenset[Modality], NDArray[np.float64]]:

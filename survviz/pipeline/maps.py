@@ -15,14 +15,13 @@ from survviz.explain.disagreement import disagreement
 from survviz.explain.gradients import patch_contributions
 from survviz.explain.perturbation import group_patches, risk_without
 from survviz.explain.slides import Story, split_by_slide
-from survviz.types import MAP_KINDS, Case, MapKind, PatchScores, Progress
+from survviz.types import MAP_KINDS, UNASKED_KINDS, Case, MapKind, PatchScores, Progress
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
 
 RISK = "risk"
 """The query of maps that no token asks for."""
-UNASKED: tuple[MapKind, ...] = ("contribution", "perturbation")
 ASKERS = {"clinical": "clinical sentences", "genomic": "gene programmes"}
 STEPS = 100
 """Steps of progress per fold."""
@@ -52,7 +51,7 @@ class MapRequest:
         """
         if kind not in MAP_KINDS:
             raise UnknownNameError("kind of map", kind, MAP_KINDS)
-        if kind in UNASKED:
+        if kind in UNASKED_KINDS:
             return cls(kind, RISK, PATCHES)
         return cls(kind, query, key, None if tokens is None else tuple(tokens))
 
@@ -147,7 +146,7 @@ def contribution(predictor: Predictor, case: Case, progress: Progress | None = N
     """
     folds = _folds(predictor, case, "contribution")
     found = [
-        patch_contributions(predictor.model(fold), predictor.inputs(fold, case), progress=_part(progress, i, folds))
+        patch_contributions(predictor.model(fold), predictor.inputs(fold, case), progress=part(progress, i, folds))
         for i, fold in enumerate(folds)
     ]
     text = words.of_contributions([one.total for one in found], [one.change for one in found])
@@ -164,7 +163,7 @@ def perturbation(predictor: Predictor, case: Case, progress: Progress | None = N
     folds = _folds(predictor, case, "perturbation")
     groups = group_patches(case.bags)
     per_fold = [
-        risk_without(predictor.model(fold), predictor.inputs(fold, case), groups, progress=_part(progress, i, folds))
+        risk_without(predictor.model(fold), predictor.inputs(fold, case), groups, progress=part(progress, i, folds))
         for i, fold in enumerate(folds)
     ]
     text = words.of_perturbation(groups.side, len(folds), len(groups.members))
@@ -203,7 +202,7 @@ def _folds(predictor: Predictor, case: Case, kind: MapKind) -> tuple[int, ...]:
     return predictor.folds_for(case)[0]
 
 
-def _part(progress: Progress | None, index: int, folds: Sequence[int]) -> Callable[[float], None] | None:
+def part(progress: Progress | None, index: int, folds: Sequence[int]) -> Callable[[float], None] | None:
     """Progress of one fold among several."""
     if progress is None:
         return None
