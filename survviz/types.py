@@ -26,6 +26,8 @@ MapKind: TypeAlias = Literal["attention", "contribution", "perturbation", "disag
 MAP_KINDS: tuple[MapKind, ...] = ("attention", "contribution", "perturbation", "disagreement")
 """What a map can show: where the model looks; what each patch adds to the risk; by how much the risk falls without it;
 where the first two differ."""
+UNASKED_KINDS: tuple[MapKind, ...] = ("contribution", "perturbation")
+"""Kinds that no token asks for: a case has one map of each, of query "risk" and token "all"."""
 
 MapUnit: TypeAlias = Literal["share", "risk", "rank"]
 
@@ -65,6 +67,7 @@ class Bag:
         slide_size: (width, height) in level-0 pixels, where known.
         slide_hash: content hash of the slide file, where known.
         mpp_source: "file" if the slide declares its pixel size, "person" if somebody gave it, where known.
+        slide_mpp: um per level-0 pixel, where known.
     """
 
     slide_id: str
@@ -77,6 +80,7 @@ class Bag:
     slide_size: tuple[int, int] | None = None
     slide_hash: str | None = None
     mpp_source: Literal["file", "person"] | None = None
+    slide_mpp: Mpp | None = None
 
     def __len__(self) -> int:
         return len(self.coords)

@@ -18,7 +18,7 @@ from survviz.server.feature_files import register_features
 from survviz.server.folders import SAMPLE_DATA
 from survviz.server.regions import register_truth
 from survviz.server.reports import register_report
-from survviz.types import LEARNT_QUERY, MAP_KINDS, Bag, MapKind, PatchScores
+from survviz.types import LEARNT_QUERY, MAP_KINDS, UNASKED_KINDS, Bag, MapKind, PatchScores
 
 ALL = "all"
 SHOWN_GENES = 8
@@ -30,7 +30,6 @@ KINDS: dict[MapKind, tuple[str, str]] = {
     "disagreement": ("Disagreement", "Where the model looks without it mattering, and the other way round"),
 }
 NOUNS = {"clinical": "sentence", "genomic": "gene programme"}
-RISK_KINDS: tuple[MapKind, ...] = ("contribution", "perturbation")
 UNASKED = ("risk", "pathology")
 REGISTERED_S = 86_400
 """How long what was registered is not registered again; the store keeps it for weeks."""
@@ -142,7 +141,7 @@ def asked_maps(case: OpenCase) -> list[tuple[MapKind, str, str]]:
     """(kind, query, key) of every group of maps that the case can have."""
     directions = session.directions_of(case)
     return [
-        (kind, query, key) for kind in MAP_KINDS for query, key in ([UNASKED] if kind in RISK_KINDS else directions)
+        (kind, query, key) for kind in MAP_KINDS for query, key in ([UNASKED] if kind in UNASKED_KINDS else directions)
     ]
 
 
@@ -183,7 +182,7 @@ def kind_entry(case: OpenCase, kind: MapKind, ready: bool) -> Kind:
         id=kind,
         label=label,
         words=words,
-        asked=kind not in RISK_KINDS,
+        asked=kind not in UNASKED_KINDS,
         state=state,
         reason=reason or "",
         jobs=jobs,

@@ -23,6 +23,7 @@ from survviz.pipeline.token_contributions import token_contributions
 from survviz.types import (
     LEARNT_QUERY,
     MODALITIES,
+    UNASKED_KINDS,
     Attention,
     Case,
     Horizon,
@@ -114,7 +115,7 @@ class Predictor:
 
     def directions_for(self, case: Case, kind: MapKind) -> tuple[tuple[str, str], ...]:
         """(query, key) of every map of a kind that this case has; one for those that no token asks for."""
-        if kind in maps.UNASKED:
+        if kind in UNASKED_KINDS:
             return () if self.why_no_kind(case, kind) else ((maps.RISK, PATCHES),)
         return self.directions_of(case, both_ways=True)
 

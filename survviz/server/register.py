@@ -88,8 +88,8 @@ def slide_without_file(bag: Bag, reason: str = "Slide file not available: showin
         width=width,
         height=height,
         tile_size=GRID_TILE,
-        mpp=None,
-        mpp_source=bag.mpp_source,
+        mpp=bag.slide_mpp,
+        mpp_source=bag.mpp_source if bag.slide_mpp else None,
         reason=reason,
     )
 

@@ -61,6 +61,7 @@ def extract(
         slide_size=slide.dimensions,
         slide_hash=slide.content_hash(),
         mpp_source=slide.mpp_source,
+        slide_mpp=slide.mpp,
     )
 
 

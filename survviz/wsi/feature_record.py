@@ -44,17 +44,19 @@ def to_bag(parts: Parts, known: Known, slide_id: str, source: str) -> Bag:
     side = patch_side(parts, known, coords, source)
     order = np.lexsort((coords[:, 0], coords[:, 1]))
     ordered = bool((order[1:] > order[:-1]).all())
+    mpp = patch_mpp(parts, known, side, source)
     return Bag(
         slide_id=parts.slide_id or slide_id,
         features=parts.features if ordered else parts.features[order],
         coords=coords if ordered else coords[order],
         patch_size_level0=side,
-        mpp=patch_mpp(parts, known, side, source),
+        mpp=mpp,
         encoder=known.encoder or parts.encoder or "unknown",
         encoder_revision=parts.encoder_revision,
         slide_size=parts.slide_size,
         slide_hash=parts.slide_hash,
         mpp_source=parts.mpp_source,
+        slide_mpp=slide_mpp(parts, known, side, mpp),
     )
 
 
@@ -94,6 +96,13 @@ def patch_side(parts: Parts, known: Known, coords: NDArray[np.int64], source: st
             "level-0 pixels (patch_size_level0) or CLAM's patches h5 (coords_path)."
         )
     return side
+
+
+def slide_mpp(parts: Parts, known: Known, side: int, mpp: Mpp) -> Mpp | None:
+    """Um per level-0 pixel, from a person or from what a patch of the file spans; None where no one says it."""
+    spanned = mpp * parts.side_px / side if parts.side_px else None
+    value = known.slide_mpp or spanned or (mpp / parts.downsample if parts.downsample else None)
+    return None if value is None else to_mpp(value)
 
 
 def patch_mpp(parts: Parts, known: Known, side: int, source: str) -> Mpp:

@@ -155,6 +155,9 @@ def test_slide_without_a_file_covers_every_patch() -> None:
     view = slide_without_file(Bag("s", np.zeros((2, 3)), coords, 256, Mpp(0.5), "none"))
     assert (view["token"], view["width"], view["height"]) == (None, 2304, 768)
     assert "not available" in view["reason"]
+    assert view["mpp"] is None
+    known = Bag("s", np.zeros((2, 3)), coords, 512, Mpp(0.5), "none", mpp_source="file", slide_mpp=Mpp(0.25))
+    assert (slide_without_file(known)["mpp"], slide_without_file(known)["mpp_source"]) == (0.25, "file")
 
 
 def test_viewer_scripts_are_served_with_their_version(client_of: ClientOf) -> None:

@@ -89,6 +89,7 @@ def test_written_bag_is_read_back_whole(tmp_path: Path, dtype: Any, compress: bo
     for name in ("slide_id", "patch_size_level0", "mpp", "encoder", "encoder_revision", "slide_size", "slide_hash"):
         assert getattr(found, name) == getattr(bag, name)
     assert found.mpp_source == "person"
+    assert found.slide_mpp == found.mpp * 256 / bag.patch_size_level0
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -169,6 +170,8 @@ def test_measured_resolution_corrects_a_nominal_magnification(tmp_path: Path) ->
     path = write_h5(tmp_path / "s.h5", {"features": values(), "coords": grid()}, {"coords": TRIDENT_COORDS})
     assert read_features(path, mpp=0.4964).mpp == 0.4964
     assert read_features(path, slide_mpp=0.2482).mpp == pytest.approx(0.4964)
+    assert read_features(path).slide_mpp == pytest.approx(0.25)
+    assert read_features(path, slide_mpp=0.2482).slide_mpp == 0.2482
 
 
 def test_tridents_word_none_is_not_a_number(tmp_path: Path) -> None:
@@ -290,6 +293,7 @@ def test_stamp_micrometres_become_pixels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(bag.coords, grid(step=1024))
     assert (bag.patch_size_level0, bag.encoder) == (1024, "uni2-h")
     assert bag.mpp == pytest.approx(256 / 224)
+    assert bag.slide_mpp == 0.25
     with pytest.raises(InputError, match="slide_mpp"):
         read_features(path)
 
