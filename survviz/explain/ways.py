@@ -159,7 +159,8 @@ class InputWay:
         at = torch.tensor(shares, dtype=self.inputs.patches.dtype, device=self.inputs.patches.device)
         return [one.at(at) for one in self.moving]
 
-    def _answers(self, tensors: list[Tensor]) -> Tensor:
+    def batch(self, tensors: list[Tensor]) -> Inputs:
+        """Points of the way as a model reads them, from the tensors of everything that moves, (B, ...) each."""
         batch = repeated(self.inputs, self.inputs.patches.expand(len(tensors[0]), -1, -1))
         tokens, vectors = dict(batch.tokens), dict(batch.vectors)
         for one, tensor in zip(self.moving, tensors, strict=True):
@@ -167,7 +168,10 @@ class InputWay:
                 batch = replace(batch, patches=tensor)
             else:
                 (tokens if one.form == "tokens" else vectors)[one.name] = tensor
-        return self.target(self.model(replace(batch, tokens=tokens, vectors=vectors)))
+        return replace(batch, tokens=tokens, vectors=vectors)
+
+    def _answers(self, tensors: list[Tensor]) -> Tensor:
+        return self.target(self.model(self.batch(tensors)))
 
 
 def repeated(inputs: Inputs, patches: Float[Tensor, "B N D"], mask: Tensor | None = None) -> Inputs:
