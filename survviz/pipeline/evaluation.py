@@ -116,7 +116,7 @@ def evaluate(
     time, event = cohort.time.loc[ids].to_numpy(dtype=float), cohort.event.loc[ids].to_numpy(dtype=bool)
     risk = np.array([one.risk for one in scores.predictions])
     times, survival = common_curves(scores.predictions)
-    strata = _strata(cohort, ids)
+    strata = strata_of(cohort, ids)
     reference = predictor.checkpoint.reference
     followed = _followed(scores, training_cases) if censoring == "auto" else censoring
     train_time, train_event = reference.curves["all"].outcomes() if followed == "training" else (time, event)
@@ -157,7 +157,7 @@ def common_curves(predictions: Sequence[Prediction]) -> tuple[NDArray[np.float64
     return times, np.array(curves)
 
 
-def _strata(cohort: Cohort, ids: list[str]) -> NDArray[np.str_] | None:
+def strata_of(cohort: Cohort, ids: list[str]) -> NDArray[np.str_] | None:
     """Cancer type of each case; None where there is one type only."""
     if STRATUM not in cohort.clinical.columns:
         return None

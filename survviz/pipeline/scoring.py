@@ -40,7 +40,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class Ready:
     """A case to score: the folds that may, what to know of it, and its id in the cohort."""
 
     case_id: str
@@ -70,9 +70,9 @@ def score_cohort(
     """
     predictions: list[Prediction] = []
     not_scored: list[NotScored] = []
-    ready: dict[tuple[int, ...], list[_Ready]] = {}
+    ready: dict[tuple[int, ...], list[Ready]] = {}
     for done, case_id in enumerate(sorted(cohort.case_ids), start=1):
-        found = _prepare(predictor, cohort, case_id, training_cases, anyway)
+        found = prepare(predictor, cohort, case_id, training_cases, anyway)
         if isinstance(found, NotScored):
             not_scored.append(found)
         else:
@@ -96,9 +96,10 @@ def known_as(checkpoint: Checkpoint, case_id: str) -> str | None:
     return next((name for name in names if checkpoint.membership.tested_in(name) is not None), None)
 
 
-def _prepare(
+def prepare(
     predictor: Predictor, cohort: Cohort, case_id: str, training_cases: bool, anyway: bool
-) -> _Ready | NotScored:
+) -> Ready | NotScored:
+    """Read a case, or say why it is not scored; the arguments are those of `score_cohort`."""
     member = known_as(predictor.checkpoint, case_id)
     if member is not None and not training_cases:
         return NotScored(case_id, "training", "It is in the training cohort of the checkpoint.")
@@ -118,15 +119,15 @@ def _prepare(
     stops = [notice.text for notice in notices if notice.level == "stop"]
     if stops and not anyway:
         return NotScored(case_id, "unlike", " ".join(stops))
-    return _Ready(case_id, case, folds, notices)
+    return Ready(case_id, case, folds, notices)
 
 
-def _is_full(batch: list[_Ready]) -> bool:
+def _is_full(batch: list[Ready]) -> bool:
     return len(batch) > CASES_AT_ONCE or len(batch) * max(one.n_patches for one in batch) > PATCHES_AT_ONCE
 
 
 def _collect(
-    predictor: Predictor, batch: list[_Ready], predictions: list[Prediction], not_scored: list[NotScored]
+    predictor: Predictor, batch: list[Ready], predictions: list[Prediction], not_scored: list[NotScored]
 ) -> None:
     """Score a batch; where it fails, case by case, so that only those that cannot be read are lost."""
     try:
@@ -139,6 +140,6 @@ def _collect(
             _collect(predictor, [one], predictions, not_scored)
 
 
-def _scored(predictor: Predictor, batch: list[_Ready]) -> Iterator[Prediction]:
+def _scored(predictor: Predictor, batch: list[Ready]) -> Iterator[Prediction]:
     found = predictor.predict_batch([one.case for one in batch], [one.notices for one in batch])
     return (replace(prediction, case_id=one.case_id) for one, prediction in zip(batch, found, strict=True))
