@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import attention, notices, session, workbench_events
+from pages.components import attention, notices, second_model, session, workbench_events
 from pages.components.viewer import workbench
 
 case = session.current_case()
@@ -21,9 +21,11 @@ if not case.case.bags:
 
 ready = attention.is_ready(case)
 data = attention.workbench_data(case, ready=ready)
+if ready:
+    second_model.join(case, data)
 workbench(data, key="slide", on_event=partial(workbench_events.heed, case))
 if not ready:
     attention.prepare(case)
     st.rerun()
-if attention.weigh_tokens(case):
+if any([attention.weigh_tokens(case), second_model.look(case)]) or second_model.prepare(case):
     st.rerun()

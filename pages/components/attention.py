@@ -70,6 +70,7 @@ def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
         slide=case.case.bags[0].slide_id,
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
         directions=[direction(case, query, key) for query, key in session.directions_of(case)] if ready else [],
+        models=None,
         stories=[story.as_json() for story in stories_of(SAMPLE_DATA, case.case.case_id)] if sample else [],
         answers=st.session_state.get("answers", {}).get(session.warm_key(case), {}),
         notices=[asdict(notice) for notice in session.notices_of(case)] if ready else [],
@@ -111,7 +112,12 @@ def slide_entry(case: OpenCase, position: int, ready: bool) -> SlideEntry:
     size = (view["width"], view["height"])
     truth = register_truth(current_owner(), bag.slide_id, size) if case.key.startswith(SAMPLE) else None
     return SlideEntry(
-        view=view, maps=maps, shares=shares, features=_features(case, bag, view) if ready else None, truth=truth
+        view=view,
+        maps=maps,
+        others=[],
+        shares=shares,
+        features=_features(case, bag, view) if ready else None,
+        truth=truth,
     )
 
 
@@ -146,9 +152,14 @@ def asked_maps(case: OpenCase) -> list[tuple[MapKind, str, str]]:
 
 
 def maps_of(case: OpenCase, kind: MapKind, query: str, key: str) -> dict[str, tuple[PatchScores, ...]] | None:
-    """Token -> one map per slide, where they are there; "all" alone where there is only one token."""
+    """Token -> one map per slide, where they are there."""
     found = session.maps_of(case, query, key) if kind == "attention" else map_jobs.stored(case, kind, query, key)
-    return {ALL: found[ALL]} if found and ALL in found and len(found) == 2 else found
+    return only_map(found) if found else found
+
+
+def only_map(found: dict[str, tuple[PatchScores, ...]]) -> dict[str, tuple[PatchScores, ...]]:
+    """One map where there is one token, whose mean is itself."""
+    return {ALL: found[ALL]} if ALL in found and len(found) == 2 else found
 
 
 def views_of(case: OpenCase, position: int, slide: str | None, kind: MapKind, query: str, key: str) -> list[MapView]:
@@ -199,7 +210,7 @@ def direction(case: OpenCase, query: str, key: str) -> Direction:
     return Direction(
         query=query,
         key=key,
-        label=f"{GROUPS.get(query, query)} → {GROUPS.get(key, key).lower()}",
+        label=direction_label(query, key),
         words=direction_words(query, key),
         mean=mean_words(query, key),
         tokens=[
@@ -212,6 +223,11 @@ def direction(case: OpenCase, query: str, key: str) -> Direction:
             for name in names
         ],
     )
+
+
+def direction_label(query: str, key: str) -> str:
+    """For example "Clinic → pathology"."""
+    return f"{GROUPS.get(query, query)} → {GROUPS.get(key, key).lower()}"
 
 
 def direction_words(query: str, key: str) -> str:

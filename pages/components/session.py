@@ -37,16 +37,16 @@ def checkpoint_name() -> str | None:
     return chosen if chosen in names else next(iter(names), None)
 
 
-def checkpoint_folder() -> Path:
-    """Folder of the chosen checkpoint.
+def checkpoint_folder(name: str | None = None) -> Path:
+    """Folder of a checkpoint, by default of the chosen one.
 
     Raises:
         SurvvizError: there is none.
     """
-    folders, name = checkpoint_folders(), checkpoint_name()
-    if name is None:
+    folders, name = checkpoint_folders(), name or checkpoint_name()
+    if name is None or name not in folders:
         raise SurvvizError(
-            f"No checkpoint was found in {ROOT / 'checkpoints'}. Train one with `survviz train`, or set "
+            f"No checkpoint {name or ''} was found in {ROOT / 'checkpoints'}. Train one with `survviz train`, or set "
             f"{CHECKPOINTS_VARIABLE} to the folder that holds yours."
         )
     return folders[name]
@@ -101,7 +101,7 @@ def _release(predictor: Predictor) -> None:
         torch.cuda.empty_cache()
 
 
-@st.cache_resource(show_spinner="Loading the models …", max_entries=2, on_release=_release)
+@st.cache_resource(show_spinner="Loading the models …", max_entries=3, on_release=_release)
 def _load(folder: str, stamp: float) -> Predictor:
     from survviz.pipeline.predictor import Predictor
 
@@ -119,13 +119,13 @@ def checkpoint_stamp(folder: Path) -> float:
     return max(path.stat().st_mtime for path in folder.iterdir())
 
 
-def predictor() -> Predictor:
-    """The chosen checkpoint, loaded once per process.
+def predictor(name: str | None = None) -> Predictor:
+    """A checkpoint, by default the chosen one, loaded once per process.
 
     Raises:
         SurvvizError: there is none, or it does not verify.
     """
-    folder = checkpoint_folder()
+    folder = checkpoint_folder(name)
     return _load(str(folder), checkpoint_stamp(folder))
 
 
@@ -157,9 +157,9 @@ def warm_key(case: OpenCase) -> tuple[object, ...]:
     return (case.key, case.stamp, checkpoint_name())
 
 
-def case_key(case: OpenCase) -> tuple[object, ...]:
-    """Names a case and the checkpoint that looks at it; changes when either is made anew."""
-    name = checkpoint_name()
+def case_key(case: OpenCase, name: str | None = None) -> tuple[object, ...]:
+    """Names a case and the checkpoint that looks at it, by default the chosen one; changes when either is made anew."""
+    name = name or checkpoint_name()
     return (case.key, case.stamp, name, checkpoint_stamp(checkpoint_folders()[name]) if name else 0.0)
 
 
@@ -168,9 +168,11 @@ def prediction_of(case: OpenCase, *, allow_unlike: bool = False) -> Prediction:
     return _predict(predictor(), case, case_key(case), allow_unlike)
 
 
-def maps_of(case: OpenCase, query: str, key: str = "pathology") -> dict[str, tuple[PatchScores, ...]]:
-    """Every token's attention map (one per slide) of one direction; computed once."""
-    return _maps(predictor(), case, case_key(case), query, key)
+def maps_of(
+    case: OpenCase, query: str, key: str = "pathology", name: str | None = None
+) -> dict[str, tuple[PatchScores, ...]]:
+    """Every token's attention map (one per slide) of one direction; computed once for each checkpoint."""
+    return _maps(predictor(name), case, case_key(case, name), query, key)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -195,9 +197,9 @@ def _abilities(
     return _predictor.directions_of(_case.case, both_ways=True), reasons
 
 
-def directions_of(case: OpenCase) -> tuple[tuple[str, str], ...]:
-    """(query, key) pairs of attention that the model has and whose data the case has."""
-    return _abilities(predictor(), case, case_key(case))[0]
+def directions_of(case: OpenCase, name: str | None = None) -> tuple[tuple[str, str], ...]:
+    """(query, key) pairs of attention that a checkpoint's model has and whose data the case has."""
+    return _abilities(predictor(name), case, case_key(case, name))[0]
 
 
 def why_no_kind(case: OpenCase, kind: MapKind) -> str | None:

@@ -16,6 +16,7 @@ class SlideEntry(TypedDict):
     """A slide with its maps.
 
     Attributes:
+        others: maps of the checkpoint that stands beside the page's own; see `Model`.
         shares: "kind:query:key" -> this slide's share of the case's attention, over all tokens.
         features: token of the grant "features" (descriptors, find similar); None = no features.
         truth: token of the grant "regions" (truth masks of the sample cohort); None = there are none.
@@ -23,6 +24,7 @@ class SlideEntry(TypedDict):
 
     view: SlideView
     maps: list[MapView]
+    others: list[MapView]
     shares: dict[str, float]
     features: str | None
     truth: str | None
@@ -86,14 +88,34 @@ class Direction(TypedDict):
     tokens: list[Token]
 
 
+class Model(TypedDict):
+    """Another checkpoint, for the second stage.
+
+    Attributes:
+        state: "known" (its maps come when it is asked for), "loading", "ready", or "unavailable" for `reason`.
+        kinds: what it has: attention.
+    """
+
+    name: str
+    state: str
+    reason: str
+    kinds: list[Kind]
+    directions: list[Direction]
+
+
 class WorkbenchData(TypedDict):
-    """Everything that the workbench shows; see `survviz/server/web/bench.js`."""
+    """Everything that the workbench shows; see `survviz/server/web/bench.js`.
+
+    Attributes:
+        models: checkpoints beside the page's own; None while they are looked for.
+    """
 
     case: Mapping[str, Any]
     slides: list[SlideEntry]
     slide: str | None
     kinds: list[Kind]
     directions: list[Direction]
+    models: list[Model] | None
     stories: list[Mapping[str, Any]]
     answers: Mapping[str, Any]
     notices: list[Mapping[str, str]]

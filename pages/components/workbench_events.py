@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.components import map_jobs, session
+from pages.components import map_jobs, second_model, session
 from pages.components.cases import OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Event
@@ -26,6 +26,8 @@ def heed(case: OpenCase, event: Event) -> None:
             map_jobs.start(case, event["map"], str(event["query"]), str(event["key"]))
         elif event["kind"] == "cancel":
             cancel_job(current_owner(), str(event["token"]))
+        elif event["kind"] == "model":
+            second_model.ask(case, str(event["name"]))
         elif event["kind"] == "risk":
             answer(case, str(event["name"]), risk_without(case, str(event["slide_id"]), event))
     except SurvvizError as error:

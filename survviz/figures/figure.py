@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,13 @@ def figure(panels: Sequence[Panel], *, dense: float = 1.0) -> Sheet:
     width = 2 * MARGIN + sum(widths) + GAP * (len(panels) - 1)
     sheet = Sheet(width, 0, title=" | ".join(map_title(one) for one in shown))
     below, left = 0.0, float(MARGIN)
+    whose = list(dict.fromkeys(one.provenance.checkpoint for one in shown))
     for panel, room, size in zip(panels, widths, sizes, strict=True):
-        below = max(below, _draw_panel(sheet, panel, left, room, size, tallest))
+        below = max(below, _draw_panel(sheet, panel, left, room, size, tallest, named=len(whose) > 1))
         left += room + GAP
     y = below + 10
-    for line in provenance_lines(shown[0]):
+    both = replace(shown[0], provenance=replace(shown[0].provenance, checkpoint=" and ".join(filter(None, whose))))
+    for line in provenance_lines(both):
         for part in wrapped(line, 11, width - 2 * MARGIN):
             sheet.add(Text(MARGIN, y, part, 11, QUIET))
             y += 15
@@ -97,10 +99,10 @@ def figure(panels: Sequence[Panel], *, dense: float = 1.0) -> Sheet:
 
 
 def _draw_panel(
-    sheet: Sheet, panel: Panel, left: float, room: float, size: tuple[float, float], tallest: float
+    sheet: Sheet, panel: Panel, left: float, room: float, size: tuple[float, float], tallest: float, *, named: bool
 ) -> float:
-    """Draw one panel into its column; returns where it ends."""
-    title = _title(panel)
+    """Draw one panel into its column, with the name of its checkpoint where there are two; returns where it ends."""
+    title = _title(panel, named)
     sheet.add(
         Text(left, 30, _cut(title[0], 15, room), 15, bold=True), Text(left, 49, _cut(title[1], 12, room), 12, QUIET)
     )
@@ -127,13 +129,14 @@ def _draw_panel(
     return y
 
 
-def _title(panel: Panel) -> tuple[str, str]:
+def _title(panel: Panel, named: bool) -> tuple[str, str]:
     if panel.patch_map is None:
         return "Slide without a map", ""
     one = panel.patch_map
     details = [part for part in (one.provenance.head, one.provenance.fold) if part]
+    whose = [f"checkpoint {one.provenance.checkpoint}"] if named else []
     return one.token_words[:1].upper() + one.token_words[1:], " · ".join(
-        [f"{one.kind} {direction(one)}", f"slide {one.slide_id}", *details]
+        [*whose, f"{one.kind} {direction(one)}", f"slide {one.slide_id}", *details]
     )
 
 

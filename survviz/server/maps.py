@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -42,9 +43,10 @@ class Detail(TypedDict):
 
 
 class MapView(TypedDict):
-    """A map as the browser takes it; `id` is "kind:query:key:token".
+    """A map as the browser takes it; `id` is "kind:query:key:token", of another checkpoint with "@NAME" behind it.
 
-    A weight is a value times `uniform`. `unit` is that of `PatchScores`; `values` names the numbers.
+    A weight is a value times `uniform`. `unit` is that of `PatchScores`; `values` names the numbers. `model` names the
+    checkpoint where that is not the page's own, else it is empty.
     """
 
     id: str
@@ -62,6 +64,7 @@ class MapView(TypedDict):
     signed: bool
     unit: str
     semantics: str
+    model: str
 
 
 def encode_layout(coords: NDArray[np.int64]) -> bytes:
@@ -109,6 +112,7 @@ def register_maps(
     checkpoint: str = "",
     encoder: str = "",
     labels: Sequence[str] | None = None,
+    beside: bool = False,
 ) -> list[MapView]:
     """Let an owner see maps of one slide; the browser switches between them without asking Python.
 
@@ -117,6 +121,7 @@ def register_maps(
         slide: token of the slide that they lie on, where there is a file.
         case_id: stands on exports, as do `checkpoint` and `encoder`.
         labels: shown as titles; by default "Hypoxia (genomic → pathology)".
+        beside: the checkpoint is another than the page's own; its name then stands in ids, labels and words.
 
     Raises:
         InputError: the maps are not of the same slide.
@@ -129,7 +134,12 @@ def register_maps(
     grants: dict[str, Grant] = {}
     views = []
     for score, label in zip(scores, labels or [default_label(s) for s in scores], strict=True):
+        if beside:
+            words = f"Checkpoint {checkpoint}: {score.semantics}"
+            score, label = replace(score, semantics=words), f"{checkpoint}: {label}"
         view, made = _register(owner, score, label, shared)
+        if beside:
+            view |= {"id": f"{view['id']}@{checkpoint}", "model": checkpoint}
         views.append(view)
         grants |= {grant.token: grant for grant in made}
     store.put(grants.values())
@@ -168,6 +178,7 @@ def _register(
         values=values.token,
         detail=detail,
         n=len(score.coords),
+        model="",
     )
     return view, (*grants, values)
 

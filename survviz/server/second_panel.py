@@ -85,6 +85,8 @@ def difference(a: PatchMap, b: PatchMap, ends_a: Summary, ends_b: Summary) -> Pa
     else:
         values = ranks_among(a.values, ends_a.known) - ranks_among(b.values, ends_b.known)
     names = [f"{one.kind}, {one.token_words}" for one in (a, b)]
+    if a.provenance.checkpoint != b.provenance.checkpoint:
+        names = [f"{one.provenance.checkpoint}: {name}" for one, name in zip((a, b), names, strict=True)]
     return replace(
         a,
         kind="difference",

@@ -19,6 +19,7 @@ def entry(view: SlideView) -> SlideEntry:
     return SlideEntry(
         view=view,
         maps=maps,
+        others=[],
         shares={},
         features=register_features(owner, bag(slide_id), slide=view["token"]),
         truth=None,
@@ -46,6 +47,7 @@ data = WorkbenchData(
     slide="with file",
     kinds=[kind("attention", asked=True), kind("contribution", asked=False)],
     directions=[direction("clinical", "pathology"), direction("pathology", "clinical")],
+    models=None,
     stories=[],
     answers={},
     notices=[],

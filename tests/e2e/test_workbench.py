@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from playwright.sync_api import expect
+from scipy import stats
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Visit
@@ -172,6 +173,44 @@ DIFFERENCE = """async (web) => {
   const rank = await difference(bench, { token: "a" }, { token: "c" });
   return { values: [...log.values], unit: log.unit, clip: log.summary.clip, ranks: [...rank.values] };
 }"""
+
+
+def test_another_checkpoint_beside_says_whose_map_it_is(visit: Visit, open_page: Callable[..., Visit]) -> None:
+    viewer, page = visit.viewer(), visit.page
+    second(visit, "map")
+    picker = viewer.get_by_label("Checkpoint of the second map")
+    expect(picker.locator("option")).to_have_text(["own-model (left)", "other-model"])
+    viewer.locator(".unfit summary").click()
+    expect(viewer.locator(".unfit li")).to_have_text("blind It does not read pathology.")
+    picker.select_option("other-model")
+    expect(page.locator(".second")).to_have_attribute("data-map", "attention:clinical:pathology:blob@other-model")
+    expect(page.locator(f"{SECOND} .legend")).to_contain_text("other-model: blob")
+    expect(viewer.locator(".stages > .stage .legend")).to_contain_text("own-model: hot")
+    expect(viewer.locator(".semantics.beside")).to_contain_text("Checkpoint other-model: Test attention of blob.")
+    expect(viewer.locator(".semantics").first).to_contain_text("own-model, left: Test attention of hot.")
+    expect(page.locator(".second-bar .note")).to_contain_text("Rank correlation of the two maps")
+    viewer.get_by_label("The second stage shows").select_option("difference")
+    expect(page.locator(f"{SECOND} .legend")).to_contain_text("own-model: hot − other-model: blob")
+    page.wait_for_timeout(400)
+    again = open_page(page.url)  # a session that never asked for it
+    expect(again.page.locator(f"{SECOND} .legend")).to_contain_text("own-model: hot − other-model: blob")
+
+
+def test_agreement_of_two_maps_is_spearmans_and_counts_the_top(visit: Visit) -> None:
+    draw = np.random.default_rng(3)
+    first = draw.integers(0, 40, 300).astype(float)  # with ties
+    second_map = first + draw.normal(0, 8, 300)
+    web = visit.viewer() and next(asked for asked in visit.requests if asked.endswith("/viewer.js"))
+    script = """async ([web, a, b]) => {
+      const { agreement } = await import(`${web}/agreement.js`);
+      const part = (all) => [Float64Array.from(all.slice(0, 100)), Float64Array.from([...all.slice(100), NaN])];
+      return agreement(part(a), part(b));
+    }"""
+    found = visit.page.evaluate(script, [web.removesuffix("/viewer.js"), first.tolist(), second_map.tolist()])
+    assert found["rho"] == pytest.approx(stats.spearmanr(first, second_map).statistic)
+    top = [set(np.argsort(-values, kind="stable")[:50].tolist()) for values in (first, second_map)]
+    assert (found["n"], found["top"], found["shared"]) == (300, 50, len(top[0] & top[1]))
+    assert found["chance"] == pytest.approx(50 * 50 / 300)
 
 
 def test_slides_of_a_case_share_one_scale_and_say_their_share(visit: Visit) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.components.owner import current_owner
-from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData, workbench
+from pages.components.viewer import Direction, Event, Kind, Model, SlideEntry, Token, WorkbenchData, workbench
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file, uploaded_file
 from survviz.types import Bag, MapKind, PatchScores
 from survviz.units import Mpp
@@ -21,6 +21,7 @@ PATCH = 512
 SIZE = (int(os.environ.get("VIEWER_WIDTH", "8192")), int(os.environ.get("VIEWER_HEIGHT", "6144")))
 HOT = (SIZE[0] // 2, SIZE[1] // 2)
 FOLDS = 3
+OTHER = "other-model"
 KINDS: tuple[MapKind, ...] = ("attention", "contribution", "perturbation")
 
 
@@ -68,7 +69,10 @@ def entry(view: SlideView, share: float) -> SlideEntry:
     found: list[PatchScores] = [*attention(coords, share, view["slide_id"]), contribution(coords, view["slide_id"])]
     maps: list[MapView] = register_maps(current_owner(), found, slide=view["token"])
     shares = {"attention:clinical:pathology": share}
-    return SlideEntry(view=view, maps=maps, shares=shares, features=None, truth=None)
+    others: list[MapView] = []
+    if st.session_state.get("asked"):
+        others = register_maps(current_owner(), found[1:2], slide=view["token"], checkpoint=OTHER, beside=True)
+    return SlideEntry(view=view, maps=maps, others=others, shares=shares, features=None, truth=None)
 
 
 def kind(name: MapKind) -> Kind:
@@ -95,16 +99,32 @@ def data(slides: list[SlideEntry]) -> WorkbenchData:
         mean="Who, on average?",
         tokens=tokens,
     )
+    only_blob: Direction = {**direction, "tokens": tokens[1:2]}
     return WorkbenchData(
-        case={"id": "test", "checkpoint": "none", "key": "test"},
+        case={"id": "test", "checkpoint": "own-model", "key": "test"},
         slides=slides,
         slide=slides[0]["view"]["slide_id"] if slides else None,
         kinds=[kind(name) for name in KINDS],
         directions=[direction],
+        models=models(only_blob),
         stories=[],
         answers={},
         notices=[{"level": "warning", "code": "test", "text": "Something to know."}],
     )
+
+
+def models(direction: Direction) -> list[Model]:
+    """Another checkpoint, whose maps come once it is asked for, and one that cannot."""
+    asked = bool(st.session_state.get("asked"))
+    state, directions = ("ready", [direction]) if asked else ("known", [])
+    blind = Model(name="blind", state="unavailable", reason="It does not read pathology.", kinds=[], directions=[])
+    return [Model(name=OTHER, state=state, reason="", kinds=[kind("attention")], directions=directions), blind]
+
+
+def heed(event: Event) -> None:
+    """The other checkpoint's maps are there from now on."""
+    if event["kind"] == "model" and event["name"] == OTHER:
+        st.session_state["asked"] = True
 
 
 def viewer_page() -> None:
@@ -117,7 +137,7 @@ def viewer_page() -> None:
     two = st.toggle("Two slides")
     slides = [entry(first, 0.75), entry({**without, "slide_id": "other"}, 0.25)] if two else [entry(first, 1.0)]
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-    workbench(data(slides), key="viewer", on_event=lambda event: None, height=760)
+    workbench(data(slides), key="viewer", on_event=heed, height=760)
     st.text(f"runs {st.session_state['runs']}")
 
 

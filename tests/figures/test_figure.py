@@ -100,6 +100,14 @@ def test_two_panels_stand_side_by_side_on_one_scale_each(patch_map: PatchMap, si
     assert "cause" not in words
 
 
+def test_maps_of_two_checkpoints_are_named_by_theirs(patch_map: PatchMap) -> None:
+    named = [replace(patch_map, provenance=replace(patch_map.provenance, checkpoint=name)) for name in ("one", "two")]
+    words = words_of(to_svg(figure([Panel(GREY, (96, 64), one) for one in named])))
+    for expected in ("checkpoint one · attention", "checkpoint two · attention", "checkpoint one and two"):
+        assert expected in words
+    assert "checkpoint one · attention" not in words_of(to_svg(figure([Panel(GREY, (96, 64), named[0])])))
+
+
 def test_slide_alone_can_stand_beside_its_map(patch_map: PatchMap) -> None:
     first = Panel(GREY, (96, 64), patch_map)
     sheet = figure([first, replace(first, patch_map=None)])

@@ -6,10 +6,10 @@
 //   "choice"  another map is asked for (it comes with "map")        "second" what the second stage shows
 //   "select"  another patch is selected          "view"   the viewport has come to rest
 //   "answers" Python has answered                "settings" (detail.name)    "job" how far a computation is
-//   "open"    a tab of the rail is to be shown (detail.tab)
+//   "open"    a tab of the rail is to be shown (detail.tab)     "beside" another map is on show in the second stage
 
 import { colourLayer, scaleOf } from "./drawing.js";
-import { MapStore } from "./maps.js";
+import { MapStore, viewsOf } from "./maps.js";
 import { recall, remember } from "./memory.js";
 import { clamp } from "./scales.js";
 
@@ -29,7 +29,8 @@ export class Bench extends EventTarget {
     this.data = { slides: [], kinds: [], directions: [], stories: [], answers: {} };
     this.settings = { ...SETTINGS, ...recall(data.key, "settings") };
     this.choice = { kind: "attention", query: "", key: "", token: "all", head: MEAN, fold: MEAN };
-    this.second = null; // {shows: "slide" | "map" | "difference", choice, linked}
+    this.second = null; // {shows: "slide" | "map" | "difference", choice, linked}; choice.model: another checkpoint
+    this.beside = null; // the map of the second stage
     this.pending = null; // a state to restore once the maps are there
     this.slide = this.map = this.layer = null;
     this.problem = "";
@@ -55,8 +56,8 @@ export class Bench extends EventTarget {
     this.send = send;
     this.store ??= new MapStore(data.root);
     this.views = new Map();
-    for (const { view, maps } of data.slides) for (const map of maps) this.views.set(`${view.slide_id}|${map.id}`, map);
-    this.slideOf = new Map(data.slides.flatMap((slide) => slide.maps.map((map) => [map, slide])));
+    for (const slide of data.slides) for (const map of viewsOf(slide)) this.views.set(`${slide.view.slide_id}|${map.id}`, map);
+    this.slideOf = new Map(data.slides.flatMap((slide) => viewsOf(slide).map((map) => [map, slide])));
     const ids = [this.slide?.view.slide_id, data.slide];
     const slide = ids.map((id) => data.slides.find(({ view }) => view.slide_id === id)).find(Boolean) ?? data.slides[0] ?? null;
     const moved = JSON.stringify(slide?.view) !== JSON.stringify(this.slide?.view);
@@ -87,18 +88,33 @@ export class Bench extends EventTarget {
     return this.data.kinds.find((one) => one.id === id);
   }
 
+  // {name, state: "known" | "loading" | "ready" | "unavailable", reason, kinds, directions} of another checkpoint.
+  model(name) {
+    return this.data.models?.find((one) => one.name === name);
+  }
+
+  // {kinds, directions} that a choice is made among: the page's own, or those of the checkpoint that it names.
+  offer({ model }) {
+    return model ? (this.model(model) ?? { kinds: [], directions: [] }) : this.data;
+  }
+
+  // A map in words; where maps of two checkpoints are on show, with the name of its own.
+  titleOf({ label, model }) {
+    return this.beside?.view.model && !model ? `${this.data.case.checkpoint}: ${label}` : label;
+  }
+
   // What the server calls a choice: some kinds have one map, whatever the direction and the token.
   asked(choice) {
     return this.kind(choice.kind)?.asked === false ? { ...choice, ...UNASKED } : choice;
   }
 
   viewOf({ slide_id = this.slide?.view.slide_id, ...choice }) {
-    const { kind, query, key, token } = this.asked(choice);
-    return this.views.get(`${slide_id}|${kind}:${query}:${key}:${token}`);
+    const { kind, query, key, token, model } = this.asked(choice);
+    return this.views.get(`${slide_id}|${kind}:${query}:${key}:${token}${model ? `@${model}` : ""}`);
   }
 
-  direction({ query, key } = this.choice) {
-    return this.data.directions.find((one) => one.query === query && one.key === key);
+  direction({ query, key, model } = this.choice) {
+    return this.offer({ model }).directions.find((one) => one.query === query && one.key === key);
   }
 
   // {state: "ready" | "computable" | "computing" | "failed" | "loading" | "unavailable", reason, job} of a choice.
@@ -121,7 +137,9 @@ export class Bench extends EventTarget {
   // The nearest choice that exists: a kind and a direction that the data have, a token that the direction has.
   fitting(change, from = this.choice) {
     const choice = { ...from, ...change };
-    const { kinds, directions } = this.data;
+    if (choice.model === this.data.case.checkpoint) choice.model = ""; // it has become the page's own
+    const { kinds, directions } = this.offer(choice);
+    if (choice.model && !directions.length) return choice; // not known yet: what a link names is kept
     if (!kinds.some(({ id }) => id === choice.kind)) choice.kind = kinds[0]?.id ?? choice.kind;
     if (this.kind(choice.kind)?.state === "unavailable" && change.kind === undefined) {
       choice.kind = kinds.find(({ state }) => state !== "unavailable")?.id ?? choice.kind;
@@ -171,7 +189,7 @@ export class Bench extends EventTarget {
 
   // {view, layout, values, summary, nature, unit} of any map of any slide; the summary is over all slides of the case.
   load(view, { head = MEAN, fold = MEAN } = {}) {
-    const all = this.data.slides.map((slide) => slide.maps.find((map) => map.id === view.id)).filter((map) => map?.values);
+    const all = this.data.slides.map((slide) => viewsOf(slide).find((map) => map.id === view.id)).filter((map) => map?.values);
     return this.store.load(view, all, head, fold);
   }
 

@@ -1,4 +1,4 @@
-// The lines under the stages: the weightiest thing to know about the case, and what the map on show means, word for word.
+// The lines under the stages: the weightiest thing to know about the case, and what each map on show means, word for word.
 // What comes first always stands there; a click shows the rest.
 
 import { element } from "./panel.js";
@@ -10,20 +10,30 @@ const ENOUGH = 90; // characters that sentences are shown up to
 export function panel(bench) {
   const known = element("div", { class: "known" });
   const meaning = element("div", { class: "semantics" });
+  const other = element("div", { class: "semantics beside", hidden: true });
   const warn = () => {
     const weighty = noticesOf(bench).filter(({ level }) => level !== "info");
     const [first, ...more] = weighty.map(({ level, text }) => `${LEVELS[level]} ${text}`);
     show(known, first, more, `+${more.length} more`);
   };
   const mean = () => {
-    const sentences = (bench.map?.view.semantics ?? NONE).split(/(?<=\.)\s+(?=[A-Z])/);
-    let first = sentences.shift();
-    while (sentences.length && first.length < ENOUGH) first += ` ${sentences.shift()}`;
-    show(meaning, first, sentences.length ? [sentences.join(" ")] : [], "more");
+    const { map, beside, second } = bench;
+    const two = map && beside && second?.shows === "map";
+    const whose = beside?.view.model ? `${bench.data.case.checkpoint}, left: ` : two ? "Left: " : "";
+    explain(meaning, whose, map?.view.semantics ?? NONE);
+    explain(other, beside?.view.model ? "" : "Right: ", two ? beside.view.semantics : ""); // a checkpoint's words name it
   };
   for (const name of ["data", "slide"]) bench.addEventListener(name, warn);
   bench.addEventListener("map", (event) => event.detail.colour || mean());
-  return element("div", { class: "map-caption" }, known, meaning);
+  bench.addEventListener("beside", mean);
+  return element("div", { class: "map-caption" }, known, meaning, other);
+}
+
+function explain(node, whose, semantics) {
+  const sentences = semantics ? (whose + semantics).split(/(?<=\.)\s+(?=[A-Z])/) : [];
+  let first = sentences.shift();
+  while (sentences.length && first.length < ENOUGH) first += ` ${sentences.shift()}`;
+  show(node, first, sentences.length ? [sentences.join(" ")] : [], "more");
 }
 
 function show(node, first, rest, more) {

@@ -1,5 +1,6 @@
 // The map A − B of two maps of the same patches: of attention, log2 A ÷ B; of the same unit, A − B; else of the ranks.
 
+import { agreement } from "./agreement.js";
 import { natureOf } from "./maps.js";
 import { summarise } from "./summary.js";
 
@@ -25,24 +26,37 @@ function wayOf(a, b) {
   return ["rank", "rank"];
 }
 
-export async function difference(bench, first, second) {
-  const slides = bench.data.slides.map(({ view }) => view.slide_id);
-  const parts = await Promise.all(
-    slides.map(async (slide_id) => {
+// The two maps of every slide of the case.
+function pairs(bench, first, second) {
+  return Promise.all(
+    bench.data.slides.map(async ({ view: { slide_id } }) => {
       const pair = await Promise.all([first, second].map((choice) => bench.load(bench.viewOf({ ...choice, slide_id }), choice)));
       if (pair[0].values.length !== pair[1].values.length) throw new Error("the two maps are not of the same patches.");
       return pair;
     }),
   );
+}
+
+// How alike two maps are; see agreement.js.
+export async function alike(bench, first, second) {
+  const parts = await pairs(bench, first, second);
+  return agreement(parts.map(([a]) => a.values), parts.map(([, b]) => b.values));
+}
+
+export async function difference(bench, first, second) {
+  const slides = bench.data.slides.map(({ view }) => view.slide_id);
+  const parts = await pairs(bench, first, second);
   const [way, unit] = wayOf(...parts[0]);
   const values = parts.map(([a, b]) => Float32Array.from(a.values, (_, i) => WAYS[way].of(a, b, i)));
   const at = slides.indexOf(bench.slide.view.slide_id);
   const [a, b] = parts[at];
+  const own = b.view.model ? `${bench.data.case.checkpoint}: ` : ""; // B names its own
   const view = {
     ...a.view,
     id: `difference:${a.view.id}:${b.view.id}`,
-    label: `${short(a)} − ${short(b)}`,
-    semantics: `${WAYS[way].words} A: ${name(a)}. B: ${name(b)}.`,
+    label: `${own}${short(a)} − ${short(b)}`,
+    model: b.view.model,
+    semantics: `${WAYS[way].words} A: ${own}${name(a)}. B: ${name(b)}.`,
     uniform: 1,
   };
   return { view, layout: a.layout, values: values[at], nature: "signed", unit, summary: summarise(values, true)[at] };

@@ -1,5 +1,7 @@
 // Which files can be made of what is on show: their addresses, sizes, and why one cannot.
 
+import { viewsOf } from "./maps.js";
+
 const MOST_MEASURED = 24; // maps in one QuPath or DICOM file
 const MEAN = "mean";
 const MB = 2 ** 20;
@@ -71,7 +73,7 @@ export function drawing({ map, settings }) {
 
 // The same map of the other slides, because one scale is common to all.
 export function sameMap({ data }, view, name = "case") {
-  const others = data.slides.flatMap(({ maps }) => maps.filter((one) => one.id === view.id && one.values && one.values !== view.values));
+  const others = data.slides.flatMap((slide) => viewsOf(slide).filter((one) => one.id === view.id && one.values && one.values !== view.values));
   return { [name]: valuesOf(others) };
 }
 

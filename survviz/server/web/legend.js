@@ -12,7 +12,7 @@ export function legend() {
   const node = element(
     "div", { class: "panel legend", role: "img" }, name, title, element("div", { class: "legend-frame" }, bar, hidden), ticks,
   );
-  const refresh = (settings, map) => {
+  const refresh = (settings, map, words = map?.view.label) => {
     node.hidden = !map;
     if (!map) return;
     const scale = scaleOf(map, settings);
@@ -21,7 +21,7 @@ export function legend() {
     const image = context.createImageData(256, 1);
     for (let i = 0; i < 256; i++) image.data.set([table[3 * i], table[3 * i + 1], table[3 * i + 2], 255], 4 * i);
     context.putImageData(image, 0, 0);
-    name.textContent = name.title = map.view.label;
+    name.textContent = name.title = words;
     title.textContent = scale.title(map);
     const { threshold } = settings;
     const [from, to] = map.nature === "signed" ? [0.5 - threshold / 2, 0.5 + threshold / 2] : [0, threshold];
@@ -30,7 +30,7 @@ export function legend() {
     ticks.replaceChildren(
       ...marks.map(({ at, text }) => element("span", { style: `left:${100 * at}%`, "data-end": at === 0 ? "low" : at === 1 ? "high" : null }, text)),
     );
-    node.setAttribute("aria-label", `Colour bar of ${map.view.label}, ${scale.title(map)}: ${marks.map((mark) => mark.text).join(", ")}`);
+    node.setAttribute("aria-label", `Colour bar of ${words}, ${scale.title(map)}: ${marks.map((mark) => mark.text).join(", ")}`);
   };
   return { node, refresh };
 }

@@ -5,6 +5,9 @@ import { summarise } from "./summary.js";
 
 export const natureOf = (view, fold) => (fold === "sd" ? "spread" : view.signed ? "signed" : "share");
 
+// Every map of a slide: the page's own, and those of another checkpoint that was asked for beside it.
+export const viewsOf = ({ maps, others = [] }) => [...maps, ...others];
+
 export class MapStore {
   constructor(root) {
     this.root = root;

@@ -9,7 +9,7 @@ const VIEW = { x: 0, y: 0, scale: 5, rotation: 2 }; // decimals
 
 const escape = (text) => String(text).replace(/[%~:]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 const unescape = (text) => decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
-const written = (choice) => CHOICE.map((name) => escape(choice[name])).join(":");
+const written = (choice) => [...CHOICE.map((name) => escape(choice[name])), ...(choice.model ? [escape(choice.model)] : [])].join(":");
 const number = (value) => Number(value);
 
 export function toText({ slide, view, choice, settings, second, selected }) {
@@ -54,6 +54,7 @@ function viewOf(text) {
 
 function choiceOf(parts) {
   const choice = Object.fromEntries(CHOICE.map((name, i) => [name, unescape(parts[i] ?? "")]));
+  if (parts[CHOICE.length]) choice.model = unescape(parts[CHOICE.length]);
   for (const name of ["head", "fold"]) if (/^\d+$/.test(choice[name])) choice[name] = number(choice[name]);
   return choice;
 }

@@ -65,7 +65,9 @@ export class Pointer {
     const { values, summary, layout, view } = map;
     const rank = summary.n - Math.round(summary.rank[index] * (summary.n - 1));
     const share = map.nature === "share";
+    const whose = view.model ? [element("span", { class: "whose" }, view.label)] : [];
     readout.replaceChildren(
+      ...whose,
       element("strong", {}, valueText(map, values[index]) + (share ? " uniform" : "")),
       `${share ? ` · weight ${weight(values[index] * view.uniform)}` : ""} · rank ${integer(rank)} of ${integer(summary.n)}`,
       element("span", { class: "where" }, `x ${integer(layout.corners[2 * index])}, y ${integer(layout.corners[2 * index + 1])}`),

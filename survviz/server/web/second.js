@@ -1,9 +1,11 @@
 // The second stage, beside the first: the slide alone, another map, or the difference of two maps (A − B). It follows the
 // first in pan, zoom and rotation, exactly, and leads it when a person moves the second.
 
-import { difference } from "./difference.js";
+import { agreementWords } from "./agreement.js";
+import { alike, difference } from "./difference.js";
 import { colourLayer } from "./drawing.js";
 import { legend } from "./legend.js";
+import { askFor, modelPicker } from "./models.js";
 import { element, fill, select } from "./panel.js";
 import { Stage } from "./stage.js";
 
@@ -32,47 +34,59 @@ export class SecondStage {
     const { bench } = this;
     const choose = (change) => bench.setSecond({ choice: bench.fitting(change, bench.second.choice) });
     this.shows = select("The second stage shows", SHOWS, "slide", (shows) => bench.setSecond({ shows }));
+    this.model = modelPicker(bench, (model) => choose({ model }));
     this.kind = select("Kind of the second map", [], "", (kind) => choose({ kind }));
     this.direction = select("Direction of the second map", [], "", (id) => choose({ query: id.split(":")[0], key: id.split(":")[1] }));
     this.token = select("Token of the second map", [], "", (token) => choose({ token }));
     this.fold = select("Fold of the second map", [], "", (fold) => choose({ fold: /^\d+$/.test(fold) ? Number(fold) : fold }));
     this.linked = element("input", { type: "checkbox", onchange: () => bench.setSecond({ linked: this.linked.checked }) });
     const close = element("button", { type: "button", class: "close", title: "Close (S)", "aria-label": "Close the second stage", onclick: () => bench.setSecond(null) }, "×");
-    this.note = element("p", { class: "note", hidden: true });
+    this.note = element("p", { class: "note", role: "status", hidden: true });
     return element(
       "div", { class: "second-bar", hidden: true, role: "group", "aria-label": "Second stage" },
-      element("span", { class: "muted" }, "Right:"), this.shows, this.kind, this.direction, this.token, this.fold,
+      element("span", { class: "muted" }, "Right:"), this.shows, this.model.node, this.kind, this.direction, this.token, this.fold,
       element("label", { class: "check", title: "Both stages move together" }, this.linked, "Linked"), close, this.note,
     );
   }
 
   refresh() {
     const { bench } = this;
-    const { second, data, slide } = bench;
+    const { second, slide } = bench;
     this.element.hidden = this.bar.hidden = !second || !slide;
     if (this.element.hidden) {
       this.stage.close();
       this.opened = null;
+      this.tell(null);
       return;
     }
-    const { shows, choice, linked } = second;
+    const fitted = bench.fitting({}, second.choice); // a checkpoint's directions have come, or the page's own have changed
+    if (JSON.stringify(fitted) !== JSON.stringify(second.choice)) return bench.setSecond({ choice: fitted });
+    this.refreshControls();
+    const view = JSON.stringify(slide.view);
+    if (this.opened !== view) this.stage.open(slide.view, bench.data.root);
+    this.opened = view;
+    if (second.linked) this.follow(this.main, this.stage);
+    this.show();
+  }
+
+  refreshControls() {
+    const { bench } = this;
+    const { shows, choice, linked } = bench.second;
+    const { kinds, directions } = bench.offer(choice);
     const asked = bench.kind(choice.kind)?.asked !== false;
     this.shows.value = shows;
     this.linked.checked = linked;
-    fill(this.kind, data.kinds.filter(({ state }) => state === "ready").map(({ id, label }) => [id, label]), choice.kind);
-    fill(this.direction, data.directions.map((one) => [`${one.query}:${one.key}`, one.label]), `${choice.query}:${choice.key}`);
+    this.model.refresh(choice.model ?? "", shows !== "slide");
+    fill(this.kind, kinds.filter(({ state }) => state === "ready").map(({ id, label }) => [id, label]), choice.kind);
+    fill(this.direction, directions.map((one) => [`${one.query}:${one.key}`, one.label]), `${choice.query}:${choice.key}`);
     fill(this.token, (bench.direction(choice)?.tokens ?? []).map(({ name }) => [name, name === "all" ? "All tokens" : name]), choice.token);
     const { folds = 1 } = bench.viewOf(choice)?.detail ?? {};
     fill(this.fold, [["mean", "Mean of folds"], ["sd", "SD"], ...Array.from({ length: folds }, (_, i) => [i, `Fold ${i + 1}`])], choice.fold);
-    for (const node of [this.kind, this.direction, this.token, this.fold]) node.hidden = shows === "slide";
+    for (const node of [this.kind, this.direction, this.token, this.fold]) node.hidden = shows === "slide" || !directions.length;
     this.direction.hidden ||= !asked;
     this.token.hidden ||= !asked;
     this.fold.hidden ||= folds < 2;
-    const view = JSON.stringify(slide.view);
-    if (this.opened !== view) this.stage.open(slide.view, data.root);
-    this.opened = view;
-    if (linked) this.follow(this.main, this.stage);
-    this.show();
+    for (const node of [this.kind, this.direction, this.token]) node.hidden ||= node.length < 2; // nothing to choose
   }
 
   async show() {
@@ -81,21 +95,32 @@ export class SecondStage {
     const call = ++this.calls;
     const { shows, choice } = bench.second;
     let map = null;
-    let why = "";
+    let words = "";
     try {
       const view = bench.viewOf(choice);
-      if (shows !== "slide" && !view) why = "This map is not computed yet. Choose it on the left to compute it.";
+      if (shows !== "slide" && !view) words = askFor(bench, choice) || "This map is not computed yet. Choose it on the left to compute it.";
       else if (shows === "map") map = await bench.load(view, choice);
       else if (shows === "difference") map = bench.map && (await difference(bench, bench.choice, choice));
+      if (map && bench.map) words = agreementWords(await alike(bench, bench.choice, choice));
+      if (shows === "map" && map?.summary.flat) words += " The second map is almost flat: colours show tiny differences.";
+      if (map && shows === "difference") words = `${map.view.semantics} ${words}`;
     } catch (error) {
-      why = `The map could not be loaded: ${error.message}`;
+      words = `The map could not be loaded: ${error.message}`;
     }
     if (call !== this.calls) return;
     this.map = map;
-    this.note.textContent = why || (shows === "difference" && map ? map.view.semantics : "");
-    this.note.hidden = !this.note.textContent;
+    this.note.textContent = words;
+    this.note.hidden = !words;
     this.element.dataset.map = map?.view.id ?? "";
     this.colour();
+    this.tell(map);
+  }
+
+  // Other panels name the map and say what it means.
+  tell(map) {
+    if (!map && !this.bench.beside) return;
+    this.bench.beside = map;
+    this.bench.emit("beside");
   }
 
   colour() {

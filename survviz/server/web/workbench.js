@@ -41,6 +41,7 @@ export class Workbench {
     bench.addEventListener("slide", () => this.stage.open(bench.slide?.view ?? null, bench.data.root));
     bench.addEventListener("map", () => this.refresh());
     bench.addEventListener("settings", () => this.refreshOpacity());
+    bench.addEventListener("beside", () => this.name());
     bench.addEventListener("select", () => this.mark());
     bench.addEventListener("open", (event) => this.open(event.detail.tab));
   }
@@ -104,9 +105,15 @@ export class Workbench {
     const { bench } = this;
     this.root.dataset.map = bench.map?.view.id ?? "";
     this.stage.show(bench.map, bench.layer, bench.settings.smooth);
-    this.legend.refresh(bench.settings, bench.map);
+    this.name();
     this.mark();
     this.refreshOpacity();
+  }
+
+  // The colour bar says whose map it is, where another checkpoint's is beside it.
+  name() {
+    const { map, settings } = this.bench;
+    this.legend.refresh(settings, map, map && this.bench.titleOf(map.view));
   }
 
   refreshOpacity() {
