@@ -137,4 +137,4 @@ def patch_contributions(
         raise InputError("Contributions are computed for one case whose patch rows are all real; give a batch of one.")
     way = InputWay(model, inputs, target, Reference(baseline), only=("pathology",))
     found = integrate(way, way.n_counted, tolerance=tolerance, progress=progress)
-    return Contributions(found.values, found.change, found.n_gradients)
+    return Contributions(way.split(found.values)["patches"], found.change, found.n_gradients)
