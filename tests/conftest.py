@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# Before anything loads torch, and for every process that a test starts: two workers, a browser and a server share few
+# cores, where threads that wait for one another make a sum of a second last a minute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
