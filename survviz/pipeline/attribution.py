@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from survviz.errors import UnknownNameError
 from survviz.explain.gradients import contributions
+from survviz.explain.relevance import relevance
 from survviz.pipeline.baseline_points import BASELINES, TRAINING_MEAN, reference
 from survviz.pipeline.maps import part
 from survviz.pipeline.pieces import Level, Piece, Reading, pieces
@@ -43,6 +44,7 @@ class CaseAttribution:
         gap: largest completeness error of a fold, as a share of the change.
         folds: those that did not train on the case, where there are any.
         seconds: how long it took.
+        rest: what the method gives to no input, mean over folds; other than 0 under relevance propagation alone.
     """
 
     case_id: str
@@ -61,6 +63,7 @@ class CaseAttribution:
     gap: float
     folds: tuple[int, ...]
     seconds: float
+    rest: float = 0.0
 
     def of(self, level: Level) -> tuple[Piece, ...]:
         """Pieces of a level, largest |value| first."""
@@ -105,9 +108,11 @@ def attribute(
     readings, ends = [], []
     for i, fold in enumerate(folds):
         model, inputs, aim = predictor.model(fold), predictor.inputs(fold, case), named.of(checkpoint, fold)
-        found = contributions(
-            model, inputs, target=aim, baseline=reference(checkpoint, fold, baseline), progress=part(progress, i, folds)
-        )
+        start, step = reference(checkpoint, fold, baseline), part(progress, i, folds)
+        if method == "relevance":
+            found = relevance(model, inputs, target=aim, baseline=start)
+        else:
+            found = contributions(model, inputs, target=aim, baseline=start, progress=step)
         with torch.inference_mode():
             ends.append(float(aim(model(inputs))))
         readings.append(Reading(model, checkpoint.preprocess(fold), inputs, found))
@@ -129,6 +134,7 @@ def attribute(
         gap=max(one.found.gap for one in readings),
         folds=folds,
         seconds=time.perf_counter() - started,
+        rest=float(np.mean([one.found.rest for one in readings])),
     )
 
 
