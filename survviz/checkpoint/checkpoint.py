@@ -13,6 +13,7 @@ from torch import Tensor
 from survviz.checkpoint.layout import (
     CARD,
     FILES,
+    POINTS,
     PREPROCESS,
     CheckpointConfig,
     checked_file,
@@ -21,8 +22,9 @@ from survviz.checkpoint.layout import (
     sha256,
 )
 from survviz.checkpoint.membership import IN_EVERY_FOLD, Membership
+from survviz.checkpoint.points import unpack_points
 from survviz.checkpoint.reference import Reference
-from survviz.checkpoint.weights import build, read_weights
+from survviz.checkpoint.weights import build, read_tensors, read_weights
 from survviz.data.preprocess import Preprocess
 from survviz.errors import CheckpointError, InputError
 from survviz.evaluation import BreslowBaseline
@@ -43,6 +45,7 @@ class Checkpoint:
         reference: the training cohort, scored by folds that did not train on it.
         membership: keyed hashes of the training cohort.
         card: the text of card.md.
+        points: of each fold, what a case may be compared with (see `points`); empty in checkpoints of before.
     """
 
     folder: Path
@@ -53,6 +56,7 @@ class Checkpoint:
     reference: Reference
     membership: Membership
     card: str
+    points: tuple[Mapping[str, Tensor], ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,6 +123,7 @@ def load_checkpoint(folder: str | Path, *, text_weights: str | Path | None = Non
         reference=Reference.from_dict(document["reference"]),
         membership=_membership(document["membership"], len(states)),
         card=checked_file(folder, CARD).read_text(encoding="utf-8", errors="replace"),
+        points=unpack_points(read_tensors(folder, POINTS), len(states)) if (folder / POINTS).exists() else (),
     )
 
 
@@ -128,7 +133,8 @@ def check_hashes(folder: Path, config: CheckpointConfig) -> None:
     Raises:
         CheckpointError: a file is missing, was altered, or has no hash.
     """
-    for name in FILES[1:]:
+    optional = (POINTS,) if POINTS in config.sha256 or (folder / POINTS).exists() else ()
+    for name in (*FILES[1:], *optional):
         if name not in config.sha256:
             raise CheckpointError(f"{folder / FILES[0]} gives no hash of {name}.")
         if sha256(checked_file(folder, name)) != config.sha256[name]:

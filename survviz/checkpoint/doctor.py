@@ -11,7 +11,7 @@ import numpy as np
 
 from survviz.checkpoint.checkpoint import Checkpoint, check_hashes, load_checkpoint
 from survviz.checkpoint.golden import TOLERANCE, largest_deviation
-from survviz.checkpoint.layout import CONFIG, FILES, GOLDEN, CheckpointConfig, checked_file, read_config
+from survviz.checkpoint.layout import CONFIG, FILES, GOLDEN, POINTS, CheckpointConfig, checked_file, read_config
 from survviz.checkpoint.reference import thirds
 from survviz.checkpoint.weights import read_tensors, read_weights
 from survviz.errors import CheckpointError, InputError
@@ -55,6 +55,7 @@ def doctor(folder: str | Path) -> list[Check]:
         ("time bins", _bins),
         ("cut-off", _cutoff),
         ("golden output", _golden),
+        ("baselines", _points),
         ("card", _card),
     ]
     for name, step in steps:
@@ -175,6 +176,23 @@ def _golden(patient: _Patient) -> str:
             f"The models answer the golden input with a deviation of {worst:.2g}; at most {TOLERANCE:g}."
         )
     return f"reproduced by every fold (largest deviation {worst:.1e})"
+
+
+def _points(patient: _Patient) -> str:
+    checkpoint = _loaded(patient)
+    if not checkpoint.points:
+        return f"none stored; `survviz baselines {patient.folder} COHORT` adds them, for explanations"
+    for fold, points in enumerate(checkpoint.points):
+        forms = {"patches": "patches", "tokens": "tokens.", "vector": "vectors."}
+        shapes = {forms[read.form] + read.name: read.shape for read in checkpoint.model(fold).config.reads}
+        for name, value in points.items():
+            key = name.partition(".")[2]
+            if key in shapes and tuple(value.shape) != shapes[key]:
+                raise CheckpointError(
+                    f"Fold {fold}: baseline {name} has shape {tuple(value.shape)}; the model reads {shapes[key]}."
+                )
+    names = dict.fromkeys(name.partition(".")[0] for points in checkpoint.points for name in points)
+    return f"{', '.join(names)} of {len(checkpoint.points)} folds in {POINTS}"
 
 
 def _card(patient: _Patient) -> str:

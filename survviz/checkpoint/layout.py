@@ -17,8 +17,17 @@ PREPROCESS = "preprocess.json"
 GOLDEN = "golden.safetensors"
 CARD = "card.md"
 RUN_LOG = "training.jsonl"
+POINTS = "baselines.safetensors"
+"""Not in checkpoints of before; `survviz baselines` adds it."""
 FILES = (CONFIG, WEIGHTS, PREPROCESS, GOLDEN, CARD)
-MAX_BYTES = {CONFIG: 16 << 20, PREPROCESS: 256 << 20, WEIGHTS: 16 << 30, GOLDEN: 256 << 20, CARD: 1 << 20}
+MAX_BYTES = {
+    CONFIG: 16 << 20,
+    PREPROCESS: 256 << 20,
+    WEIGHTS: 16 << 30,
+    GOLDEN: 256 << 20,
+    CARD: 1 << 20,
+    POINTS: 256 << 20,
+}
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 

@@ -24,13 +24,16 @@ from survviz.checkpoint.layout import (
     FILES,
     GOLDEN,
     NAME_PATTERN,
+    POINTS,
     PREPROCESS,
     WEIGHTS,
     CheckpointConfig,
+    read_config,
     sha256,
     to_json,
 )
 from survviz.checkpoint.membership import Membership
+from survviz.checkpoint.points import pack_points
 from survviz.checkpoint.reference import Reference
 from survviz.checkpoint.weights import build, pack
 from survviz.data.preprocess import Preprocess
@@ -89,6 +92,7 @@ def save_checkpoint(
     baselines: Sequence[BreslowBaseline | None],
     reference: Reference,
     test_fold: Mapping[str, int],
+    points: Sequence[Mapping[str, Tensor]],
     purpose: str,
     cohort: str,
     sections: Mapping[str, str] | None = None,
@@ -102,6 +106,7 @@ def save_checkpoint(
         settings: configuration of each fold's model, as JSON values.
         baselines: of each fold; None where the model needs none.
         test_fold: case id -> the fold that did not see it; only keyed hashes are written.
+        points: of each fold, what a case may be compared with.
         purpose: what the checkpoint is for, in words.
         cohort: name of the training cohort.
         sections: title -> text of further sections of the card; "Licence" replaces the usual one.
@@ -121,6 +126,7 @@ def save_checkpoint(
     models = [build(model, one, state) for one, state in zip(settings, states, strict=True)]
     save_file(pack(states), folder / WEIGHTS)
     save_file(golden_tensors(models), folder / GOLDEN)
+    save_file(pack_points(points), folder / POINTS)
     document = {
         "folds": [preprocess.to_dict() for preprocess in preprocesses],
         "reference": reference.to_dict(),
@@ -129,6 +135,25 @@ def save_checkpoint(
     }
     (folder / PREPROCESS).write_text(to_json(document), encoding="utf-8")
     (folder / CARD).write_text(card(config, reference, models[0], preprocesses[0], sections or {}), encoding="utf-8")
-    hashed = config.model_copy(update={"sha256": {file: sha256(folder / file) for file in FILES[1:]}})
-    (folder / CONFIG).write_text(to_json(hashed.model_dump(mode="json")), encoding="utf-8")
+    _write_config(folder, config)
     return folder
+
+
+def add_points(folder: str | Path, points: Sequence[Mapping[str, Tensor]]) -> None:
+    """Put baselines into a checkpoint that has none, or others; everything else stays as it was.
+
+    Raises:
+        CheckpointError: config.json cannot be read.
+    """
+    folder = Path(folder).resolve()
+    config = read_config(folder)
+    with new_folder(folder) as staging:
+        shutil.copytree(folder, staging, dirs_exist_ok=True)
+        save_file(pack_points(points), staging / POINTS)
+        _write_config(staging, config)
+
+
+def _write_config(folder: Path, config: CheckpointConfig) -> None:
+    """config.json, with the hashes of all other files."""
+    hashed = config.model_copy(update={"sha256": {file: sha256(folder / file) for file in (*FILES[1:], POINTS)}})
+    (folder / CONFIG).write_text(to_json(hashed.model_dump(mode="json")), encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from survviz import __version__
+from survviz.cli.attribution import Attribution, BaselineOption, MethodOption, TargetOption
 from survviz.cli.study import study
 
 app = typer.Typer(
@@ -253,10 +254,15 @@ def explain(
     case: CaseId = None,
     mpp: MppOption = None,
     weights: Weights = None,
+    attribution: Attribution = False,
+    target: TargetOption = "risk",
+    baseline: BaselineOption = "training mean",
+    method: MethodOption = "integrated-gradients",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Maps of one case, or of a whole cohort against its region masks: attention per token, or what moves the risk."""
+    from survviz.cli.attribution import Question, run_attribution
     from survviz.cli.cases import CaseFiles, map_kinds, run_explain
     from survviz.cli.cohorts import run_explain_cohort
 
@@ -264,6 +270,10 @@ def explain(
         run_explain_cohort(checkpoint, cohort, out, kinds=map_kinds(kind), device=device, as_json=json)
         return
     files = CaseFiles(slide or [], features or [], cohort, clinical, rna, case, mpp, weights)
+    if attribution:
+        question = Question(target, baseline, method)
+        run_attribution(checkpoint, files, question, out, device=device, as_json=json)
+        return
     run_explain(checkpoint, files, out, kinds=map_kinds(kind), device=device, as_json=json)
 
 
@@ -290,6 +300,19 @@ def regions(
         checkpoint, cohort, annotations=annotations, truth=truth, out=out, resamples=resamples, seed=seed,
         device=device, as_json=json,
     )  # fmt: skip
+
+
+@app.command()
+def baselines(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
+    cohort: Annotated[Path, typer.Argument(help="The cohort folder that it was trained on.")],
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Put into an older checkpoint what cases are compared with: training mean, median of the low-risk group."""
+    from survviz.cli.attribution import run_baselines
+
+    run_baselines(checkpoint, cohort, device=device, as_json=json)
 
 
 @app.command()

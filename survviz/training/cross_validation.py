@@ -17,6 +17,7 @@ import torch
 from survviz.checkpoint import FoldScore, Reference, save_checkpoint
 from survviz.checkpoint.layout import RUN_LOG
 from survviz.checkpoint.membership import IN_EVERY_FOLD
+from survviz.checkpoint.points import fit_points, members
 from survviz.checkpoint.writing import check_target, new_folder
 from survviz.data.cohort import Cohort
 from survviz.data.genes import shorten
@@ -126,7 +127,8 @@ def cross_validate(
             with new_folder(target) as staging:
                 if run.path is not None:
                     shutil.copyfile(run.path / RUN_LOG, staging / RUN_LOG)
-                _save(staging, target.name, cohort, config, purpose, sections, folds, reference)
+                points = _points(folds, cases, risks["risk"], reference.cutoff)
+                _save(staging, target.name, cohort, config, purpose, sections, folds, reference, points)
     folder, tuned = Path(out) if out is not None else None, tuple(fold.tuned for fold in folds if fold.tuned)
     return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder, tuned)
 
@@ -255,6 +257,7 @@ def _save(
     sections: Mapping[str, str] | None,
     folds: list[FoldResult],
     reference: Reference,
+    points: Sequence[Mapping[str, torch.Tensor]],
 ) -> None:
     save_checkpoint(
         staging,
@@ -266,11 +269,23 @@ def _save(
         preprocesses=[fold.preprocess for fold in folds],
         reference=reference,
         test_fold=_membership(folds),
+        points=points,
         purpose=purpose,
         sections=sections,
         cohort=cohort.name,
         training={**without_folders(config), **({"tuned": [fold.tuned for fold in folds]} if config.search else {})},
     )
+
+
+def _points(
+    folds: Sequence[FoldResult], cases: Mapping[str, Case], risk: pd.Series, cutoff: float
+) -> list[dict[str, torch.Tensor]]:
+    low = set(risk.index[risk <= cutoff])
+    membership = _membership(folds)
+    return [
+        fit_points(fold.preprocess, [cases[name] for name in members(membership, i)], low)
+        for i, fold in enumerate(folds)
+    ]
 
 
 def _membership(folds: Sequence[FoldResult]) -> dict[str, int]:

@@ -1,0 +1,121 @@
+"""`baselines`, and `explain --attribution`: what each piece of a case's evidence adds to its risk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Console
+
+from survviz.cli.console import progress_bar, show_json, show_notices, to_json
+
+if TYPE_CHECKING:
+    from survviz.cli.cases import CaseFiles
+    from survviz.pipeline.attribution import CaseAttribution
+
+stdout = Console(highlight=False, soft_wrap=True)
+
+SHOWN = 5
+"""Pieces of each level on the terminal."""
+
+Attribution = Annotated[
+    bool, typer.Option("--attribution", help="Instead of maps: what each piece of evidence adds, as JSON and CSV.")
+]
+TargetOption = Annotated[
+    str, typer.Option(help="With --attribution: risk, survival:MONTHS (survival:36) or logit:BIN (logit:2, from 1).")
+]
+BaselineOption = Annotated[
+    str, typer.Option(help="With --attribution: 'training mean', 'zero' or 'median of the low-risk group'.")
+]
+MethodOption = Annotated[
+    str, typer.Option(help="With --attribution: integrated-gradients, relevance, shapley or removal.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a case."""
+
+    target: str
+    baseline: str
+    method: str
+
+
+def run_attribution(
+    checkpoint: Path, files: CaseFiles, question: Question, out: Path, *, device: str, as_json: bool
+) -> None:
+    """Write attribution.json and attribution.csv of one case."""
+    from survviz.cli.cases import read_case, write_text
+    from survviz.pipeline.attribution import Method, attribute
+    from survviz.pipeline.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint, device)
+    case, notices = read_case(files, predictor)
+    show_notices((*notices, *predictor.check(case)))
+    with progress_bar(f"attributing by {question.method}") as progress:
+        found = attribute(
+            predictor, case, method=cast(Method, question.method), target=question.target, baseline=question.baseline,
+            progress=progress,
+        )  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    document = as_document(found)
+    write_text(out / "attribution.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write_text(out / "attribution.csv", as_csv(found))
+    if as_json:
+        show_json(document | {"written": [out / "attribution.json", out / "attribution.csv"]})
+    else:
+        show(found)
+        stdout.print(f"wrote attribution.json, attribution.csv to {out}")
+
+
+def as_document(found: CaseAttribution) -> dict[str, Any]:
+    """For JSON."""
+    from survviz.figures.overlay import RESEARCH_USE
+
+    return {"use": RESEARCH_USE, **to_json(found), "change": found.change}
+
+
+def as_csv(found: CaseAttribution) -> str:
+    """A row per piece, largest first within each level."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["level", "modality", "name", "value", "sd", "own"])
+    for level in dict.fromkeys(piece.level for piece in found.pieces):
+        for one in found.of(level):
+            sd = "" if one.sd is None else f"{one.sd:.9g}"
+            table.writerow([level, one.modality, one.name, f"{one.value:.9g}", sd, one.own])
+    return text.getvalue()
+
+
+def show(found: CaseAttribution) -> None:
+    """The largest pieces of each level in a few lines."""
+    stdout.print(f"{found.case_id}: {found.target_words} {found.output:.3f}; {found.baseline}: {found.reference:.3f}")
+    for level in dict.fromkeys(piece.level for piece in found.pieces):
+        for one in found.of(level)[:SHOWN]:
+            spread = "" if one.sd is None else f" ± {one.sd:.3f}"
+            pushes = "up" if one.value > 0 else "down"
+            stdout.print(f"{level:10} {one.name:28} {one.value:+.4f}{spread}  pushes it {pushes}  ({one.own})")
+    stdout.print(f"baseline: {found.baseline_words}; values miss the change by {found.gap:.2%} at most")
+
+
+def run_baselines(checkpoint: Path, cohort: Path, *, device: str, as_json: bool) -> None:
+    """Put what cases are compared with into a checkpoint that was written without it."""
+    from survviz.checkpoint.layout import POINTS
+    from survviz.checkpoint.writing import add_points
+    from survviz.data.cohort import load_cohort
+    from survviz.pipeline.baseline_points import fit_baselines
+    from survviz.pipeline.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint, device)
+    with progress_bar("baselines") as progress:
+        found = fit_baselines(predictor, load_cohort(cohort), progress)
+    add_points(checkpoint, found)
+    if as_json:
+        show_json({"checkpoint": checkpoint, "written": POINTS, "folds": len(found), "tensors": sorted(found[0])})
+    else:
+        stdout.print(f"{checkpoint}: wrote {POINTS} of {len(found)} folds ({', '.join(sorted(found[0]))})")
