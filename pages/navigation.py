@@ -32,6 +32,7 @@ sections = {
         st.Page(HERE / "load_case.py", title="Load case", icon=":material/upload_file:"),
         st.Page(HERE / "slide_attention.py", title="Slide & attention", icon=":material/biotech:"),
         st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:"),
+        st.Page(HERE / "why_this_risk.py", title="Why this risk", icon=":material/balance:"),
     ],
 }
 alone = False

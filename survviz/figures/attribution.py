@@ -25,6 +25,8 @@ STRIP_SD = 3.0
 REST = "Not accounted for"
 SMALLEST_REST = 0.01
 """Share of the change below which what is left over is not drawn."""
+SHORT, LONGEST = 10, 34
+"""Characters of an own value that a scale shows already, and of a row's label."""
 SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -161,14 +163,16 @@ def feature_figure(
         row=1,
         col=1,
     )
-    figure.update_xaxes(title=f"Pushes the {explained.target} down | up", zeroline=True, zerolinecolor=GREY, col=1)
+    figure.update_xaxes(
+        title=f"Pushes the {explained.target} down | up", zeroline=True, zerolinecolor=GREY, side="top", col=1
+    )
     if wide:
         _draw_strip(figure, pieces, labels, places)
     else:
         figure.update_xaxes(visible=False, col=2)
     figure.update_yaxes(categoryorder="array", categoryarray=list(labels.values()), autorange="reversed")
     figure.update_yaxes(automargin=True, col=1)
-    figure.update_layout(height=90 + ROW * max(len(pieces), 2), margin=MARGIN, bargap=0.35)
+    figure.update_layout(height=80 + 0.87 * ROW * max(len(pieces), 2), margin=MARGIN | {"t": 56, "b": 8}, bargap=0.35)
     return figure
 
 
@@ -176,10 +180,6 @@ def _draw_strip(
     figure: Any, pieces: Sequence[Evidence], labels: Mapping[str, str], places: Mapping[str, float | None]
 ) -> None:
     """Grey where two thirds, and 95 %, of normal training values lie; a diamond where this patient's value does."""
-    for reach, alpha in ((2, 0.13), (1, 0.2)):
-        figure.add_vrect(
-            x0=-reach, x1=reach, fillcolor=translucent(GREY, alpha), line_width=0, layer="below", row=1, col=2
-        )
     known = [(one, place) for one in pieces if (place := places[one.name]) is not None]
     figure.add_scatter(
         y=[labels[one.name] for one, _ in known],
@@ -192,9 +192,14 @@ def _draw_strip(
         row=1,
         col=2,
     )
+    for reach, alpha in ((2, 0.16), (1, 0.22)):
+        figure.add_vrect(
+            x0=-reach, x1=reach, fillcolor=translucent(GREY, alpha), line_width=0, layer="below", row=1, col=2
+        )
     ticks = [-3, -2, -1, 0, 1, 2, 3]
     figure.update_xaxes(
         title="Own value, SD",
+        side="top",
         range=[-STRIP_SD - 0.3, STRIP_SD + 0.3],
         tickvals=ticks,
         ticktext=[str(tick).replace("-", "−") for tick in ticks],
@@ -243,15 +248,18 @@ def heat_figure(
             colorbar={"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
         )
     )
-    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True, side="top")
-    figure.update_yaxes(showgrid=False, zeroline=False, automargin=True, autorange="reversed")
+    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True, side="top", ticks="")
+    figure.update_yaxes(showgrid=False, zeroline=False, automargin=True, autorange="reversed", ticks="")
     figure.update_layout(height=90 + ROW * max(len(rows), 4), margin=MARGIN | {"t": 40, "b": 12, "r": 8})
     return figure
 
 
 def _label(one: Evidence, place: float | None) -> str:
-    """Name of a feature, with its value where no scale shows it."""
-    return one.name if place is not None or not one.own else f"{one.name}: {one.own}"
+    """Name of a feature, with its value where that is short, or where no scale shows it."""
+    if not one.own or (place is not None and len(one.own) > SHORT):
+        return one.name
+    text = f"{one.name}: {one.own}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _pushes(value: float, explained: Explained) -> str:

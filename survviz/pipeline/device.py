@@ -33,3 +33,9 @@ def inference_precision(device: torch.device) -> AbstractContextManager[object]:
     if device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a tensor did not fit, on a GPU or in the machine's memory."""
+    said = isinstance(error, RuntimeError) and "allocate memory" in str(error)  # torch has no class for it on a CPU
+    return said or isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -1,0 +1,125 @@
+"""What is explained and against which baseline: the choices on top of the page, kept in the address bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components import session
+from pages.components.cases import OpenCase
+from survviz.errors import InputError
+
+if TYPE_CHECKING:
+    from survviz.figures.attribution import Explained
+
+HORIZONS = (12, 36, 60)
+METHODS = {
+    "integrated-gradients": "Integrated gradients",
+    "relevance": "Relevance propagation",
+    "shapley": "Shapley over modalities",
+    "removal": "Removal, one at a time",
+}
+METHOD_WORDS = {
+    "integrated-gradients": "Integrated gradients add up the model's slopes on the way from the baseline to the case.",
+    "relevance": "Relevance propagation hands the estimate back through the layers of the model, rule by rule.",
+    "shapley": "Shapley values average what a modality adds over every order in which the modalities may come.",
+    "removal": "Each piece alone is put to the baseline; what the estimate loses is its value. They need not add up.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the page explains.
+
+    Attributes:
+        target: "risk", "survival:36", "logit:2".
+        baseline: by its name.
+        method: by its name.
+    """
+
+    target: str
+    baseline: str
+    method: str
+
+    def explained(self, words: str) -> Explained:
+        """The same for the figures."""
+        from survviz.figures.attribution import Explained
+
+        return Explained(words, self.baseline, better_when_higher=self.target.startswith("survival"))
+
+
+def choose(case: OpenCase, *, over_time: bool = False) -> Choice:
+    """The controls; `over_time` every bin is explained, so that none has to be chosen."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        target = "risk" if over_time else choose_target(case)
+        return Choice(target, choose_baseline(), choose_method())
+
+
+def choose_target(case: OpenCase) -> str:
+    """Risk, survival at a time, or a time bin."""
+    targets = targets_of(case)
+    words = st.selectbox(
+        "Explain",
+        list(targets),
+        key="explain",
+        bind="query-params",
+        width=260,
+        help="Survival at a time goes up when things look better; risk and hazard go up when they look worse.",
+    )
+    return targets[words or next(iter(targets))]
+
+
+def choose_baseline() -> str:
+    """Where the evidence starts from."""
+    from survviz.pipeline.baseline_points import BASELINES
+
+    return st.selectbox(
+        "Against",
+        list(BASELINES),
+        format_func=lambda name: name[:1].upper() + name[1:],
+        key="against",
+        bind="query-params",
+        width=270,
+        help="Where the evidence starts from: every number counts from there. "
+        + "; ".join(f"**{name}** is {words}" for name, words in BASELINES.items()),
+    )
+
+
+def choose_method() -> str:
+    """How the change is shared among the evidence."""
+    return st.selectbox(
+        "By",
+        list(METHODS),
+        format_func=METHODS.__getitem__,
+        key="by",
+        bind="query-params",
+        width=250,
+        help=" ".join(METHOD_WORDS.values()),
+    )
+
+
+def targets_of(case: OpenCase) -> dict[str, str]:
+    """Words -> name of everything that can be explained: risk, survival within the follow-up, each time bin."""
+    return _targets(session.predictor(), session.case_key(case))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _targets(_predictor: object, key: tuple[object, ...]) -> dict[str, str]:
+    from survviz.pipeline.target_names import TargetName
+
+    checkpoint = session.predictor().checkpoint
+    n_bins = len(checkpoint.preprocess(0).bins) if checkpoint.baselines[0] is None else 0
+    names = ["risk", *(f"survival:{months}" for months in HORIZONS), *(f"logit:{k + 1}" for k in range(n_bins))]
+    found = {}
+    for name in names:
+        try:
+            target = TargetName.parse(name)
+            for fold in range(checkpoint.n_folds):
+                target.of(checkpoint, fold)
+            words = target.words(checkpoint)
+        except InputError:
+            continue  # months beyond the follow-up that the models were trained on
+        found[words[:1].upper() + words[1:]] = name
+    return found

@@ -1,0 +1,195 @@
+"""What pushes the estimate: modalities from the baseline to the case, and the features that push most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import estimate, notices, session, why_results
+from pages.components.cases import OpenCase
+from pages.components.why_choice import METHOD_WORDS, METHODS, Choice, choose
+from survviz.errors import SurvvizError
+
+if TYPE_CHECKING:
+    from survviz.pipeline.attribution import CaseAttribution
+    from survviz.pipeline.pieces import Level, Piece
+
+SHOWN = 20
+WORST_GAP = 0.05
+"""Above this share of the change, a completeness error is a warning."""
+SMALLEST_REST = 0.005
+"""What a method gives to no input (bias terms, under relevance propagation) is said from here on."""
+ALL_FEATURES = "All"
+LEVELS: dict[Level, str] = {
+    "sentence": "Clinical sentences",
+    "clinical": "Clinical fields",
+    "programme": "Gene programmes",
+    "token": "Genomic tokens",
+    "gene": "Genes",
+    "mirna": "miRNA",
+    "cnv": "Copy number",
+}
+COARSE: tuple[Level, ...] = ("sentence", "clinical", "programme", "token", "mirna", "cnv")
+"""Levels that together count nothing twice; genes stand for themselves only where there are no programmes."""
+
+
+def show(case: OpenCase) -> None:
+    """The view."""
+    choice = choose(case)
+    try:
+        found = why_results.attribution_of(case, choice)
+    except SurvvizError as error:
+        notices.problem(error)
+        return
+    explained = choice.explained(found.target_words)
+    if found.method != choice.method:
+        st.warning(
+            f"{METHODS[choice.method]} did not fit into memory; {METHODS[found.method].lower()} is shown instead.",
+            icon=":material/memory:",
+        )
+    say(found)
+    from survviz.figures.attribution import feature_figure, waterfall_figure
+
+    modalities, features = st.columns([2, 3], gap="large")
+    with modalities:
+        st.subheader("By modality", anchor=False)
+        parts = named_modalities(found.of("modality"))
+        st.plotly_chart(
+            waterfall_figure(parts, found.reference, found.output, explained),
+            key="by-modality",
+            config=plot_config("modalities", found),
+        )
+        meaning(found, choice)
+    with features:
+        st.subheader("The features that push most", anchor=False)
+        pieces = chosen_features(found)
+        if pieces:
+            places = {
+                one.name: place
+                for one in pieces
+                if (place := why_results.standing_of(case).get((one.level, one.name))) is not None
+            }
+            st.plotly_chart(
+                feature_figure(pieces, explained, places),
+                key="by-feature",
+                config=plot_config("features", found),
+            )
+            caption = "Whiskers: SD over models." if len(found.folds) > 1 else ""
+            band = " Right: the patient's own value; grey where 68 % and 95 % of a normal spread of training cases lie."
+            st.caption(caption + (band if places else ""))
+        else:
+            st.caption(
+                "This model reads nothing but the slide, whose patches have no names. Their map is on the page "
+                "Slide & attention."
+            )
+    st.download_button(
+        "All numbers (CSV)",
+        table_of(found).to_csv(index=False),
+        file_name=f"{file_name('why', found)}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def say(found: CaseAttribution) -> None:
+    """The answer in words, and whether the parts add up."""
+    from survviz.figures.attribution import plain, signed
+
+    parts = sum(one.value for one in found.of("modality"))
+    way = "up" if found.change > 0 else "down"
+    st.markdown(
+        f"**{found.target_words.capitalize()} {plain(found.output)}.** Against the {found.baseline} "
+        f"({plain(found.reference)}) the evidence of this case pushes the estimate **{way} by "
+        f"{plain(abs(found.change))}**."
+    )
+    rest = f", of no input {signed(found.rest)}" if abs(found.rest) >= SMALLEST_REST else ""
+    check = (
+        f"Sum of attributions {signed(parts)}{rest}, change in output {signed(found.change)} "
+        f"(largest gap in a model {100 * found.gap:.2g} %)."
+    )
+    if found.gap > WORST_GAP:
+        st.warning(
+            f"{check} The parts miss the change by more than {WORST_GAP:.0%}: do not read single bars.",
+            icon=":material/warning:",
+        )
+    else:
+        st.caption(f":material/check: {check}")
+
+
+def meaning(found: CaseAttribution, choice: Choice) -> None:
+    """Baseline, method, models and colours, in words."""
+    worse, better = ("down", "up") if choice.target.startswith("survival") else ("up", "down")
+    models = f"Mean of {len(found.folds)} models" if len(found.folds) > 1 else "One model"
+    st.caption(
+        f"Baseline: {found.baseline_words}. {METHOD_WORDS[found.method]} {models}, {found.seconds:.1f} s. "
+        f"Vermillion pushes the {found.target_words} {worse} (worse), blue {better} (better). A push says what the "
+        "model's estimate rests on, not what made the disease."
+    )
+
+
+def named_modalities(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same with the names of the pages."""
+    from dataclasses import replace
+
+    preprocess = session.predictor().checkpoint.preprocess(0)
+    names = {**estimate.NAMES, "pathology": "Pathology features"} if preprocess.ood.regions else estimate.NAMES
+    return [replace(one, name=names[one.modality]) for one in pieces]
+
+
+def chosen_features(found: CaseAttribution) -> list[Piece]:
+    """The largest of the chosen kind of feature."""
+    there: list[Level] = [level for level in LEVELS if found.of(level)]
+    if not there:
+        return []
+    options = [ALL_FEATURES, *(LEVELS[level] for level in there)] if len(there) > 1 else [LEVELS[there[0]]]
+    kind = st.pills(
+        "Kind of feature",
+        options,
+        default=options[0],
+        key="features",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+    )
+    for level in there:
+        if LEVELS[level] == kind:
+            return list(found.of(level)[:SHOWN])
+    coarse: list[Level] = [level for level in COARSE if level in there]
+    if "programme" not in there and "gene" in there:
+        coarse.append("gene")
+    return sorted((one for level in coarse for one in found.of(level)), key=lambda one: -abs(one.value))[:SHOWN]
+
+
+def table_of(found: CaseAttribution) -> pd.DataFrame:
+    """Every piece of every level, with each model's value."""
+    return pd.DataFrame(
+        {
+            "case": found.case_id,
+            "checkpoint": found.checkpoint,
+            "method": found.method,
+            "target": found.target,
+            "baseline": found.baseline,
+            "level": one.level,
+            "modality": one.modality,
+            "name": one.name,
+            "own_value": one.own,
+            "value": one.value,
+            "sd": one.sd,
+            **{f"fold_{fold + 1}": value for fold, value in zip(found.folds, one.per_fold, strict=True)},
+        }
+        for one in found.pieces
+    )
+
+
+def plot_config(what: str, found: CaseAttribution) -> dict[str, Any]:
+    """As other figures, with a vector file behind the camera."""
+    return estimate.PLOT_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": file_name(what, found)}}
+
+
+def file_name(what: str, found: CaseAttribution) -> str:
+    """`why_CASE_risk`, without what a file system may not like."""
+    return f"{what}_{found.case_id}_{found.target.replace(':', '-')}"
