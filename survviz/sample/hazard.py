@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
 STAGE_MEAN = 1.32
 """Mean of the stage coded 0 to 3."""
+
+_MEANS = {"stage": STAGE_MEAN}
 
 COEFFICIENTS: dict[str, float] = {
     "pleomorphism": 1.00,
@@ -75,12 +78,15 @@ def draw_latent(rng: np.random.Generator) -> Latent:
 
 def terms(latent: Latent) -> dict[str, float]:
     """The terms of the log-hazard before their coefficients."""
-    value = asdict(latent)
+    return _terms(asdict(latent))
+
+
+def _terms(value: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value[name]) for name in (*PATHOLOGY, *GENOMIC, "age")} | {
-        "stage": latent.stage - STAGE_MEAN,
-        "pleomorphism_if_hypoxic": latent.pleomorphism * _gate(latent.hypoxia),
-        "tumour_area_x_hypoxia": latent.tumour_area * latent.hypoxia,
-        "lymphocytes_if_inflamed": latent.lymphocytes * _gate(latent.t_cell_inflammation),
+        "stage": value["stage"] - STAGE_MEAN,
+        "pleomorphism_if_hypoxic": value["pleomorphism"] * _gate(value["hypoxia"]),
+        "tumour_area_x_hypoxia": value["tumour_area"] * value["hypoxia"],
+        "lymphocytes_if_inflamed": value["lymphocytes"] * _gate(value["t_cell_inflammation"]),
     }
 
 
@@ -105,6 +111,18 @@ def single_modality(latent: Latent) -> dict[str, float]:
     ):
         known["pathology"] += COEFFICIENTS[name] * 0.5 * planted
     return known
+
+
+def effects(latent: Latent) -> dict[str, float]:
+    """What each planted quantity adds: log-hazard of the case minus its log-hazard with the quantity at its mean.
+
+    They need not add up, since some quantities work through others.
+    """
+    whole = log_hazard(terms(latent))
+    return {
+        item.name: whole - log_hazard(_terms({**asdict(latent), item.name: _MEANS.get(item.name, 0.0)}))
+        for item in fields(Latent)
+    }
 
 
 def draw_outcome(rng: np.random.Generator, log_hazard: float) -> Outcome:

@@ -109,3 +109,14 @@ def test_held_out_cases_are_whole_and_span_the_risk(cases: list[SampleCase]) -> 
     ranks = [rank[number] for number, case in enumerate(cases[:200]) if case.case_id in chosen]
     assert max(ranks) > 170
     assert min(ranks) < 30
+
+
+def test_effect_of_a_quantity_is_what_its_mean_would_change() -> None:
+    latent = hazard.Latent(0.0, 0.0, 2.0, 1.5, 1.0, -0.5, 0.3, 2.0, 3)
+    found = hazard.effects(latent)
+    assert found["age"] == pytest.approx(2.0 * hazard.COEFFICIENTS["age"])
+    assert found["stage"] == pytest.approx((3 - hazard.STAGE_MEAN) * hazard.COEFFICIENTS["stage"])
+    assert found["hypoxia"] == pytest.approx(1.5 * hazard.COEFFICIENTS["hypoxia"])  # without pleomorphism there is no more
+    opened = 1 / (1 + np.exp(-2.5)) - 1 / 2
+    assert found["t_cell_inflammation"] == pytest.approx(2.0 * opened * hazard.COEFFICIENTS["lymphocytes_if_inflamed"])
+    assert found["pleomorphism"] == 0
