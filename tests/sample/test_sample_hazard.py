@@ -116,7 +116,8 @@ def test_effect_of_a_quantity_is_what_its_mean_would_change() -> None:
     found = hazard.effects(latent)
     assert found["age"] == pytest.approx(2.0 * hazard.COEFFICIENTS["age"])
     assert found["stage"] == pytest.approx((3 - hazard.STAGE_MEAN) * hazard.COEFFICIENTS["stage"])
-    assert found["hypoxia"] == pytest.approx(1.5 * hazard.COEFFICIENTS["hypoxia"])  # without pleomorphism there is no more
+    # Without pleomorphism, hypoxia opens nothing else.
+    assert found["hypoxia"] == pytest.approx(1.5 * hazard.COEFFICIENTS["hypoxia"])
     opened = 1 / (1 + np.exp(-2.5)) - 1 / 2
     assert found["t_cell_inflammation"] == pytest.approx(2.0 * opened * hazard.COEFFICIENTS["lymphocytes_if_inflamed"])
     assert found["pleomorphism"] == 0
