@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import attention, notices, second_model, session, workbench_events
+from pages.components import attention, cohort_table, notices, second_model, session, workbench_events
 from pages.components.viewer import workbench
 
 case = session.current_case()
@@ -24,6 +24,7 @@ data = attention.workbench_data(case, ready=ready)
 if ready:
     second_model.join(case, data)
 workbench(data, key="slide", on_event=partial(workbench_events.heed, case))
+cohort_table.show()
 if not ready:
     attention.prepare(case)
     st.rerun()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor
 
+RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
+
 Modality: TypeAlias = Literal["pathology", "clinical", "genomic", "mirna", "cnv"]
 MODALITIES: tuple[Modality, ...] = ("pathology", "clinical", "genomic", "mirna", "cnv")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from survviz.cli.cases import write_text
-from survviz.cli.cohorts import as_csv
 from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.errors import InputError
 from survviz.figures.overlay import RESEARCH_USE
@@ -37,46 +33,27 @@ def run_regions(
     """Enrichment of every token's map in every class of region, per patient and over patients."""
     from survviz.data.cohort import load_cohort
     from survviz.pipeline import Predictor
-    from survviz.pipeline.cohort_regions import annotated_regions, cohort_regions, over_patients, truth_regions
+    from survviz.pipeline.cohort_regions import cohort_regions, over_patients
+    from survviz.pipeline.region_files import document_of, regions_from, write_region_files
 
     if truth == (annotations is not None):
         raise InputError("Give either --annotations FOLDER, with a GeoJSON file per slide, or --truth.")
     data = load_cohort(cohort)
-    regions = truth_regions(data) if annotations is None else annotated_regions(annotations)
+    regions = regions_from(data, annotations)
     predictor = Predictor.load(checkpoint, device)
     with progress_bar("mapping cases") as progress:
         rows = cohort_regions(predictor, data, regions, progress=progress)
     summary = over_patients(rows, n_resamples=resamples, seed=seed)
-    document: dict[str, Any] = {
-        "use": RESEARCH_USE,
-        "checkpoint": predictor.checkpoint.name,
-        "cohort": data.name,
-        "regions": "truth" if truth else str(annotations),
-        "n_cases": len({row.case_id for row in rows}),
-        "resamples": resamples,
-        "seed": seed,
-        "summary": [flat(one) for one in summary],
-    }
+    document = document_of(
+        rows, summary, checkpoint=predictor.checkpoint.name, cohort=data.name,
+        regions="truth" if truth else str(annotations), resamples=resamples, seed=seed,
+    )  # fmt: skip
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_text(out / "regions_by_case.csv", as_csv([asdict(row) for row in rows]))
-        write_text(out / "regions.csv", as_csv([flat(one) for one in summary]))
-        write_text(out / "regions.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        document["written"] = [str(out / name) for name in ("regions.csv", "regions_by_case.csv", "regions.json")]
+        document["written"] = [str(out / name) for name in write_region_files(out, rows, document)]
     if as_json:
         show_json(document)
     else:
         show(document, summary)
-
-
-def flat(one: CohortRegion) -> dict[str, Any]:
-    """A row of the table; the interval's ends are empty for one patient."""
-    interval = one.interval
-    return {
-        "query": one.query, "key": one.key, "token": one.token, "region": one.region, "n_cases": one.n_cases,
-        "enrichment": one.mean, "low": interval and interval.low, "high": interval and interval.high,
-        "share_above_1": one.above,
-    }  # fmt: skip
 
 
 def show(document: dict[str, Any], summary: tuple[CohortRegion, ...]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
-from survviz.types import PatchScores
+from survviz.types import RESEARCH_USE, PatchScores
 
-RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
+__all__ = ["RESEARCH_USE", "Nature", "PatchMap", "Provenance", "same_patches"]
 
 Nature: TypeAlias = Literal["share", "signed", "spread"]
 """What kind of number: a share (times uniform), a signed number, or a standard deviation over folds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -92,9 +93,67 @@ def maps(arguments: MapsArguments, progress: Progress) -> dict[str, Any]:
     return {"path": str(path), "kind": request.kind, "query": request.query, "key": request.key}
 
 
+class FaithfulnessArguments(MapsArguments):
+    """A map of a case to test against chance.
+
+    Attributes:
+        token: whose map.
+    """
+
+    token: str = "all"
+
+
+def faithfulness(arguments: FaithfulnessArguments, progress: Progress) -> dict[str, Any]:
+    """Test a map, or find its test.
+
+    Returns:
+        path (of the test as JSON).
+    """
+    from survviz.pipeline.faithfulness import compute_test
+    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.predictor import Predictor
+    from survviz.pipeline.recipe import build_case
+
+    progress(0, 0)
+    case, _ = build_case(arguments.recipe)
+    request = MapRequest.of(arguments.kind, arguments.query, arguments.key, (arguments.token,))
+    return {"path": str(compute_test(Predictor.load(arguments.checkpoint), case, request, progress))}
+
+
+class RegionsArguments(BaseModel):
+    """A cohort whose maps are compared with regions.
+
+    Attributes:
+        checkpoint, cohort: their folders.
+        annotations: folder of a GeoJSON per slide; None = the cohort's own masks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str
+    cohort: str
+    annotations: str | None = None
+
+
+def regions(arguments: RegionsArguments, progress: Progress) -> dict[str, Any]:
+    """Enrichment of every map in every class of region, over the patients of a cohort.
+
+    Returns:
+        folder (of the files, see `survviz.pipeline.region_files`).
+    """
+    from survviz.pipeline.region_files import compute_region_files
+
+    progress(0, 0)
+    annotations = None if arguments.annotations is None else Path(arguments.annotations)
+    out = compute_region_files(Path(arguments.checkpoint), Path(arguments.cohort), annotations, progress)
+    return {"folder": str(out)}
+
+
 KINDS: dict[str, tuple[type[BaseModel], Run, str]] = {
     "extract": (ExtractArguments, extract, "Encoding patches"),
     "maps": (MapsArguments, maps, "Computing the map"),
+    "faithfulness": (FaithfulnessArguments, faithfulness, "Testing the map against chance"),
+    "regions": (RegionsArguments, regions, "Mapping the cohort"),
 }
 
 

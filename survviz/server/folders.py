@@ -26,6 +26,7 @@ KINDS = {
     ".pt": "patch features",
 }
 SLIDE_FOLDERS_VARIABLE = "SURVVIZ_SLIDES"
+COHORT_FILE = "cohort.toml"
 SAMPLE_DATA = Path(__file__).resolve().parents[2] / "sample_data"
 
 
@@ -93,6 +94,23 @@ def list_files(owner: str, suffixes: Sequence[str], *, most: int = MOST_FILES) -
             label = " / ".join((group, *path.relative_to(folder).parts))
             kind = KINDS.get(path.suffix.lower(), path.suffix.lower().lstrip(".").upper())
             found.append(ServerFile(path, label, path.stat().st_size, kind))
+    return found
+
+
+def list_cohorts(owner: str, *, most: int = 200) -> list[tuple[str, Path]]:
+    """(label, folder) of the sample cohort and of every cohort in the folders of `$SURVVIZ_SLIDES`.
+
+    Uploads are left out: a stranger's cohort file could name files of the server.
+    """
+    found: list[tuple[str, Path]] = []
+    for folder, group in _named_folders(owner).items():
+        if folder == upload_folder(owner).resolve():
+            continue
+        for where, names, files in os.walk(folder):
+            names[:] = [] if COHORT_FILE in files else sorted(name for name in names if not name.startswith("."))
+            if COHORT_FILE in files and len(found) < most:
+                path = Path(where)
+                found.append((" / ".join((group, *path.relative_to(folder).parts)), path))
     return found
 
 

@@ -66,6 +66,23 @@ def busy() -> object:
         yield lock
 
 
+@pytest.fixture
+def two_cases(tmp_path: Path) -> Path:
+    """The first two cases of the sample cohort, as a cohort folder of its own."""
+    import pandas as pd
+
+    sample, folder = ROOT / "sample_data", tmp_path / "cohort"
+    folder.mkdir()
+    text = (sample / "cohort.toml").read_text()
+    (folder / "cohort.toml").write_text(text.partition("[split]")[0])
+    for name in ("clinical.csv", "slides.csv", "rna.csv.gz", "mirna.csv.gz"):
+        table = pd.read_csv(sample / name, nrows=2, dtype=str, keep_default_na=False)
+        table.assign(**({"path": ""} if "path" in table else {})).to_csv(folder / name, index=False)
+    for name in ("features", "truth"):
+        (folder / name).symlink_to(sample / name)
+    return folder
+
+
 def test_extract_job_encodes_a_slide_and_names_its_features(tmp_path: Path) -> None:
     from survviz.wsi.features import read_features
 
@@ -127,6 +144,26 @@ def test_maps_job_says_what_cannot_be_mapped() -> None:
     assert "does not read pathology" in status.error
     with pytest.raises(InputError, match="kind"):
         jobs.submit("maps", maps_job("attentions"))
+
+
+def test_regions_job_leaves_the_tables_of_the_command_line(two_cases: Path) -> None:
+    from survviz.data.cohort import load_cohort
+    from survviz.pipeline import Predictor
+    from survviz.pipeline.cohort_regions import cohort_regions, over_patients, truth_regions
+    from survviz.pipeline.region_files import BY_CASE, DOCUMENT, SUMMARY, flat
+
+    demo = ROOT / "checkpoints" / "demo-survpgc"
+    status = wait(jobs.submit("regions", {"checkpoint": str(demo), "cohort": str(two_cases)}))
+    assert status.state == "done", status
+    assert status.done == status.total == 2
+    folder = Path(status.result["folder"])
+    document = json.loads((folder / DOCUMENT).read_text())
+    cohort = load_cohort(two_cases)
+    expected = cohort_regions(Predictor.load(demo, "cpu"), cohort, truth_regions(cohort))
+    assert document["n_cases"] == 2
+    assert document["summary"] == [pytest.approx(flat(one)) for one in over_patients(expected)]
+    assert len((folder / BY_CASE).read_text().splitlines()) == 1 + len(expected)
+    assert (folder / SUMMARY).read_text().startswith("query,key,token,region,n_cases,enrichment,low,high,share_above_1")
 
 
 def test_expected_error_is_kept_in_words(tmp_path: Path) -> None:

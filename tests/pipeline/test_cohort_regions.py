@@ -20,7 +20,10 @@ from survviz.pipeline.cohort_regions import (
     over_patients,
     truth_regions,
 )
+from survviz.pipeline.region_files import compute_region_files
 from survviz.pipeline.truth import RegionMasks
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
 
 def test_polygons_of_the_truth_weigh_patches_as_its_masks_do(
@@ -74,3 +77,8 @@ def test_over_patients_is_a_mean_with_an_interval() -> None:
 def test_a_cohort_without_masks_says_what_to_give(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Give --annotations"):
         truth_regions(replace(cohort, folder=tmp_path))
+
+
+def test_model_without_attention_has_no_table(cohort: Cohort) -> None:
+    with pytest.raises(InputError, match="no patch attention"):
+        compute_region_files(CHECKPOINTS / "demo-bilayer", cohort.folder, None)

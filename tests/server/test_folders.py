@@ -10,6 +10,7 @@ import pytest
 from survviz.errors import InputError
 from survviz.server import allowed_path, list_files, upload_folder
 from survviz.server.auth import new_owner
+from survviz.server.folders import list_cohorts
 from survviz.server.uploads import SLIDE_SUFFIXES
 
 
@@ -93,3 +94,15 @@ def test_a_huge_folder_is_cut_short(clinic: Path, owner: str) -> None:
 def test_a_folder_that_is_not_there_is_no_error(owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SURVVIZ_SLIDES", str(tmp_path / "unmounted"))
     assert labels(owner) == []
+
+
+def test_cohorts_are_found_in_configured_folders_but_not_among_uploads(clinic: Path, owner: str) -> None:
+    for folder in (
+        clinic / "2024" / "kirc",
+        clinic / "2024" / "kirc" / "inner",
+        clinic / ".trash",
+        upload_folder(owner),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cohort.toml").touch()
+    assert [label for label, _ in list_cohorts(owner)] == ["Sample", "clinic / 2024 / kirc"]
