@@ -148,6 +148,11 @@ class InputWay:
             total += torch.tensor(weights[some], dtype=torch.float64, device=device) @ slopes.double()
         return total.cpu().numpy()
 
+    def batch(self, share: float) -> Inputs:
+        """One point of the way as a model reads it."""
+        at = self.inputs.patches.new_tensor([share])
+        return self._moved({(one.form, one.name): one.at(at) for one in self.moving}, 1)
+
     def split(self, values: NDArray[np.float64]) -> ByInput:
         """Values of `along`, by input; zeros for what the case lacks."""
         patches = np.zeros(self.inputs.patches.shape[1])
@@ -194,8 +199,6 @@ class InputWay:
         return run
 
     def _forward(self, at: Tensor) -> Run:
-        batch = repeated(self.inputs, self.inputs.patches.expand(len(at), -1, -1))
-        patches, tokens, vectors = batch.patches, dict(batch.tokens), dict(batch.vectors)
         tensors, leaves, holder = [], [], None
         for one in self.moving:
             if one.form == "patches" and self.projects:
@@ -203,10 +206,6 @@ class InputWay:
             else:
                 tensor = one.at(at).requires_grad_(torch.is_grad_enabled())
             tensors.append(tensor)
-            if one.form == "patches":
-                patches = tensor
-            else:
-                (tokens if one.form == "tokens" else vectors)[one.name] = tensor
 
         def project(index: int, weight: Tensor, bias: Tensor | None) -> Tensor:
             if index == len(self.projections):
@@ -215,8 +214,19 @@ class InputWay:
             return leaves[-1]
 
         with Watch(holder, project, self.programmes) as watch:
-            output = self.model(replace(batch, patches=patches, tokens=tokens, vectors=vectors))
+            keys = [(one.form, one.name) for one in self.moving]
+            output = self.model(self._moved(dict(zip(keys, tensors, strict=True)), len(at)))
             return Run(self.target(output), tensors, leaves, watch.gathered)
+
+    def _moved(self, tensors: Mapping[tuple[Form, str], Tensor], n_points: int) -> Inputs:
+        """The case, with what moves replaced."""
+        batch = repeated(self.inputs, self.inputs.patches.expand(n_points, -1, -1))
+        return replace(
+            batch,
+            patches=tensors.get(("patches", ""), batch.patches),
+            tokens={name: tensors.get(("tokens", name), own) for name, own in batch.tokens.items()},
+            vectors={name: tensors.get(("vector", name), own) for name, own in batch.vectors.items()},
+        )
 
     def _projection(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """Where the output of a linear layer of the patches starts, and what the way adds."""

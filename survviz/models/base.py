@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from survviz.errors import InputError
 from survviz.models.card import Attends, Auxiliary, Card
 from survviz.models.inputs import ModelConfig, checked
 from survviz.types import LEARNT_QUERY, Inputs, Modality, Output
@@ -25,6 +27,8 @@ class Model(nn.Module, ABC):
         config: its settings.
         attends: each attention that it can return.
         auxiliary: loss terms between its embeddings.
+        fused: names of the embeddings from which `from_embeddings` computes the answer; () where a model has no such
+            head.
         output_layer: the last linear layer, whose bias the trainer starts at the base rate.
     """
 
@@ -37,6 +41,7 @@ class Model(nn.Module, ABC):
     config: ModelConfig
     attends: tuple[Attends, ...] = ()
     auxiliary: tuple[Auxiliary, ...] = ()
+    fused: tuple[str, ...] = ()
     output_layer: nn.Linear
 
     def __init__(self, config: ModelConfig) -> None:
@@ -72,6 +77,16 @@ class Model(nn.Module, ABC):
             InputError: the batch has no case, or is not of the widths that the model was built for.
         """
         return self.compute(checked(inputs, self.config.reads), attention=attention)
+
+    def from_embeddings(
+        self, embeddings: Mapping[str, Float[Tensor, "B E"]], present: Mapping[Modality, Bool[Tensor, " B"]]
+    ) -> Output:
+        """What the head makes of the embeddings that `fused` names, however they came about.
+
+        Raises:
+            InputError: the model has no such head.
+        """
+        raise InputError(f"Model {self.name!r} has no head that reads named embeddings alone.")
 
     @abstractmethod
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:

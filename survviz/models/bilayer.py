@@ -7,6 +7,7 @@ Attention and Adaptive Differential Privacy, JMIR Medical Informatics 2026, of w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from pydantic import Field
@@ -93,6 +94,7 @@ class Bilayer(Model):
         self.across = Attends("case", "modalities", config.heads, "the modalities of the case")
         self.attends = (*self.within.values(), *self.pooled.values(), self.across)
         self.auxiliary = (Auxiliary("similarity", names),)
+        self.fused = names
 
     @property
     def token_names(self) -> Mapping[str, tuple[str, ...]]:
@@ -123,11 +125,16 @@ class Bilayer(Model):
             scores = self.pool[name](tokens).mT  # (B, 1, T)
             embeddings[name] = (scores.softmax(dim=-1) @ tokens).squeeze(1) * present
             maps |= self.within[name].of(logits) | self.pooled[name].of(scores.unsqueeze(1))
-        vectors = torch.stack(list(embeddings.values()), dim=1)  # (B, M, E)
-        present = torch.stack([inputs.present[read.modality] for read in self.config.reads], dim=1)
-        query = self.case(vectors.new_ones(len(vectors), 1, 1))
-        fused, logits = self.look_across(query, vectors, present)  # (B, 1, E)
-        maps |= self.across.of(logits)
+        output = self.from_embeddings(embeddings, inputs.present)
+        maps |= output.attention or {}
         kept = {direction: maps[direction] for direction in self.directions} if attention else None
-        embeddings["fused"] = fused.squeeze(1)
-        return Output(self.output_layer(embeddings["fused"]), self.config.output, embeddings, kept)
+        return replace(output, attention=kept)
+
+    def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:
+        """Attention over the modalities, with its map, and the last layer."""
+        vectors = torch.stack([embeddings[name] for name in self.fused], dim=1)  # (B, M, E)
+        here = torch.stack([present[read.modality] for read in self.config.reads], dim=1)
+        query = self.case(vectors.new_ones(len(vectors), 1, 1))
+        fused, logits = self.look_across(query, vectors, here)  # (B, 1, E)
+        embeddings = {**embeddings, "fused": fused.squeeze(1)}
+        return Output(self.output_layer(embeddings["fused"]), self.config.output, embeddings, self.across.of(logits))

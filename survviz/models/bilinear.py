@@ -6,6 +6,8 @@ Keshvarikhojasteh, Pluim, Veta 2026, Attention-Based Multimodal Survival Predict
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import torch
@@ -16,7 +18,7 @@ from survviz.models.bilinear_concat import ORDER, BilinearConcat, BilinearConcat
 from survviz.models.blocks import LowRankBilinear, rectified, xavier_normal
 from survviz.models.card import TAKES_BAG, Card
 from survviz.models.registry import register
-from survviz.types import Inputs, Output
+from survviz.types import Inputs, Modality, Output
 
 
 class BilinearConfig(BilinearConcatConfig):
@@ -64,6 +66,7 @@ class Bilinear(ChimeraEncoders):
     def __init__(self, config: BilinearConfig) -> None:
         super().__init__(config)
         published = dict(zip(combinations(ORDER, 2), config.pair_widths, strict=True))
+        self.fused = tuple(self.widths)
         self.pairs = list(combinations(self.widths, 2))
         self.fuse = nn.ModuleDict(
             {
@@ -83,16 +86,21 @@ class Bilinear(ChimeraEncoders):
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:
         """The log-hazard, the vector of each modality and of each pair, and on request the raw score of each patch."""
         vectors, maps = self.encode(inputs)
-        embeddings: dict[str, Tensor] = {**vectors}
+        output = self.from_embeddings(vectors, inputs.present)
+        return replace(output, attention=maps if attention else None)
+
+    def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:
+        """The bilinear fusion of every pair of modalities, and the last layer."""
+        vectors = {name: embeddings[name] for name in self.widths}
+        embeddings = {**vectors}
         pieces = [] if self.pairs else list(vectors.values())
         if self.pairs:
-            both = torch.stack([inputs.present[x] & inputs.present[y] for x, y in self.pairs], dim=1)  # (B, P)
-            both = both.to(inputs.patches.dtype)
+            both = torch.stack([present[x] & present[y] for x, y in self.pairs], dim=1)  # (B, P)
+            both = both.to(next(iter(vectors.values())).dtype)
             shares = both * len(self.pairs) / both.sum(dim=1, keepdim=True).clamp(min=1)
             for (x, y), share in zip(self.pairs, shares.unbind(dim=1), strict=True):
                 pieces.append(self.fuse[f"{x}|{y}"](vectors[x], vectors[y]) * share.unsqueeze(-1))
                 embeddings[f"{x}|{y}"] = pieces[-1]
         if self.config.residual:
             pieces.append(self.residual(torch.cat(list(vectors.values()), dim=-1)))
-        logits = self.output_layer(torch.cat(pieces, dim=-1))
-        return Output(logits, self.config.output, embeddings, maps if attention else None)
+        return Output(self.output_layer(torch.cat(pieces, dim=-1)), self.config.output, embeddings)

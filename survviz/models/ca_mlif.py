@@ -5,6 +5,8 @@ An, Chen, Lin et al. 2025, CA-MLIF, AAAI, equations 1 to 7. The paper and its re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, Self
 
 import torch
@@ -126,6 +128,8 @@ class CaMlif(Model):
             self.project_genes = genomic_projection(config, config.d_programme, width, dropout)
         self.encode = self._class_tokens()
         joined = width
+        both = ("pathology|genomic", "genomic|pathology") if len(self.names) == 2 else ()
+        self.fused = (*self.names, *both, *(["clinical"] if "clinical" in config.modalities else []))
         if len(self.names) == 2:
             self.auxiliary = (
                 Auxiliary("l1", ("pathology",), ("pathology|genomic",), 0.5),
@@ -156,21 +160,29 @@ class CaMlif(Model):
         encoded = [encode(*each) for encode, *each in zip(self.encode, tokens, masks, strict=True)]
         cases = [case * here.unsqueeze(-1) for (case, _), here in zip(encoded, present.unbind(dim=1), strict=True)]
         embeddings: dict[str, Tensor] = {**dict(zip(self.names, cases, strict=True))}
-        pieces = cases
         if len(self.names) == 2:
             both = present.all(dim=1, keepdim=True)
             enriched = self.cross(encoded[0][1], encoded[1][1], *masks)
             again = [decode(*each)[0] * both for decode, *each in zip(self.decode, enriched, masks, strict=True)]
             embeddings |= {"pathology|genomic": again[0], "genomic|pathology": again[1]}
-            joint, *gated = self.fuse(*cases, present)
-            joint_again, *_ = self.fuse(*again, both.expand(-1, 2))
-            pieces = [self.weigh(joint, joint_again, *gated)] if self.paper else [joint, joint_again]
         if "clinical" in self.modalities:
             embeddings["clinical"] = inputs.vectors["clinical"]
-            pieces = [*pieces, embeddings["clinical"]]
-        embeddings["fused"] = self.mix(torch.cat(pieces, dim=-1))
         maps = self.attends[0].of(scores.unsqueeze(2)) if attention and scores is not None else None
-        return Output(self.output_layer(embeddings["fused"]), self.config.output, embeddings, maps)
+        return replace(self.from_embeddings(embeddings, inputs.present), attention=maps)
+
+    def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:
+        """Both stages fused and weighted, beside the clinical columns, and the last layer."""
+        pieces = [embeddings[name] for name in self.names]
+        if len(self.names) == 2:
+            here = torch.stack([present[name] for name in self.names], dim=1)  # (B, 2)
+            both = here.all(dim=1, keepdim=True).expand(-1, 2)
+            joint, *gated = self.fuse(*pieces, here)
+            joint_again, *_ = self.fuse(embeddings["pathology|genomic"], embeddings["genomic|pathology"], both)
+            pieces = [self.weigh(joint, joint_again, *gated)] if self.paper else [joint, joint_again]
+        if "clinical" in self.modalities:
+            pieces = [*pieces, embeddings["clinical"]]
+        embeddings = {**embeddings, "fused": self.mix(torch.cat(pieces, dim=-1))}
+        return Output(self.output_layer(embeddings["fused"]), self.config.output, embeddings)
 
     def _tokens(self, inputs: Inputs) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
         """Tokens and masks of slide and genes, and the score (B, R, N) of each patch for each region token."""

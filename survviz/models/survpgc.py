@@ -5,7 +5,8 @@ Hou et al., SurvPGC, npj Digital Medicine 2025. Written from the equations; no c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Self, TypeAlias, cast
 
 import torch
@@ -106,8 +107,8 @@ class SurvPGC(Model):
         )
         self.feed_forward = feed_forward(config.d_attention, config.dropout)
         self.norm = nn.LayerNorm(config.d_attention)
-        n_embeddings = len(self.groups) * (2 if self.has_pathology else 1)
-        self.head = head(n_embeddings * config.d_attention, config.n_outputs, config.d_head)
+        self.fused = tuple(name for group in self.groups for name in self._embeddings(group))
+        self.head = head(len(self.fused) * config.d_attention, config.n_outputs, config.d_head)
 
     @property
     def output_layer(self) -> nn.Linear:  # type: ignore[override]
@@ -155,8 +156,12 @@ class SurvPGC(Model):
             if attended.to_patches is not None and attended.from_patches is not None and self.has_pathology:
                 towards, back = _paths(group)
                 maps |= towards.of(attended.to_patches.unsqueeze(1)) | back.of(attended.from_patches.unsqueeze(1))
-        logits = self.head(torch.cat(list(embeddings.values()), dim=-1))
-        return Output(logits, self.config.output, embeddings, maps if attention else None)
+        return replace(self.from_embeddings(embeddings, inputs.present), attention=maps if attention else None)
+
+    def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:
+        """The head on the means of both paths, which are zero where a modality is absent."""
+        logits = self.head(torch.cat([embeddings[name] for name in self.fused], dim=-1))
+        return Output(logits, self.config.output, embeddings)
 
 
 def _paths(group: Group) -> tuple[Attends, Attends]:
