@@ -52,9 +52,10 @@ class Choice:
 
 def choose(case: OpenCase, *, over_time: bool = False) -> Choice:
     """The controls; `over_time` every bin is explained, so that none has to be chosen."""
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         target = "risk" if over_time else choose_target(case)
-        return Choice(target, choose_baseline(), choose_method())
+        method = choose_method()
+        return Choice(target, choose_baseline(), method)
 
 
 def choose_target(case: OpenCase) -> str:
@@ -65,19 +66,22 @@ def choose_target(case: OpenCase) -> str:
         list(targets),
         key="explain",
         bind="query-params",
-        width=260,
+        width=196,
         help="Survival at a time goes up when things look better; risk and hazard go up when they look worse.",
     )
     return targets[words or next(iter(targets))]
 
 
 def choose_baseline() -> str:
-    """Where the evidence starts from."""
-    from survviz.pipeline.baseline_points import BASELINES
+    """Where the evidence starts from; the first that the checkpoint holds, unless a person chooses another."""
+    from survviz.pipeline.baseline_points import BASELINES, why_no_baseline
 
+    checkpoint = session.predictor().checkpoint
+    held = [why_no_baseline(checkpoint, name) is None for name in BASELINES]
     return st.selectbox(
         "Against",
         list(BASELINES),
+        index=held.index(True),
         format_func=lambda name: name[:1].upper() + name[1:],
         key="against",
         bind="query-params",
@@ -95,7 +99,7 @@ def choose_method() -> str:
         format_func=METHODS.__getitem__,
         key="by",
         bind="query-params",
-        width=250,
+        width=196,
         help=" ".join(METHOD_WORDS.values()),
     )
 

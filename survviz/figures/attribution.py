@@ -24,7 +24,7 @@ ROW = 30
 STRIP_SD = 3.0
 REST = "Not accounted for"
 SMALLEST_REST = 0.01
-"""Share of the change below which what is left over is not drawn."""
+"""Share of the bars' lengths below which what is left over is not drawn."""
 SHORT, LONGEST = 10, 34
 """Characters of an own value that a scale shows already, and of a row's label."""
 SPACE = "\N{NO-BREAK SPACE}"
@@ -87,7 +87,7 @@ def waterfall_figure(pieces: Sequence[Evidence], reference: float, output: float
 
     steps = [(one.name, one.value, one.sd, one.own, explained.colour(one.value)) for one in pieces]
     rest = output - reference - sum(one.value for one in pieces)
-    if abs(rest) > SMALLEST_REST * abs(output - reference):
+    if abs(rest) > SMALLEST_REST * sum(abs(one.value) for one in pieces):
         steps.append((REST, rest, None, "the parts do not add up", GREY))
     ends = [reference, *(reference + sum(step[1] for step in steps[: i + 1]) for i in range(len(steps)))]
     rows = [f"Baseline: {explained.baseline}", *(name for name, *_ in steps), "This case"]

@@ -50,6 +50,8 @@ def test_what_the_parts_leave_over_is_a_bar_of_its_own() -> None:
     rest = waterfall_figure(PARTS, -2.0, -1.5, RISK)
     names = [list(figure.layout.yaxis.categoryarray) for figure in (exact, rest)]
     assert "Not accounted for" not in names[0]
+    large = [Part("Slide", 9.0), Part("Clinical record", -8.99)]
+    assert "Not accounted for" not in waterfall_figure(large, 0.0, 0.02, RISK).layout.yaxis.categoryarray
     assert names[1][-2] == "Not accounted for"
     assert [trace.x[0] for trace in rest.data if trace.type == "bar"][-1] == pytest.approx(0.1)
 
@@ -69,11 +71,15 @@ def test_words_say_pushes_and_never_causes() -> None:
 
 
 def test_values_with_a_scale_are_drawn_and_the_others_are_said() -> None:
-    parts = [Part("Age", 0.3, own="78 years"), Part("Sex", -0.1, own="male"), Part("Hypoxia", 0.2, own="z = +9.0")]
+    parts = [
+        Part("Age", 0.3, own="78"),
+        Part("Sex", -0.1, own="male"),
+        Part("Hypoxia", 0.2, own="mean z = +9.0 over 22 genes"),
+    ]
     figure = feature_figure(parts, RISK, {"Age": 1.2, "Hypoxia": 9.0})
     bars, strip = figure.data
-    assert list(bars.y) == ["Age", "Sex: male", "Hypoxia"]
-    assert (list(strip.y), list(strip.x)) == (["Age", "Hypoxia"], [1.2, 3.0])
+    assert list(bars.y) == ["Age: 78", "Sex: male", "Hypoxia"]
+    assert (list(strip.y), list(strip.x)) == (["Age: 78", "Hypoxia"], [1.2, 3.0])
     assert "+9.0" in strip.customdata[1][2], "what lies beyond the strip says where"
     assert len(feature_figure(parts, RISK).data) == 1
 
