@@ -85,7 +85,7 @@ def as_csv(found: CaseAttribution) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["level", "modality", "name", "value", "sd", "own"])
-    for level in dict.fromkeys(piece.level for piece in found.pieces):
+    for level in found.levels:
         for one in found.of(level):
             sd = "" if one.sd is None else f"{one.sd:.9g}"
             table.writerow([level, one.modality, one.name, f"{one.value:.9g}", sd, one.own])
@@ -95,7 +95,7 @@ def as_csv(found: CaseAttribution) -> str:
 def show(found: CaseAttribution) -> None:
     """The largest pieces of each level in a few lines."""
     stdout.print(f"{found.case_id}: {found.target_words} {found.output:.3f}; {found.baseline}: {found.reference:.3f}")
-    for level in dict.fromkeys(piece.level for piece in found.pieces):
+    for level in found.levels:
         for one in found.of(level)[:SHOWN]:
             spread = "" if one.sd is None else f" ± {one.sd:.3f}"
             pushes = "up" if one.value > 0 else "down"

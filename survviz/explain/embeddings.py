@@ -13,7 +13,7 @@ from survviz.explain.baselines import Reference
 from survviz.explain.targets import Target, risk
 from survviz.explain.ways import InputWay
 from survviz.models import Model
-from survviz.types import Inputs
+from survviz.types import Inputs, Modality
 
 STEPS = 64
 
@@ -38,7 +38,7 @@ def embedding_contributions(
 
     def answer(*embeddings: Tensor) -> Tensor:
         n = len(embeddings[0])
-        present = {name: here.expand(n) for name, here in way.inputs.present.items()}
+        present: dict[Modality, Tensor] = {name: here.expand(n) for name, here in way.inputs.present.items()}
         return target(model.from_embeddings(dict(zip(model.fused, embeddings, strict=True)), present))
 
     found = IntegratedGradients(answer).attribute(end, baselines=start, n_steps=steps, method="gausslegendre")

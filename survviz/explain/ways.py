@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
@@ -151,7 +151,7 @@ class InputWay:
     def batch(self, share: float) -> Inputs:
         """One point of the way as a model reads it."""
         at = self.inputs.patches.new_tensor([share])
-        return self._moved({(one.form, one.name): one.at(at) for one in self.moving}, 1)
+        return self._moved([one.at(at) for one in self.moving], 1)
 
     def split(self, values: NDArray[np.float64]) -> ByInput:
         """Values of `along`, by input; zeros for what the case lacks."""
@@ -214,12 +214,12 @@ class InputWay:
             return leaves[-1]
 
         with Watch(holder, project, self.programmes) as watch:
-            keys = [(one.form, one.name) for one in self.moving]
-            output = self.model(self._moved(dict(zip(keys, tensors, strict=True)), len(at)))
+            output = self.model(self._moved(tensors, len(at)))
             return Run(self.target(output), tensors, leaves, watch.gathered)
 
-    def _moved(self, tensors: Mapping[tuple[Form, str], Tensor], n_points: int) -> Inputs:
+    def _moved(self, moved: Sequence[Tensor], n_points: int) -> Inputs:
         """The case, with what moves replaced."""
+        tensors = {(one.form, one.name): tensor for one, tensor in zip(self.moving, moved, strict=True)}
         batch = repeated(self.inputs, self.inputs.patches.expand(n_points, -1, -1))
         return replace(
             batch,

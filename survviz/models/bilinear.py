@@ -86,7 +86,7 @@ class Bilinear(ChimeraEncoders):
     def compute(self, inputs: Inputs, *, attention: bool) -> Output:
         """The log-hazard, the vector of each modality and of each pair, and on request the raw score of each patch."""
         vectors, maps = self.encode(inputs)
-        output = self.from_embeddings(vectors, inputs.present)
+        output = self.from_embeddings({**vectors}, inputs.present)
         return replace(output, attention=maps if attention else None)
 
     def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from survviz.data.omics import OmicsName
+from survviz.data.omics_reference import MODALITY, WORDS
 from survviz.explain.gradients import InputContributions
 from survviz.types import Case, Inputs, Modality
 
@@ -20,11 +22,12 @@ Level: TypeAlias = Literal[
     "modality", "sentence", "clinical", "programme", "gene", "token", "mirna", "cnv", "embedding"
 ]
 
-OMICS: Mapping[str, tuple[Modality, Level]] = {
-    "rna": ("genomic", "gene"),
-    "mirna": ("mirna", "mirna"),
-    "cnv": ("cnv", "cnv"),
-}
+OMICS: Mapping[OmicsName, Level] = {"rna": "gene", "mirna": "mirna", "cnv": "cnv"}
+"""Vector -> the level of its columns."""
+TOKENS: Mapping[str, Level] = {"clinical": "sentence", "genomic": "token"}
+"""Token group -> the level of its tokens."""
+GROUPS: Mapping[str, Modality] = {"clinical": "clinical", "genomic": "genomic", **MODALITY}
+"""Token group or vector -> the modality that it is a form of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +67,21 @@ class Reading:
 
     Attributes:
         found: what each input adds.
+        fused: what each fused embedding adds, where the model has such a head.
     """
 
     model: Model
     preprocess: Preprocess
     inputs: Inputs
     found: InputContributions
+    fused: Mapping[str, float] = field(default_factory=dict)
 
 
 def pieces(readings: Sequence[Reading], case: Case, present: Sequence[Modality]) -> tuple[Piece, ...]:
     """Every named piece of a case over folds: modalities first, then what they consist of, in the model's order."""
     per_fold = [_values(one, present) for one in readings]
     keys = list(dict.fromkeys(key for values in per_fold for key in values))
-    own = _own_words(readings, case)
+    own = _own_words(readings[0], case)
     return tuple(
         Piece.of(key, np.array([values.get(key, 0.0) for values in per_fold]), own.get(key, "")) for key in keys
     )
@@ -84,61 +89,65 @@ def pieces(readings: Sequence[Reading], case: Case, present: Sequence[Modality])
 
 def _values(one: Reading, present: Sequence[Modality]) -> dict[Key, float]:
     """One fold's value of each piece."""
-    found, values, model = one.found, dict[Key, float](), one.model
-    totals = {"pathology": found.patches.sum()}
-    for group, of_group in (*found.tokens.items(), *found.vectors.items()):
-        modality = OMICS[group][0] if group in OMICS else group
-        totals[modality] = totals.get(modality, 0.0) + of_group.sum()
-    values |= {(name, "modality", name): float(totals[name]) for name in present}
-    for group, level in (("clinical", "sentence"), ("genomic", "token")):
-        if group in present and group in found.tokens:
-            names = model.token_names[group]
-            values |= {(group, level, name): float(x) for name, x in zip(names, found.tokens[group], strict=True)}
-    if "clinical" in present and "clinical" in found.vectors:
-        fields = one.preprocess.clinical.fields
-        values |= {
-            ("clinical", "clinical", name): float(found.vectors["clinical"][list(columns)].sum())
-            for name, columns in fields.items()
-        }
-    if "genomic" in present and len(found.programmes):
-        names = model.token_names["genomic"]
-        values |= {("genomic", "programme", name): float(x) for name, x in zip(names, found.programmes, strict=True)}
-    for group, (modality, level) in OMICS.items():
-        if modality in present and group in found.vectors:
-            genes = one.preprocess.ood.omics[group].scaler.genes
-            values |= {(modality, level, name): float(x) for name, x in zip(genes, found.vectors[group], strict=True)}
-    return values
+    return {key: float(value) for key, value in _all_values(one) if key[0] in present}
 
 
-def _own_words(readings: Sequence[Reading], case: Case) -> dict[Key, str]:
-    """The patient's own value of each piece."""
-    first = readings[0]
-    words: dict[Key, str] = {}
-    n_patches = sum(map(len, case.bags))
-    words["pathology", "modality", "pathology"] = (
-        f"{n_patches:,} patches" if n_patches else f"{len(case.regions or ())} feature vectors"
-    )
-    codes = first.preprocess.templates.codes(case.clinical or {})
-    said = {name: _said(value) for name, value in codes.items()}
+def _all_values(one: Reading) -> Iterator[tuple[Key, float]]:
+    found, names = one.found, one.model.token_names
+    totals = dict.fromkeys(one.model.modalities, 0.0)
+    if "pathology" in totals:
+        totals["pathology"] = found.patches.sum()
+    for group, values in (*found.tokens.items(), *found.vectors.items()):
+        totals[GROUPS[group]] += values.sum()
+    for modality, total in totals.items():
+        yield (modality, "modality", modality), total
+    for name, value in one.fused.items():
+        yield (cast("Modality", name.partition("|")[0]), "embedding", name), value
+    for group, level in TOKENS.items():
+        if group in found.tokens:
+            yield from _named(GROUPS[group], level, names[group], found.tokens[group])
+    if "clinical" in found.vectors:
+        for name, columns in one.preprocess.clinical.fields.items():
+            yield ("clinical", "clinical", name), found.vectors["clinical"][list(columns)].sum()
+    if len(found.programmes):
+        yield from _named("genomic", "programme", names["genomic"], found.programmes)
+    for group, level in OMICS.items():
+        if group in found.vectors:
+            yield from _named(GROUPS[group], level, _columns(one, group), found.vectors[group])
+
+
+def _named(
+    modality: Modality, level: Level, names: Sequence[str], values: NDArray[np.float64]
+) -> Iterator[tuple[Key, float]]:
+    for name, value in zip(names, values, strict=True):
+        yield (modality, level, name), value
+
+
+def _columns(one: Reading, group: OmicsName) -> tuple[str, ...]:
+    return one.preprocess.ood.omics[group].scaler.genes
+
+
+def _own_words(one: Reading, case: Case) -> dict[Key, str]:
+    """The patient's own value of each piece, as one fold reads it."""
+    n_patches, n_regions = sum(map(len, case.bags)), len(case.regions or ())
+    slides = f"{n_patches:,} patches" if n_patches else f"{n_regions} feature vector{'s' * (n_regions != 1)}"
+    codes = one.preprocess.templates.codes(case.clinical or {})
     known = sum(value is not None for value in codes.values())
-    words["clinical", "modality", "clinical"] = f"{known} of {len(codes)} fields recorded"
-    for name, text in said.items():
-        words["clinical", "sentence", name] = words["clinical", "clinical", name] = text
-    for group, (modality, level) in OMICS.items():
-        if group not in first.inputs.vectors or group not in first.preprocess.ood.omics:
+    words: dict[Key, str] = {
+        ("pathology", "modality", "pathology"): slides,
+        ("clinical", "modality", "clinical"): f"{known} of {len(codes)} fields recorded",
+    }
+    for name, value in codes.items():
+        said = "not recorded" if value is None else value if isinstance(value, str) else f"{value:g}"
+        words["clinical", "sentence", name] = words["clinical", "clinical", name] = said
+    for group, level in OMICS.items():
+        if group not in one.found.vectors:
             continue
-        genes = first.preprocess.ood.omics[group].scaler.genes
-        z = first.inputs.vectors[group][0].cpu().numpy()
-        words[modality, "modality", modality] = f"{len(genes):,} {'genes' if group == 'rna' else 'columns'}"
-        words |= {(modality, level, name): f"z = {value:+.1f}" for name, value in zip(genes, z, strict=True)}
-        if group == "rna":
-            for name, columns in first.preprocess.programmes.items():
-                text = f"mean z = {z[list(columns)].mean():+.1f} over {len(columns)} genes"
-                words["genomic", "programme", name] = text
+        z, names, modality = one.inputs.vectors[group][0].cpu().numpy(), _columns(one, group), GROUPS[group]
+        words[modality, "modality", modality] = f"{len(names):,} {WORDS[group][1]}"
+        words |= {(modality, level, name): f"z = {value:+.1f}" for name, value in zip(names, z, strict=True)}
+    if "rna" in one.found.vectors:
+        z = one.inputs.vectors["rna"][0].cpu().numpy()
+        for name, columns in one.preprocess.programmes.items():
+            words["genomic", "programme", name] = f"mean z = {z[list(columns)].mean():+.1f} over {len(columns)} genes"
     return words
-
-
-def _said(value: float | str | None) -> str:
-    if value is None:
-        return "not recorded"
-    return f"{value:g}" if isinstance(value, float) else value

@@ -127,7 +127,7 @@ def cross_validate(
             with new_folder(target) as staging:
                 if run.path is not None:
                     shutil.copyfile(run.path / RUN_LOG, staging / RUN_LOG)
-                points = _points(folds, cases, risks["risk"], reference.cutoff)
+                points = _points(folds, cases, set(risks.index[risks["risk"] <= reference.cutoff]))
                 _save(staging, target.name, cohort, config, purpose, sections, folds, reference, points)
     folder, tuned = Path(out) if out is not None else None, tuple(fold.tuned for fold in folds if fold.tuned)
     return TrainReport(reference, risks, excluded, clock.perf_counter() - started, folder, tuned)
@@ -278,12 +278,12 @@ def _save(
 
 
 def _points(
-    folds: Sequence[FoldResult], cases: Mapping[str, Case], risk: pd.Series, cutoff: float
+    folds: Sequence[FoldResult], cases: Mapping[str, Case], low_risk: set[str]
 ) -> list[dict[str, torch.Tensor]]:
-    low = set(risk.index[risk <= cutoff])
+    """What cases may be compared with, of each fold."""
     membership = _membership(folds)
     return [
-        fit_points(fold.preprocess, [cases[name] for name in members(membership, i)], low)
+        fit_points(fold.preprocess, [cases[name] for name in members(membership, i)], low_risk)
         for i, fold in enumerate(folds)
     ]
 
