@@ -9,6 +9,7 @@ import typer
 
 from survviz import __version__
 from survviz.cli.attribution import Attribution, BaselineOption, MethodOption, TargetOption
+from survviz.cli.exports import Dicom, Exports, Report
 from survviz.cli.study import study
 
 app = typer.Typer(
@@ -255,6 +256,8 @@ def explain(
     mpp: MppOption = None,
     weights: Weights = None,
     attribution: Attribution = False,
+    dicom: Dicom = False,
+    report: Report = False,
     target: TargetOption = "risk",
     baseline: BaselineOption = "training mean",
     method: MethodOption = "integrated-gradients",
@@ -274,7 +277,8 @@ def explain(
         question = Question(target, baseline, method)
         run_attribution(checkpoint, files, question, out, device=device, as_json=json)
         return
-    run_explain(checkpoint, files, out, kinds=map_kinds(kind), device=device, as_json=json)
+    wanted = Exports(dicom, report)
+    run_explain(checkpoint, files, out, kinds=map_kinds(kind), exports=wanted, device=device, as_json=json)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from survviz.figures.overlay import RESEARCH_USE
 from survviz.types import Case, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
+    from survviz.cli.exports import Exports
     from survviz.figures.patch_map import PatchMap
     from survviz.pipeline import Predictor
 
@@ -83,7 +84,7 @@ def run_predict(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, a
         "slides": [slide_record(case, index) for index in range(len(case.bags))],
     }
     write_text(out / "prediction.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    written = ["prediction.json", *write_maps(predictor, case, files, out)]
+    written = ["prediction.json", *write_maps(predictor, case, files, out)[0]]
     if as_json:
         show_json(document | {"written": [out / name for name in written]})
     else:
@@ -118,14 +119,17 @@ def run_explain(
     out: Path,
     *,
     kinds: Sequence[MapKind] = ("attention",),
+    exports: Exports | None = None,
     device: str,
     as_json: bool,
 ) -> None:
     """Write maps of one case: every token of every direction.
 
     Raises:
-        InputError: the model or the case has no map of a kind; the reason is given.
+        InputError: the model or the case has no map of a kind, or what is needed for the exports is missing; the
+            reason is given.
     """
+    from survviz.cli import exports as more
     from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)
@@ -133,9 +137,18 @@ def run_explain(
     for kind in kinds:
         if why := predictor.why_no_kind(case, kind):
             raise InputError(why)
-    show_notices((*notices, *predictor.check(case)))
+    exports = exports or more.Exports()
+    slides = more.slide_paths(files, case)
+    exports.check(slides, case)
+    known = (*notices, *predictor.check(case))
+    show_notices(known)
     out.mkdir(parents=True, exist_ok=True)
-    written = [name for kind in kinds for name in write_maps(predictor, case, files, out, kind)]
+    written, maps = [], []
+    for kind in kinds:
+        names, found = write_maps(predictor, case, files, out, kind)
+        written += names
+        maps += found
+    written += more.write_exports(exports, predictor, case, known, maps, slides, out)
     if as_json:
         show_json({"case_id": case.case_id, "written": [out / name for name in written]})
     else:
@@ -157,10 +170,15 @@ def slide_record(case: Case, index: int) -> dict[str, object]:
     }
 
 
-def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path, kind: MapKind = "attention") -> list[str]:
+def write_maps(
+    predictor: Predictor, case: Case, files: CaseFiles, out: Path, kind: MapKind = "attention"
+) -> tuple[list[str], list[PatchMap]]:
     """KIND.csv with every map; per direction and slide a GeoJSON and, if the slide file is at hand, an overlay.
 
     Nothing is written where there is no map of this kind.
+
+    Returns:
+        Names of the files, and the maps.
     """
     from survviz.figures.geojson import geojson_bytes
     from survviz.figures.patch_map import PatchMap, Provenance
@@ -186,7 +204,7 @@ def write_maps(predictor: Predictor, case: Case, files: CaseFiles, out: Path, ki
     if maps:
         (out / f"{kind}.csv").write_bytes(attention_csv(maps))
         written.insert(0, f"{kind}.csv")
-    return written
+    return written, maps
 
 
 def write_figure(patch_map: PatchMap, files: CaseFiles, target: Path) -> list[str]:

@@ -20,6 +20,8 @@ from survviz.errors import InputError
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from survviz.figures.patch_map import PatchMap
+
 INSTALL = "Writing DICOM needs highdicom, which is not installed. Install it with `pip install 'survviz[dicom]'`."
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 NO_DATE = "20000101"
@@ -191,6 +193,16 @@ def code(value: str, scheme: str, meaning: str) -> Dataset:
 def _decimal(value: float) -> str:
     """A decimal string of at most 16 characters, as DICOM's DS wants it."""
     return f"{value:.10g}"[:16]
+
+
+def slide_grid(
+    patch_map: PatchMap, path: Path, vendor: str, slide_size: tuple[int, int], mpp: float | None
+) -> LevelGrid:
+    """Where a map lies: a level of the slide where that is DICOM, else on an overview that can be made of it."""
+    case_id, patch = patch_map.provenance.case_id, patch_map.patch_size_level0
+    if vendor == "dicom":
+        return choose_grid(source_grids(path, case_id, patch_map.slide_id, slide_size), patch)
+    return made_grid(case_id, patch_map.slide_id, slide_size, mpp, patch)
 
 
 def source_grids(path: Path, case_id: str, slide_id: str, slide_size: tuple[int, int]) -> list[LevelGrid]:

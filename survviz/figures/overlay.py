@@ -12,12 +12,20 @@ from survviz.errors import InputError
 from survviz.figures.patch_map import RESEARCH_USE, PatchMap
 from survviz.figures.scaling import Look, Summary, colours_of, summarise
 
-__all__ = ["RESEARCH_USE", "bar_length_um", "blend", "greyed", "paint"]
+__all__ = ["RESEARCH_USE", "bar_length_um", "blank_slide", "blend", "greyed", "paint"]
 
 Size = tuple[int, int]
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of CSS's `grayscale`, which the browser turns the slide grey with."""
+
+
+def blank_slide(patch_map: PatchMap, px: int) -> tuple[NDArray[np.uint8], Size]:
+    """A light canvas of at most `px` pixels for a map without its slide, and the extent of the patches at level 0."""
+    width, height = (int(edge) for edge in patch_map.coords.max(axis=0, initial=0) + patch_map.patch_size_level0)
+    factor = min(1.0, px / max(width, height))
+    shape = (max(1, round(height * factor)), max(1, round(width * factor)), 3)
+    return np.full(shape, 244, dtype=np.uint8), (width, height)
 
 
 def paint(

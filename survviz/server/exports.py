@@ -177,20 +177,17 @@ def _svg(request: Request, grant: Grant) -> Response:
 
 def _grid(grant: Grant, patch_map: PatchMap) -> Any:
     """Where a DICOM map lies: a level of the slide where that is DICOM, else an overview made here."""
-    from survviz.figures.dicom_source import choose_grid, made_grid, require_highdicom, source_grids
+    from survviz.figures.dicom_source import require_highdicom, slide_grid
 
     require_highdicom()
-    slide, case_id = slide_grant(grant), patch_map.provenance.case_id
+    slide = slide_grant(grant)
     if slide is None:
         raise InputError(
             "DICOM places a map on its slide, and the file of this slide is not at hand. Add it on the page Load case."
         )
     with slide_cache().borrow(slide.payload["path"], slide.payload["mpp"]) as (opened, _):
         size, vendor = opened.dimensions, opened.vendor
-    if vendor == "dicom":
-        grids = source_grids(Path(slide.payload["path"]), case_id, patch_map.slide_id, size)
-        return choose_grid(grids, patch_map.patch_size_level0)
-    return made_grid(case_id, patch_map.slide_id, size, known_mpp(slide)[0], patch_map.patch_size_level0)
+    return slide_grid(patch_map, Path(slide.payload["path"]), vendor, size, known_mpp(slide)[0])
 
 
 def _parametric_map(request: Request, grant: Grant) -> Response:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from survviz.errors import InputError
 from survviz.figures.figure import Panel
+from survviz.figures.overlay import blank_slide
 from survviz.figures.patch_map import PatchMap, Provenance
 from survviz.figures.scaling import Look, Summary, summarise
 from survviz.server import store
@@ -141,10 +142,7 @@ def picture_of(grant: Grant, patch_map: PatchMap, px: int) -> tuple[NDArray[np.u
     if slide is not None:
         with slide_cache().borrow(slide.payload["path"], slide.payload["mpp"]) as (opened, _):
             return opened.thumbnail(px), opened.dimensions
-    width, height = (int(edge) for edge in patch_map.coords.max(axis=0, initial=0) + patch_map.patch_size_level0)
-    factor = min(1.0, px / max(width, height))
-    shape = (max(1, round(height * factor)), max(1, round(width * factor)), 3)
-    return np.full(shape, 244, dtype=np.uint8), (width, height)
+    return blank_slide(patch_map, px)
 
 
 def panel_of(grant: Grant, others: Sequence[Grant], look: Look, px: int, head: str = MEAN, fold: str = MEAN) -> Panel:
