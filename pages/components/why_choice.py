@@ -12,21 +12,23 @@ from pages.components.cases import OpenCase
 from survviz.errors import InputError
 
 if TYPE_CHECKING:
-    from survviz.figures.attribution import Explained
+    from survviz.pipeline.attribution import Method
 
 HORIZONS = (12, 36, 60)
-METHODS = {
+METHODS: dict[Method, str] = {
     "integrated-gradients": "Integrated gradients",
     "relevance": "Relevance propagation",
-    "shapley": "Shapley over modalities",
-    "removal": "Removal, one at a time",
+    "shapley": "Shapley of modalities",
+    "removal": "Removal of modalities",
 }
-METHOD_WORDS = {
+METHOD_WORDS: dict[Method, str] = {
     "integrated-gradients": "Integrated gradients add up the model's slopes on the way from the baseline to the case.",
     "relevance": "Relevance propagation hands the estimate back through the layers of the model, rule by rule.",
-    "shapley": "Shapley values average what a modality adds over every order in which the modalities may come.",
-    "removal": "Each piece alone is put to the baseline; what the estimate loses is its value. They need not add up.",
+    "shapley": "A Shapley value is what a modality adds, averaged over every order in which the modalities may come.",
+    "removal": "Removal leaves out one modality, as if it had never been measured; the values need not add up.",
 }
+OF_MODALITIES: tuple[Method, ...] = ("shapley", "removal")
+"""Methods that weigh whole modalities, against the case without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,7 @@ class Choice:
 
     target: str
     baseline: str
-    method: str
-
-    def explained(self, words: str) -> Explained:
-        """The same for the figures."""
-        from survviz.figures.attribution import Explained
-
-        return Explained(words, self.baseline, better_when_higher=self.target.startswith("survival"))
+    method: Method
 
 
 def choose(case: OpenCase, *, over_time: bool = False) -> Choice:
@@ -55,7 +51,7 @@ def choose(case: OpenCase, *, over_time: bool = False) -> Choice:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         target = "risk" if over_time else choose_target(case)
         method = choose_method()
-        return Choice(target, choose_baseline(), method)
+        return Choice(target, choose_baseline(used=method not in OF_MODALITIES), method)
 
 
 def choose_target(case: OpenCase) -> str:
@@ -66,13 +62,13 @@ def choose_target(case: OpenCase) -> str:
         list(targets),
         key="explain",
         bind="query-params",
-        width=196,
+        width=190,
         help="Survival at a time goes up when things look better; risk and hazard go up when they look worse.",
     )
     return targets[words or next(iter(targets))]
 
 
-def choose_baseline() -> str:
+def choose_baseline(*, used: bool) -> str:
     """Where the evidence starts from; the first that the checkpoint holds, unless a person chooses another."""
     from survviz.pipeline.baseline_points import BASELINES, why_no_baseline
 
@@ -82,6 +78,7 @@ def choose_baseline() -> str:
         "Against",
         list(BASELINES),
         index=held.index(True),
+        disabled=not used,
         format_func=lambda name: name[:1].upper() + name[1:],
         key="against",
         bind="query-params",
@@ -91,7 +88,7 @@ def choose_baseline() -> str:
     )
 
 
-def choose_method() -> str:
+def choose_method() -> Method:
     """How the change is shared among the evidence."""
     return st.selectbox(
         "By",
@@ -99,7 +96,7 @@ def choose_method() -> str:
         format_func=METHODS.__getitem__,
         key="by",
         bind="query-params",
-        width=196,
+        width=190,
         help=" ".join(METHOD_WORDS.values()),
     )
 

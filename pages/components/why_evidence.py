@@ -10,10 +10,11 @@ import streamlit as st
 
 from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
-from pages.components.why_choice import METHOD_WORDS, METHODS, Choice, choose
+from pages.components.why_choice import METHOD_WORDS, METHODS, OF_MODALITIES, Choice, choose
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
+    from survviz.figures.attribution import Explained
     from survviz.pipeline.attribution import CaseAttribution
     from survviz.pipeline.pieces import Level, Piece
 
@@ -23,6 +24,12 @@ WORST_GAP = 0.05
 SMALLEST_REST = 0.005
 """What a method gives to no input (bias terms, under relevance propagation) is said from here on."""
 ALL_FEATURES = "All"
+NO_FEATURES = (
+    "This method weighs whole modalities; integrated gradients and relevance propagation reach single features."
+)
+ONLY_PATCHES = (
+    "This model reads nothing but the slide, whose patches have no names. Their map is on the page Slide & attention."
+)
 LEVELS: dict[Level, str] = {
     "sentence": "Clinical sentences",
     "clinical": "Clinical fields",
@@ -31,6 +38,7 @@ LEVELS: dict[Level, str] = {
     "gene": "Genes",
     "mirna": "miRNA",
     "cnv": "Copy number",
+    "embedding": "Fused embeddings",
 }
 COARSE: tuple[Level, ...] = ("sentence", "clinical", "programme", "token", "mirna", "cnv")
 """Levels that together count nothing twice; genes stand for themselves only where there are no programmes."""
@@ -44,47 +52,22 @@ def show(case: OpenCase) -> None:
     except SurvvizError as error:
         notices.problem(error)
         return
-    explained = choice.explained(found.target_words)
-    if found.method != choice.method:
-        st.warning(
-            f"{METHODS[choice.method]} did not fit into memory; {METHODS[found.method].lower()} is shown instead.",
-            icon=":material/memory:",
-        )
-    say(found)
-    from survviz.figures.attribution import feature_figure, waterfall_figure
+    from survviz.figures.attribution import Explained, waterfall_figure
 
+    explained = Explained(found.target_words, found.baseline, better_when_higher=choice.target.startswith("survival"))
+    say(found, choice)
     modalities, features = st.columns([2, 3], gap="large")
     with modalities:
         st.subheader("By modality", anchor=False)
-        parts = named_modalities(found.of("modality"))
         st.plotly_chart(
-            waterfall_figure(parts, found.reference, found.output, explained),
+            waterfall_figure(named_modalities(found.of("modality")), found.reference, found.output, explained),
             key="by-modality",
             config=plot_config("modalities", found),
         )
         meaning(found, choice)
     with features:
         st.subheader("The features that push most", anchor=False)
-        pieces = chosen_features(found)
-        if pieces:
-            places = {
-                one.name: place
-                for one in pieces
-                if (place := why_results.standing_of(case).get((one.level, one.name))) is not None
-            }
-            st.plotly_chart(
-                feature_figure(pieces, explained, places),
-                key="by-feature",
-                config=plot_config("features", found),
-            )
-            caption = "Whiskers: SD over models." if len(found.folds) > 1 else ""
-            band = " Right: the patient's own value; grey where 68 % and 95 % of a normal spread of training cases lie."
-            st.caption(caption + (band if places else ""))
-        else:
-            st.caption(
-                "This model reads nothing but the slide, whose patches have no names. Their map is on the page "
-                "Slide & attention."
-            )
+        draw_features(case, found, explained)
     st.download_button(
         "All numbers (CSV)",
         table_of(found).to_csv(index=False),
@@ -95,23 +78,47 @@ def show(case: OpenCase) -> None:
     )
 
 
-def say(found: CaseAttribution) -> None:
+def draw_features(case: OpenCase, found: CaseAttribution, explained: Explained) -> None:
+    """The top of the chosen kind, or why there is none."""
+    from survviz.figures.attribution import feature_figure
+
+    pieces = chosen_features(found)
+    if not pieces:
+        st.caption(NO_FEATURES if found.method in OF_MODALITIES else ONLY_PATCHES)
+        return
+    known = why_results.standing_of(case)
+    places = {one.name: known[one.level, one.name] for one in pieces if (one.level, one.name) in known}
+    st.plotly_chart(feature_figure(pieces, explained, places), key="by-feature", config=plot_config("features", found))
+    spread = "Whiskers: SD over models. " if len(found.folds) > 1 else ""
+    band = "Right: the patient's own value; grey where 68 % and 95 % of a normal spread of training cases lie."
+    st.caption(spread + (band if places else ""))
+
+
+def say(found: CaseAttribution, choice: Choice) -> None:
     """The answer in words, and whether the parts add up."""
     from survviz.figures.attribution import plain, signed
 
+    if found.method != choice.method:
+        st.warning(
+            f"{METHODS[choice.method]} did not fit into memory; {METHODS[found.method].lower()} is shown instead.",
+            icon=":material/memory:",
+        )
     parts = sum(one.value for one in found.of("modality"))
+    digits = 3 if found.target.startswith("survival") else 2
     way = "up" if found.change > 0 else "down"
     st.markdown(
-        f"**{found.target_words.capitalize()} {plain(found.output)}.** Against the {found.baseline} "
-        f"({plain(found.reference)}) the evidence of this case pushes the estimate **{way} by "
-        f"{plain(abs(found.change))}**."
+        f"**{found.target_words.capitalize()} {plain(found.output, digits)}.** Against the baseline *{found.baseline}* "
+        f"({plain(found.reference, digits)}) the evidence of this case pushes the estimate **{way} by "
+        f"{plain(abs(found.change), digits)}**."
     )
     rest = f", of no input {signed(found.rest)}" if abs(found.rest) >= SMALLEST_REST else ""
     check = (
-        f"Sum of attributions {signed(parts)}{rest}, change in output {signed(found.change)} "
+        f"Sum of attributions {signed(parts, digits)}{rest}, change in output {signed(found.change, digits)} "
         f"(largest gap in a model {100 * found.gap:.2g} %)."
     )
-    if found.gap > WORST_GAP:
+    if found.method == "removal":
+        st.caption(f":material/info: {check} Removals need not add up.")
+    elif found.gap > WORST_GAP:
         st.warning(
             f"{check} The parts miss the change by more than {WORST_GAP:.0%}: do not read single bars.",
             icon=":material/warning:",

@@ -53,7 +53,7 @@ def show(case: OpenCase) -> None:
         figure.update_xaxes(title=axis)
         st.plotly_chart(figure, key="time-modality", config=plot_config("over_time_modalities", bins[0]))
         st.caption(
-            f"Each column explains the hazard logit of one time bin against the {choice.baseline}: above 0 the "
+            f"Each column explains the hazard logit of one time bin against the {bins[0].baseline}: above 0 the "
             "evidence pushes the hazard of these months up, below 0 down. "
             f"Largest gap in a model {100 * max(one.gap for one in bins):.2g} %."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -38,13 +38,13 @@ def attribution_of(case: OpenCase, choice: Choice) -> CaseAttribution:
 
 @st.cache_resource(show_spinner="Weighing the evidence …", max_entries=64)
 def _attribution(
-    _predictor: Predictor, _case: OpenCase, key: Key, method: str, target: str, baseline: str
+    _predictor: Predictor, _case: OpenCase, key: Key, method: Method, target: str, baseline: str
 ) -> CaseAttribution:
     from survviz.pipeline.attribution import attribute
     from survviz.pipeline.device import ran_out_of_memory
 
     try:
-        return attribute(_predictor, _case.case, method=cast("Method", method), target=target, baseline=baseline)
+        return attribute(_predictor, _case.case, method=method, target=target, baseline=baseline)
     except (MemoryError, RuntimeError) as error:
         if method == FALLBACK or not ran_out_of_memory(error):
             raise
@@ -62,11 +62,11 @@ def over_time_of(case: OpenCase, choice: Choice) -> tuple[CaseAttribution, ...]:
 
 @st.cache_resource(show_spinner="Weighing the evidence in every time bin …", max_entries=16)
 def _over_time(
-    _predictor: Predictor, _case: OpenCase, key: Key, method: str, baseline: str
+    _predictor: Predictor, _case: OpenCase, key: Key, method: Method, baseline: str
 ) -> tuple[CaseAttribution, ...]:
     from survviz.pipeline.attribution import over_time
 
-    return over_time(_predictor, _case.case, method=cast("Method", method), baseline=baseline)
+    return over_time(_predictor, _case.case, method=method, baseline=baseline)
 
 
 def subsets_of(case: OpenCase) -> Mapping[frozenset[Modality], NDArray[np.float64]]:

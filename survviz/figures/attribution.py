@@ -71,9 +71,9 @@ def signed(value: float, digits: int = 2) -> str:
     return text[1:] if float(f"{value:.{digits}f}") == 0 else text
 
 
-def plain(value: float) -> str:
-    """Two decimals, with a real minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+def plain(value: float, digits: int = 2) -> str:
+    """`0.81`, `−0.03`, with a real minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def waterfall_figure(pieces: Sequence[Evidence], reference: float, output: float, explained: Explained) -> go.Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -38,7 +39,10 @@ def test_evidence_names_its_baseline_and_adds_up_in_words(open_page: OpenPage, m
     assert not app.exception
     assert not app.error
     found = attribute(session.predictor(), open_case(member, "").case)
-    assert f"**Risk score {plain(found.output)}.** Against the training mean ({plain(found.reference)})" in words(app)
+    assert (
+        f"**Risk score {plain(found.output)}.** Against the baseline *training mean* ({plain(found.reference)})"
+        in words(app)
+    )
     assert f"change in output {signed(found.change)}" in words(app)
     assert "Baseline: the mean of the training cases" in words(app)
     assert len(app.get("plotly_chart")) == 2
@@ -113,3 +117,24 @@ def test_a_model_that_asks_nothing_of_the_slide_says_so(open_page: OpenPage, mem
     app.selectbox(key="model").set_value("demo-bilayer").run()
     assert not app.exception
     assert "there is no tissue that a token looks at" in words(app)
+
+
+def test_every_combination_of_tests_is_a_row(open_page: OpenPage, member: str) -> None:
+    from pages.components.why_tests import subset_rows
+    from survviz.types import Modality
+
+    app = open_page(PAGE, case=member, view="Value of each test")
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    subsets: list[frozenset[Modality]] = [frozenset({"clinical", "pathology"}), frozenset(), frozenset({"genomic"})]
+    rows = subset_rows({names: np.zeros(1) for names in subsets})
+    assert [words for words, _ in rows] == ["Nothing known", "Gene expression", "Slide + Clinical record"]
+
+
+def test_methods_of_modalities_need_no_baseline(open_page: OpenPage, member: str) -> None:
+    app = open_page(PAGE, case=member, by="Shapley of modalities")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="against").disabled
+    assert "Against the baseline *no modality*" in words(app)
+    assert len(app.get("plotly_chart")) == 1
