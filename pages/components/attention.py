@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from pages.components import map_jobs, session
+from pages.components import map_jobs, map_tests, session
 from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
@@ -71,6 +71,7 @@ def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
         directions=[direction(case, query, key) for query, key in session.directions_of(case)] if ready else [],
         models=None,
+        tests=map_tests.tests_of(case) if ready else [],
         stories=[story.as_json() for story in stories_of(SAMPLE_DATA, case.case.case_id)] if sample else [],
         answers=st.session_state.get("answers", {}).get(session.warm_key(case), {}),
         notices=[asdict(notice) for notice in session.notices_of(case)] if ready else [],

@@ -103,6 +103,20 @@ class Model(TypedDict):
     directions: list[Direction]
 
 
+class Tested(TypedDict):
+    """Whether a map is better than chance; "done" with what `survviz.pipeline.faithfulness` found, or a computation.
+
+    Attributes:
+        map: "kind:query:key:token".
+    """
+
+    map: str
+    state: str
+    token: str
+    error: str
+    result: Mapping[str, Any] | None
+
+
 class WorkbenchData(TypedDict):
     """Everything that the workbench shows; see `survviz/server/web/bench.js`.
 
@@ -116,6 +130,7 @@ class WorkbenchData(TypedDict):
     kinds: list[Kind]
     directions: list[Direction]
     models: list[Model] | None
+    tests: list[Tested]
     stories: list[Mapping[str, Any]]
     answers: Mapping[str, Any]
     notices: list[Mapping[str, str]]
@@ -131,7 +146,7 @@ def workbench(data: WorkbenchData, *, key: str, on_event: Callable[[Event], None
 
     Args:
         key: stable name; view and settings are kept under it when the page is left and opened again.
-        on_event: called with what a person asked of Python ("compute", "cancel", "risk", ...), before the script runs.
+        on_event: called with what a person asked of Python ("compute", "test", "risk", ...), before the script runs.
         height: of the slide, in CSS pixels.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.components import map_jobs, second_model, session
+from pages.components import map_jobs, map_tests, second_model, session
 from pages.components.cases import OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Event
@@ -24,6 +24,8 @@ def heed(case: OpenCase, event: Event) -> None:
     try:
         if event["kind"] == "compute" and event["map"] in MAP_KINDS:
             map_jobs.start(case, event["map"], str(event["query"]), str(event["key"]))
+        elif event["kind"] == "test" and event["map"] in MAP_KINDS:
+            map_tests.start(case, event)
         elif event["kind"] == "cancel":
             cancel_job(current_owner(), str(event["token"]))
         elif event["kind"] == "model":

@@ -48,6 +48,7 @@ data = WorkbenchData(
     kinds=[kind("attention", asked=True), kind("contribution", asked=False)],
     directions=[direction("clinical", "pathology"), direction("pathology", "clinical")],
     models=None,
+    tests=[],
     stories=[],
     answers={},
     notices=[],

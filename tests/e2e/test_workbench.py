@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -211,6 +212,25 @@ def test_agreement_of_two_maps_is_spearmans_and_counts_the_top(visit: Visit) -> 
     top = [set(np.argsort(-values, kind="stable")[:50].tolist()) for values in (first, second_map)]
     assert (found["n"], found["top"], found["shared"]) == (300, 50, len(top[0] & top[1]))
     assert found["chance"] == pytest.approx(50 * 50 / 300)
+
+
+def test_chip_says_whether_the_map_is_better_than_chance(visit: Visit) -> None:
+    viewer = visit.viewer()
+    chip, sheet = viewer.locator(".faithfulness summary"), viewer.locator(".faithfulness .sheet")
+    viewer.get_by_role("option", name="even").click()
+    expect(chip).to_have_text("not tested")
+    chip.click()
+    expect(sheet.get_by_role("button", name="Test this map")).to_be_visible()
+    viewer.get_by_role("option", name="blob").click()
+    expect(chip).to_have_text("better than random (p = .02)")
+    expect(sheet).to_contain_text("The larger counts; .02 is the smallest that so many can show.")
+    charts = sheet.get_by_role("img")
+    expect(charts).to_have_count(2)
+    expect(charts.first).to_have_attribute(
+        "aria-label", re.compile(r"^Without these patches: risk −1.20 at 0 %, −1.50")
+    )
+    chip.press("Escape")
+    expect(sheet).to_be_hidden()
 
 
 def test_slides_of_a_case_share_one_scale_and_say_their_share(visit: Visit) -> None:

@@ -12,7 +12,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.components.owner import current_owner
-from pages.components.viewer import Direction, Event, Kind, Model, SlideEntry, Token, WorkbenchData, workbench
+from pages.components.viewer import Direction, Event, Kind, Model, SlideEntry, Tested, Token, WorkbenchData, workbench
+from survviz.explain.faithfulness import Curves, Faithfulness
+from survviz.explain.sanity import Change
+from survviz.pipeline.map_test import MapTest
+from survviz.pipeline.maps import MapRequest
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file, uploaded_file
 from survviz.types import Bag, MapKind, PatchScores
 from survviz.units import Mpp
@@ -84,6 +88,22 @@ def kind(name: MapKind) -> Kind:
     )
 
 
+def tested() -> Tested:
+    """What the test of the map "blob" found: better than chance, in round numbers."""
+    shares = np.array([0.01, 0.05, 0.1, 0.2])
+
+    def curves(n: int, without: float, alone: float) -> Curves:
+        spread = 1 + 0.4 * np.linspace(-1, 1, n)[:, None] if n > 1 else np.ones((1, 1))
+        return Curves(-1.2 - without * 5 * shares * spread, -1.6 + alone * 5 * shares * spread)
+
+    chance = curves(49, 0.03, 0.2), curves(49, 0.08, 0.3)
+    found = Faithfulness(False, 192, shares, -1.2, -1.6, curves(1, 0.3, 0.7), curves(1, 0.01, 0.25), *chance)
+    request = MapRequest("attention", "clinical", "pathology", ("blob",))
+    result = MapTest(request, found, Change(np.array([0.1, -0.2])), 0.02, FOLDS).as_json()
+    result.pop("orders")
+    return Tested(map=result["map"], state="done", token="", error="", result=result)
+
+
 def data(slides: list[SlideEntry]) -> WorkbenchData:
     """What the workbench takes."""
     pushes = {"hot": -0.2, "blob": 0.4, "even": 0.1}
@@ -107,6 +127,7 @@ def data(slides: list[SlideEntry]) -> WorkbenchData:
         kinds=[kind(name) for name in KINDS],
         directions=[direction],
         models=models(only_blob),
+        tests=[tested()],
         stories=[],
         answers={},
         notices=[{"level": "warning", "code": "test", "text": "Something to know."}],

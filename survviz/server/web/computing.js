@@ -76,12 +76,11 @@ function follow(bench, node) {
     words.textContent = total ? `${message} · ${Math.round((100 * done) / total)} %` : message;
   };
   bench.addEventListener("data", () => {
-    for (const kind of bench.data.kinds) {
-      for (const { token, state } of kind.jobs ?? []) {
-        if (ENDED.includes(state) || followed.has(token)) continue;
-        followed.add(token);
-        ask(token);
-      }
+    const jobs = [...bench.data.kinds.flatMap((kind) => kind.jobs ?? []), ...(bench.data.tests ?? [])];
+    for (const { token, state } of jobs) {
+      if (ENDED.includes(state) || followed.has(token)) continue;
+      followed.add(token);
+      ask(token);
     }
   });
 }

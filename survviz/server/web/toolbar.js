@@ -1,5 +1,6 @@
 // The line above the stages: what is on show, what to know about it, and what one can do with the view.
 
+import { chip } from "./faithfulness.js";
 import { element } from "./panel.js";
 import { linkTo } from "./permalink.js";
 
@@ -31,7 +32,7 @@ export function toolbar(workbench) {
   };
   for (const name of ["data", "choice", "map"]) bench.addEventListener(name, refresh);
   bench.addEventListener("second", () => second.setAttribute("aria-pressed", String(Boolean(bench.second))));
-  return element("div", { class: "toolbar" }, title, arrow, known, element("span", { class: "space" }), second, copy, keys, reason);
+  return element("div", { class: "toolbar" }, title, arrow, chip(bench), known, element("span", { class: "space" }), second, copy, keys, reason);
 }
 
 async function copyLink(bench, button) {

@@ -25,7 +25,7 @@ const TABS = { map: "Map", card: "Patch", regions: "Regions", stories: "Stories"
 const PANELS = { map, card, regions, stories, gallery, exports, strip, caption };
 
 // The css files of the workbench and of its panels.
-export const STYLES = ["viewer.css", "workbench.css", ...Object.values(PANELS).flatMap(({ style }) => style ?? [])];
+export const STYLES = ["viewer.css", "workbench.css", "faithfulness.css", ...Object.values(PANELS).flatMap(({ style }) => style ?? [])];
 
 export class Workbench {
   constructor(OpenSeadragon, host, data) {
