@@ -10,6 +10,7 @@ import typer
 from survviz import __version__
 from survviz.cli.attribution import Attribution, BaselineOption, MethodOption, TargetOption
 from survviz.cli.exports import Dicom, Exports, Report
+from survviz.cli.faithfulness import Faithfulness
 from survviz.cli.study import study
 
 app = typer.Typer(
@@ -256,6 +257,7 @@ def explain(
     mpp: MppOption = None,
     weights: Weights = None,
     attribution: Attribution = False,
+    faithfulness: Faithfulness = False,
     dicom: Dicom = False,
     report: Report = False,
     target: TargetOption = "risk",
@@ -268,6 +270,7 @@ def explain(
     from survviz.cli.attribution import Question, run_attribution
     from survviz.cli.cases import CaseFiles, map_kinds, run_explain
     from survviz.cli.cohorts import run_explain_cohort
+    from survviz.cli.faithfulness import run_faithfulness
 
     if cohort is not None and case is None:
         run_explain_cohort(checkpoint, cohort, out, kinds=map_kinds(kind), device=device, as_json=json)
@@ -278,6 +281,9 @@ def explain(
         run_attribution(checkpoint, files, question, out, device=device, as_json=json)
         return
     wanted = Exports(dicom, report)
+    if faithfulness:
+        run_faithfulness(checkpoint, files, map_kinds(kind), out, device=device, as_json=json)
+        return
     run_explain(checkpoint, files, out, kinds=map_kinds(kind), exports=wanted, device=device, as_json=json)
 
 
