@@ -120,7 +120,6 @@ def test_the_chip_exposes_a_checkpoint_that_was_never_trained(
     fresh._models = tuple(type(model)(model.config).eval() for model in fresh._models)
     for direction in predictor.directions_of(case):
         found = check_map(fresh, case, MapRequest("attention", *direction), n_chance=9)
-        print(found.words, found.found.p(), found.found.moves, found.smallest_move, fold)
         assert found.verdict != "better"
 
 
