@@ -11,7 +11,8 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,33 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
 from scipy import ndimage
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT, SIDE = 8192, 6144, 512
 PATIENT_MS = 240_000
+RunServer = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, pytest.TestReport]:
+    """After a failure, say what the open pages show."""
+    report: pytest.TestReport = yield
+    if report.failed and isinstance(browser := getattr(item, "funcargs", {}).get("browser"), Browser):
+        for page in [page for context in browser.contexts for page in context.pages]:
+            report.sections.append((f"on {page.url}", shown_on(page)))
+    return report
+
+
+def shown_on(page: Page) -> str:
+    """Everything on a page in words, web components included."""
+    try:
+        return page.locator("body").aria_snapshot(timeout=10_000)
+    except Error as error:
+        return f"unreadable: {error}"
 
 
 def write_slide(
@@ -51,6 +73,27 @@ def write_slide(
             )
 
 
+def write_tissue(path: Path) -> None:
+    """Stained tissue on glass that declares no pixel size."""
+    rng = np.random.default_rng(0)
+    pixels = np.full((3072, 3072, 3), 243, np.uint8)
+    tissue = rng.normal((200, 120, 170), 20, (2560, 2560, 3)).clip(0, 255).astype(np.uint8)
+    tissue[rng.random((320, 320)).repeat(8, 0).repeat(8, 1) < 0.25] = (90, 50, 130)
+    pixels[256:2816, 256:2816] = tissue
+    tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="deflate")
+
+
+def write_large_tissue(path: Path) -> None:
+    """Some hundred patches of tissue at 0.5 um per pixel."""
+    rng = np.random.default_rng(0)
+    piece = rng.normal((200, 120, 170), 20, (512, 512, 3)).clip(0, 255).astype(np.uint8)
+    tissue = np.tile(piece, (12, 12, 1))
+    tissue[(rng.random((768, 768)) < 0.25).repeat(8, 0).repeat(8, 1)] = (90, 50, 130)
+    pixels = np.pad(tissue, ((512, 512), (512, 512), (0, 0)), constant_values=243)
+    options = {"tile": (256, 256), "photometric": "rgb", "compression": "jpeg"}
+    tifffile.imwrite(path, pixels, resolution=(2e4, 2e4), resolutionunit=3, **options)
+
+
 def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until the health page answers."""
     pause = threading.Event()
@@ -64,36 +107,79 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
     raise AssertionError(log.read_text())
 
 
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Starts a test page, or the `whole` app; returns its URL."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(
-        slide: Path | None, *, base: str = "", app: str = "viewer_app.py", whole: bool = False, **more: str
-    ) -> str:
-        home = tmp_path_factory.mktemp("server")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = {**os.environ, "SURVVIZ_HOME": str(home), "PYTHONPATH": str(ROOT), "VIEWER_APP": app, **more}
-        if slide:
-            environment |= {"VIEWER_SLIDE": str(slide), "SURVVIZ_SLIDES": str(slide.parent)}
-        launcher = ROOT / "app.py" if whole else Path(__file__).with_name("viewer_launcher.py")
-        command = [sys.executable, "-m", "streamlit", "run", str(launcher), "--server.port", str(port)]
-        if base:
-            command += ["--server.baseUrlPath", base]
-        log = home / "log.txt"
-        with log.open("wb") as output:
-            started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output))
-        url = f"http://localhost:{port}" + (f"/{base}" if base else "")
-        wait_for_server(url, started[-1], log)
-        return url
-
-    yield start
-    for process in started:
+@contextmanager
+def streamlit_running(script: Path, home: Path, settings: dict[str, str], base: str = "") -> Iterator[str]:
+    """A Streamlit server on a free port, its log in `home`; yields its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    if base:
+        command += ["--server.baseUrlPath", base]
+    environment = {**os.environ, "SURVVIZ_HOME": str(home), **settings}
+    log = home / "log.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    url = f"http://localhost:{port}" + (f"/{base}" if base else "")
+    try:
+        wait_for_server(url, process, log)
+        yield url
+    finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)
+
+
+@contextmanager
+def app_running(home: Path, **settings: str) -> Iterator[str]:
+    """The whole app, its workspace in `home`; yields its URL, and asserts that nothing went wrong in it."""
+    with streamlit_running(ROOT / "app.py", home, settings) as url:
+        yield url
+    log = (home / "log.txt").read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="session")
+def run_app() -> RunServer:
+    """Runs the whole app for as long as a `with` block; see `app_running`."""
+    return app_running
+
+
+@pytest.fixture(scope="session")
+def run_page(tmp_path_factory: pytest.TempPathFactory) -> RunServer:
+    """Runs a test page for as long as a `with` block: run_page(slide, base=URL path, app=script, **environment)."""
+
+    @contextmanager
+    def run(slide: Path | None, *, base: str = "", app: str = "viewer_app.py", **more: str) -> Iterator[str]:
+        settings = {"PYTHONPATH": str(ROOT), "VIEWER_APP": app, **more}
+        if slide:
+            settings |= {"VIEWER_SLIDE": str(slide), "SURVVIZ_SLIDES": str(slide.parent)}
+        launcher = Path(__file__).with_name("viewer_launcher.py")
+        with streamlit_running(launcher, tmp_path_factory.mktemp("server"), settings, base) as url:
+            yield url
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Workspace of the whole app."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def app_slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of slides on the server of the whole app."""
+    folder = tmp_path_factory.mktemp("clinic")
+    write_tissue(folder / "patient7.tif")
+    write_large_tissue(folder / "large.tif")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app_url(run_app: RunServer, app_home: Path, app_slides: Path) -> Iterator[str]:
+    """The app as `make app` starts it, with an empty workspace; the modules of the group "app" share it."""
+    with run_app(app_home, SURVVIZ_SLIDES=str(app_slides)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -103,15 +189,17 @@ def slide_with_square() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def url(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(run_page: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The test page, with the slide."""
     path = tmp_path_factory.mktemp("slides") / "square.tif"
     write_slide(path)
-    return serve(path)
+    with run_page(path) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")  # two of Playwright at once do not work, and other modules start their own
 def browser(chromium: str) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         yield browser

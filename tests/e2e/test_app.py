@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
-import socket
+import shutil
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
 import pytest
-import tifffile
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).parents[2]
 FIRST_MAP_S = 10.0
@@ -30,56 +24,9 @@ MAP = ".viewer[data-map*=':']"
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("app")]
 
 
-def write_slide(path: Path) -> None:
-    """Stained tissue on glass that declares no pixel size."""
-    rng = np.random.default_rng(0)
-    pixels = np.full((3072, 3072, 3), 243, np.uint8)
-    tissue = rng.normal((200, 120, 170), 20, (2560, 2560, 3)).clip(0, 255).astype(np.uint8)
-    tissue[rng.random((320, 320)).repeat(8, 0).repeat(8, 1) < 0.25] = (90, 50, 130)
-    pixels[256:2816, 256:2816] = tissue
-    tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="deflate")
-
-
 @pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clinic")
-    write_slide(folder / "patient7.tif")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, slides: Path) -> Iterator[str]:
-    """The app as `make app` starts it, on a free port and with an empty workspace."""
-    home = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "SURVVIZ_HOME": str(home), "SURVVIZ_SLIDES": str(slides)}
-    log = home / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    pause = threading.Event()
-    for _ in range(300):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=5).close()
-            break
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pause.wait(0.1)
-    yield f"http://localhost:{port}"
-    process.terminate()
-    process.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
-        yield browser
-        browser.close()
+def url(app_url: str) -> str:
+    return app_url
 
 
 @pytest.fixture
@@ -138,7 +85,7 @@ def test_token_and_direction_change_the_map_and_the_address(page: Page, url: str
     page.keyboard.press("Enter")
     expect(viewer).to_have_attribute("data-map", "attention:genomic:pathology:Hypoxia")
     expect(viewer.locator(".token-words")).to_contain_text("In this case, on average")
-    expect(viewer.locator(".semantics")).to_contain_text("Query: token 'Hypoxia'")
+    expect(viewer.locator(".semantics:not(.beside)")).to_contain_text("Query: token 'Hypoxia'")
     page.wait_for_url(re.compile("Hypoxia"))
     assert "m:attention:genomic:pathology:Hypoxia" in address(page)["at"]
 
@@ -226,8 +173,10 @@ def test_a_loaded_case_is_closed_to_other_browsers(page: Page, url: str, browser
     context.close()
 
 
-def test_an_uploaded_slide_is_chosen_and_outlives_a_reload(page: Page, url: str, tmp_path: Path) -> None:
-    write_slide(tmp_path / "mine.tif")
+def test_an_uploaded_slide_is_chosen_and_outlives_a_reload(
+    page: Page, url: str, app_slides: Path, tmp_path: Path
+) -> None:
+    shutil.copy(app_slides / "patient7.tif", tmp_path / "mine.tif")
     page.goto(f"{url}/load_case")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "mine.tif")
     box = page.get_by_role("combobox", name="or choose one on this server").first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from survviz.wsi.similarity import Standard, most_alike
 from tests.e2e import patches_maps as made
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Visit
+    from tests.e2e.conftest import RunServer, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
 
@@ -26,11 +26,12 @@ DISTANCES = {"none": 0, "apart": 2 * made.PATCH, "mm": 2000}
 
 @pytest.fixture(scope="module")
 def patches_url(
-    serve: Callable[..., str], slide_with_square: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
-) -> str:
+    run_page: RunServer, slide_with_square: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     path = tmp_path_factory.mktemp("slides") / "square.tif"
     slide_with_square(path)
-    return serve(path, app="patches_app.py")
+    with run_page(path, app="patches_app.py") as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,18 @@ MAP = ".viewer[data-map*=':']"
 PATIENT_MS = 240_000
 PATCH = 256
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("regions")]
-
-
-@pytest.fixture(scope="module")
-def app(serve: Callable[..., str]) -> str:
-    return serve(None, whole=True)
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("app")]
 
 
 @pytest.fixture
-def page(browser: Browser, app: str) -> Iterator[Page]:
+def page(browser: Browser, app_url: str) -> Iterator[Page]:
     """A new visitor on the demo case, once its first map is on show."""
-    expect.set_options(timeout=PATIENT_MS)
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(PATIENT_MS)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(app)
+    page.goto(app_url)
     page.get_by_role("button", name="Explore the demo case").click()
     page.locator(MAP).wait_for()
     yield page

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Request, Route, expect
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Visit
+    from tests.e2e.conftest import RunServer, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
 
@@ -60,17 +60,26 @@ def test_tiles_and_maps_answer_to_their_owner_only(
 
 
 def test_upload_arrives_whole(visit: Visit, tmp_path: Path) -> None:
+    """In parts, the first of a megabyte and the others as large as the line is fast; each begins where one ended."""
     table = tmp_path / "table.csv"
     table.write_bytes(b"case,age\n" * 4_000_000)
+    size = table.stat().st_size
+    sent: list[Request] = []
+    visit.page.on("request", lambda asked: asked.method == "PUT" and sent.append(asked))
     visit.page.get_by_role("link", name="Upload").click()
     visit.page.get_by_text("A table").wait_for()
     visit.page.locator("input[type=file]").set_input_files(table)
-    visit.page.get_by_text(f"arrived table.csv {table.stat().st_size}").wait_for()
-    assert sum("/sv/upload/" in asked for asked in visit.requests) >= 3, "it goes in pieces"
+    visit.page.get_by_text(f"arrived table.csv {size}").wait_for()
+    starts = [int(parse_qs(urlsplit(part.url).query)["offset"][0]) for part in sent]
+    lengths = [int(part.all_headers()["content-length"]) for part in sent]
+    assert starts == [sum(lengths[:number]) for number in range(len(lengths))]
+    assert sum(lengths) == size
+    assert lengths[0] == 2**20
+    assert max(lengths) <= 2**25
 
 
 def test_lost_slide_file_is_said_in_words(
-    browser: Browser, serve: Callable[..., str], slide_with_square: Callable[[Path], None], tmp_path: Path
+    browser: Browser, run_page: RunServer, slide_with_square: Callable[[Path], None], tmp_path: Path
 ) -> None:
     path = tmp_path / "lost.tif"
     slide_with_square(path)
@@ -82,11 +91,12 @@ def test_lost_slide_file_is_said_in_words(
         route.continue_()
 
     page.route("**/sv/tiles/**", lose)
-    page.goto(serve(path))
-    message = page.locator(".message.problem")
-    expect(message).to_contain_text("Slide file is not available.", timeout=20_000)
-    expect(message).to_contain_text("lost.tif")
-    context.close()
+    with run_page(path) as url:
+        page.goto(url)
+        message = page.locator(".message.problem")
+        expect(message).to_contain_text("Slide file is not available.")
+        expect(message).to_contain_text("lost.tif")
+        context.close()
 
 
 def test_map_that_does_not_arrive_is_said_in_words_and_asked_again(visit: Visit) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Visit
+    from tests.e2e.conftest import RunServer, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
 
@@ -111,12 +111,13 @@ def test_edges_agree_on_a_slide_with_odd_tiles_and_uneven_levels_however_it_is_t
 
 @pytest.fixture(scope="module")
 def odd(
-    serve: Callable[..., str], slide_with_square: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
-) -> str:
+    run_page: RunServer, slide_with_square: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A page with a slide whose sides are no multiples of a tile, and whose levels are 3.2 and 9.7 times smaller."""
     path = tmp_path_factory.mktemp("odd") / "odd.tif"
     slide_with_square(path, (5011, 3723), (1, 3.2, 9.7))
-    return serve(path, VIEWER_WIDTH="5011", VIEWER_HEIGHT="3723")
+    with run_page(path, VIEWER_WIDTH="5011", VIEWER_HEIGHT="3723") as url:
+        yield url
 
 
 IRREGULAR = """async (web) => {
