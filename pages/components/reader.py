@@ -16,7 +16,7 @@ from survviz.study import Place, Screen, Sitting, Study, StudyMap, enabled_study
 from survviz.study.enabled import study_path
 from survviz.types import PatchScores
 
-CODE, TUTORIAL, PROBLEM, KEY = "reader_code", "reader_tutorial", "reader_problem", "reader"
+CODE, TYPED, TUTORIAL, PROBLEM, KEY = "reader_code", "reader_typed", "reader_tutorial", "reader_problem", "reader"
 HEIGHT = 700
 
 logger = logging.getLogger(__name__)
@@ -57,12 +57,14 @@ def ask_code(study: Study) -> None:
     """The first screen: who are you?"""
     with st.form("reader-code", border=True):
         st.subheader(study.title, anchor=False)
-        typed = st.text_input("Your reader code", help="You got it from the person who runs the study.")
-        if st.form_submit_button("Begin", type="primary"):
-            if study.reader(typed) is not None:
-                st.session_state[CODE] = typed
-                st.rerun()
+        st.text_input("Your reader code", key=TYPED, help="You got it from the person who runs the study.")
+        if st.form_submit_button("Begin", type="primary", on_click=take_code):
             st.error("No reader has this code. Check it, or ask the person who runs the study.")
+
+
+def take_code() -> None:
+    """Keep the code that was typed, before the page is drawn: `sign_in` knows whether a reader has it."""
+    st.session_state[CODE] = st.session_state[TYPED]
 
 
 def ask_consent(study: Study, sitting: Sitting) -> None:
@@ -71,9 +73,10 @@ def ask_consent(study: Study, sitting: Sitting) -> None:
         st.subheader(study.title, anchor=False)
         st.markdown(study.consent)
         agreed = st.checkbox("I have read this and agree to take part.")
-        if st.button("Begin", type="primary", disabled=not agreed):
-            sitting.log.note("consent", words=study.consent)
-            st.rerun()
+        words = {"words": study.consent}
+        st.button(
+            "Begin", type="primary", disabled=not agreed, on_click=sitting.log.note, args=("consent",), kwargs=words
+        )
 
 
 def tutorial_question() -> int:

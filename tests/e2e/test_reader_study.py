@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import RunServer
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "sample_data" / "reader_study" / "study.toml"
+SAMPLE = ROOT / "sample_data"
 PATIENT_MS = 240_000
 QUESTIONS = 4
 
@@ -32,37 +28,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(home: Path) -> Iterator[str]:
-    """The app, with the demo study enabled."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "SURVVIZ_HOME": str(home), "SURVVIZ_READER_STUDY": str(DEMO)}
-    log = home / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    pause = threading.Event()
-    for _ in range(300):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=5).close()
-            break
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pause.wait(0.1)
-    yield f"http://localhost:{port}/reader_study"
-    process.terminate()
-    process.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo study with a reader for each test."""
+    demo = SAMPLE / "reader_study"
+    text = (demo / "study.toml").read_text().replace('"../slides/', f'"{SAMPLE}/slides/')
+    path = tmp_path_factory.mktemp("study") / "study.toml"
+    path.write_text(text.replace('"maps/', f'"{demo}/maps/').replace('"demo-3"]', '"demo-3", "demo-4", "demo-5"]'))
+    return path
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
-        yield browser
-        browser.close()
+def url(run_app: RunServer, home: Path, study: Path) -> Iterator[str]:
+    """The app, with the study enabled."""
+    with run_app(home, SURVVIZ_READER_STUDY=str(study)) as url:
+        yield f"{url}/reader_study"
 
 
 @pytest.fixture
@@ -171,11 +150,23 @@ def test_a_double_press_answers_once_and_a_click_marks_the_place(context: Browse
 
 def test_nothing_on_the_screen_reads_out_the_map(context: BrowserContext, url: str) -> None:
     """No values under the pointer, no effective patches, no numbers at the colours: they would tell a control."""
-    page = begin(context, url, "demo-3", first=False)
-    page.locator(".reader[data-screen]:not([data-screen=''])").wait_for()
+    page = begin(context, url, "demo-4", first=True)
+    answer(page, "tutorial")
+    wait_for(page, "0/0")
     stage = page.locator(".reader .stage")
     for x, y in ((300, 300), (420, 340)):
         stage.hover(position={"x": x, "y": y})
     expect(page.locator(".readout")).to_be_hidden()
-    words = page.locator("body").inner_text()
+    words = page.locator("body").inner_text() + page.locator(".reader").inner_text()
+    assert "Click the place on the slide" in words
     assert not re.search(r"\d×\s*uniform|Effective|rank \d|SV07|shuffled|demo-survpgc", words)
+
+
+def test_a_map_that_does_not_arrive_is_asked_again(context: BrowserContext, url: str) -> None:
+    context.route("**/sv/maps/**", lambda route: route.abort())
+    page = begin(context, url, "demo-5", first=True)
+    words = "This screen could not be loaded: The server could not be reached. Your answers are saved."
+    expect(page.get_by_text(words)).to_be_visible()
+    context.unroute("**/sv/maps/**")
+    page.get_by_role("button", name="Try again").click()
+    wait_for(page, "tutorial/0")

@@ -117,6 +117,7 @@ class Reader {
   async ask() {
     const { data } = this;
     const { question, case: number, cases, tutorial, done, total, screen } = data;
+    const asked = (this.asked = {}); // newer data of the same screen do not end it
     clearTimeout(this.waiting);
     this.question = null;
     this.root.dataset.screen = "";
@@ -125,8 +126,9 @@ class Reader {
     this.progress.value = total ? done / total : 0;
     this.said.textContent = data.problem || "Loading the slide …";
     this.slot.replaceChildren();
-    await this.shown();
-    if (this.data !== data) return;
+    const why = await this.shown().then(() => "", (error) => error.message);
+    if (this.asked !== asked) return;
+    if (why) return this.offerAgain(why);
     this.question = new Question(question, { changed: () => this.mark(), confirmed: () => this.answer() });
     this.slot.replaceChildren(this.question.node);
     this.said.textContent = data.problem ?? "";
@@ -139,7 +141,19 @@ class Reader {
   // Once the slide and its map are on the screen.
   async shown() {
     await this.ready;
-    while (!(this.stage.isOpen && this.stage.loaded)) await new Promise((resolve) => setTimeout(resolve, 30));
+    while (!(this.stage.isOpen && this.stage.loaded)) {
+      if (this.stage.osd && this.stage.explained) throw new Error("The slide did not arrive.");
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  offerAgain(why) {
+    this.said.textContent = `This screen could not be loaded: ${why} Your answers are saved.`;
+    const again = () => {
+      this.open();
+      this.ask();
+    };
+    this.slot.replaceChildren(element("button", { type: "button", class: "next", onclick: again }, "Try again"));
   }
 
   answer() {

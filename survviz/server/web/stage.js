@@ -69,7 +69,7 @@ export class Stage extends Surface {
   }
 
   openNow(slide, root) {
-    this.start = null;
+    this.start = this.size = null;
     this.loaded = 0;
     this.explained = this.squeezed = false;
     this.osd = openViewer(this.OpenSeadragon, this.host, slide, `${root}/tiles/${slide.token}`);
@@ -197,7 +197,7 @@ export class Stage extends Surface {
   }
 
   fitAgain() {
-    if (!this.isOpen) return;
+    if (!this.isOpen || !this.size) return; // it has its slide, and has not told yet
     const now = this.osd.viewport.getContainerSize();
     const whole = this.isWhole();
     if (whole && now.x === this.size.x && now.y >= this.size.y) return; // a line less of notes must not zoom
