@@ -269,21 +269,25 @@ def explain(
     """Maps of one case, or of a whole cohort against its region masks: attention per token, or what moves the risk."""
     from survviz.cli.attribution import Question, run_attribution
     from survviz.cli.cases import CaseFiles, map_kinds, run_explain
+    from survviz.cli.cohort_attribution import run_cohort_attribution
     from survviz.cli.cohorts import run_explain_cohort
     from survviz.cli.faithfulness import run_faithfulness
 
+    question = Question(target, baseline, method)
     if cohort is not None and case is None:
-        run_explain_cohort(checkpoint, cohort, out, kinds=map_kinds(kind), device=device, as_json=json)
+        if attribution:
+            run_cohort_attribution(checkpoint, cohort, question, out, device=device, as_json=json)
+        else:
+            run_explain_cohort(checkpoint, cohort, out, kinds=map_kinds(kind), device=device, as_json=json)
         return
     files = CaseFiles(slide or [], features or [], cohort, clinical, rna, case, mpp, weights)
     if attribution:
-        question = Question(target, baseline, method)
         run_attribution(checkpoint, files, question, out, device=device, as_json=json)
         return
-    wanted = Exports(dicom, report)
     if faithfulness:
         run_faithfulness(checkpoint, files, map_kinds(kind), out, device=device, as_json=json)
         return
+    wanted = Exports(dicom, report)
     run_explain(checkpoint, files, out, kinds=map_kinds(kind), exports=wanted, device=device, as_json=json)
 
 
