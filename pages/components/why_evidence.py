@@ -114,7 +114,7 @@ def say(found: CaseAttribution, choice: Choice) -> None:
     rest = f", of no input {signed(found.rest)}" if abs(found.rest) >= SMALLEST_REST else ""
     check = (
         f"Sum of attributions {signed(parts, digits)}{rest}, change in output {signed(found.change, digits)} "
-        f"(largest gap in a model {100 * found.gap:.2g} %)."
+        f"(largest gap in a model {percent(found.gap)})."
     )
     if found.method == "removal":
         st.caption(f":material/info: {check} Removals need not add up.")
@@ -200,3 +200,8 @@ def plot_config(what: str, found: CaseAttribution) -> dict[str, Any]:
 def file_name(what: str, found: CaseAttribution) -> str:
     """`why_CASE_risk`, without what a file system may not like."""
     return f"{what}_{found.case_id}_{found.target.replace(':', '-')}"
+
+
+def percent(share: float) -> str:
+    """Two digits, and no power of ten."""
+    return f"{100 * share:.2g} %" if share >= 1e-4 else "under 0.01 %"

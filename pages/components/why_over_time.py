@@ -12,7 +12,7 @@ import streamlit as st
 from pages.components import notices, session, why_results
 from pages.components.cases import OpenCase
 from pages.components.why_choice import choose
-from pages.components.why_evidence import COARSE, named_modalities, plot_config
+from pages.components.why_evidence import COARSE, named_modalities, percent, plot_config
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def show(case: OpenCase) -> None:
         st.caption(
             f"Each column explains the hazard logit of one time bin against the {bins[0].baseline}: above 0 the "
             "evidence pushes the hazard of these months up, below 0 down. "
-            f"Largest gap in a model {100 * max(one.gap for one in bins):.2g} %."
+            f"Largest gap in a model {percent(max(one.gap for one in bins))}."
         )
     with named:
         st.subheader("The features that push most", anchor=False)

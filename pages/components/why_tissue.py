@@ -17,7 +17,7 @@ from survviz.errors import SurvvizError
 if TYPE_CHECKING:
     from survviz.pipeline.token_tissue import Descriptor, Overlap, TokenTissue
 
-COLUMNS = 9
+COLUMNS = 7
 """Descriptors in the overview: those that stand out most over all tokens."""
 ROWS = 10
 
@@ -81,7 +81,7 @@ def draw_overview(case: OpenCase, found: Sequence[TokenTissue]) -> None:
         [label(one) for one in found],
         list(chosen.values()),
         values,
-        title="Cliff's delta, top patches against the rest",
+        title="",
         reach=1.0,
     )
     figure.update_xaxes(tickangle=-35)
@@ -92,7 +92,7 @@ def draw_overview(case: OpenCase, found: Sequence[TokenTissue]) -> None:
         config=estimate.PLOT_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": name}},
     )
     st.caption(
-        f"+1: each of the {found[0].n_top} patches with most attention has more of it than each of the other "
+        f"Cliff's delta. +1: each of the {found[0].n_top} patches with most attention has more of it than each of the other "
         f"{found[0].n_patches - found[0].n_top}; −1: less; 0: alike. Independent draws stay within "
         f"±{found[0].chance:.2f} in 95 % of cases. Attention says where the model looks, not what moves the estimate."
     )

@@ -223,7 +223,7 @@ def heat_figure(
 
     Args:
         values: (rows, columns); NaN = not known.
-        title: of the colour bar.
+        title: of the colour bar; without one there is none, since each cell has its number.
         reach: what the strongest colours stand for; default the largest |value|.
     """
     import plotly.graph_objects as go
@@ -245,6 +245,7 @@ def heat_figure(
             hoverongaps=False,
             xgap=2,
             ygap=2,
+            showscale=bool(title),
             colorbar={"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
         )
     )
