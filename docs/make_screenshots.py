@@ -146,10 +146,7 @@ def slide_states(page: Page, theme: str) -> None:
     save(page, f"slide_truth_{theme}")
     page.get_by_role("button", name="Hide truth").click()
     tab("Map")
-    page.get_by_label("The second stage shows").select_option("difference")
-    page.locator(".second[data-map*=':']").wait_for()
-    save(page, f"slide_difference_{theme}")
-    page.get_by_role("button", name="Close the second stage").click()
+    second_stage(page, theme)
     page.get_by_role("radio", name="Contribution").click()
     compute, done = page.get_by_role("button", name="Compute").first, page.locator(".viewer[data-map^='contribution:']")
     compute.or_(done).first.wait_for()
@@ -166,6 +163,19 @@ def slide_states(page: Page, theme: str) -> None:
     page.locator(".story-card").wait_for()
     page.get_by_role("button", name="Next stop").click()
     save(page, f"slide_story_{theme}")
+
+
+def second_stage(page: Page, theme: str) -> None:
+    """The difference of two tokens, and another checkpoint beside this one; then closed again."""
+    page.get_by_label("The second stage shows").select_option("difference")
+    page.get_by_label("Token of the second map").select_option("EMT")
+    page.locator(".second[data-map^='difference:'][data-map$=':EMT']").wait_for()
+    save(page, f"slide_difference_{theme}")
+    page.get_by_label("The second stage shows").select_option("map")
+    page.get_by_label("Checkpoint of the second map").select_option("demo-ca-mlif")
+    page.locator(".second[data-map$='@demo-ca-mlif']").wait_for()
+    save(page, f"slide_models_{theme}")
+    page.get_by_role("button", name="Close the second stage").click()
 
 
 def visit_real_slide(browser: Browser, url: str, name: str) -> None:
