@@ -92,8 +92,8 @@ def draw_overview(case: OpenCase, found: Sequence[TokenTissue]) -> None:
         config=estimate.PLOT_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": name}},
     )
     st.caption(
-        f"Cliff's delta. +1: each of the {found[0].n_top} patches with most attention has more of it than each of the other "
-        f"{found[0].n_patches - found[0].n_top}; −1: less; 0: alike. Independent draws stay within "
+        f"Cliff's delta. +1: each of the {found[0].n_top} patches with most attention has more of it than each of the "
+        f"other {found[0].n_patches - found[0].n_top}; −1: less; 0: alike. Independent draws stay within "
         f"±{found[0].chance:.2f} in 95 % of cases. Attention says where the model looks, not what moves the estimate."
     )
     st.download_button(
