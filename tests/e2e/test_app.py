@@ -133,6 +133,21 @@ def test_risk_page_keeps_the_case_and_shows_curve_and_caveats(page: Page, url: s
     assert address(page)["case"] == case
 
 
+def test_why_this_risk_keeps_every_choice_in_the_address(page: Page, url: str) -> None:
+    page.goto(f"{url}/why_this_risk?by=Relevance+propagation&explain=Survival+at+36+months")
+    page.get_by_role("button", name="Open the demo case").click()
+    page.get_by_text("Against the baseline").wait_for()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_role("tab", name="What if").click()
+    age = page.get_by_role("spinbutton", name="Age")
+    age.fill("50")
+    age.press("Enter")
+    page.get_by_text("5 years").wait_for()
+    page.wait_for_url(re.compile("if-age=50"))
+    kept = {"explain": "Survival at 36 months", "by": "Relevance propagation", "view": "What if", "if-age": "50"}
+    assert kept.items() <= address(page).items()
+
+
 def test_own_slide_is_asked_for_its_pixel_size_encoded_in_the_background_and_opened(page: Page, url: str) -> None:
     page.goto(f"{url}/load_case")
     page.get_by_role("combobox", name="or choose one on this server").first.click()
