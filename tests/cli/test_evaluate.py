@@ -1,10 +1,11 @@
-"""`survviz evaluate` in a process of its own."""
+"""`survviz evaluate`."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,16 +17,17 @@ from survviz.evaluation import summarise
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "checkpoints" / "demo-survpgc"
 SAMPLE = ROOT / "sample_data"
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def survviz(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the verb."""
-    command = [sys.executable, "-m", "survviz.cli", "evaluate", *(str(argument) for argument in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+@pytest.fixture
+def evaluate(survviz: Run) -> Run:
+    """Runs the verb."""
+    return partial(survviz, "evaluate")
 
 
-def test_json_holds_every_metric_and_out_holds_every_case(tmp_path: Path) -> None:
-    run = survviz("-c", DEMO, "--cohort", SAMPLE, "--json", "--out", tmp_path / "result", "--resamples", "50")
+def test_json_holds_every_metric_and_out_holds_every_case(evaluate: Run, tmp_path: Path) -> None:
+    run = evaluate("-c", DEMO, "--cohort", SAMPLE, "--json", "--out", tmp_path / "result", "--resamples", "50")
     assert run.returncode == 0, run.stderr
     document = json.loads(run.stdout)
     assert document["n_scored"] == 6
@@ -39,16 +41,16 @@ def test_json_holds_every_metric_and_out_holds_every_case(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "result" / "evaluation.json").read_text())["metrics"] == document["metrics"]
 
 
-def test_words_say_the_protocol_and_that_it_is_research(tmp_path: Path) -> None:
-    run = survviz("-c", DEMO, "--cohort", SAMPLE, "--resamples", "20")
+def test_words_say_the_protocol_and_that_it_is_research(evaluate: Run, tmp_path: Path) -> None:
+    run = evaluate("-c", DEMO, "--cohort", SAMPLE, "--resamples", "20")
     assert run.returncode == 0, run.stderr
     assert "Held-out cases of a cohort that demo-survpgc was trained on" in run.stdout
     assert "undefined" in run.stdout  # nobody of the six is followed beyond 60 months
     assert "For Research Use Only" in run.stdout
 
 
-def test_a_mistake_is_answered_in_words(tmp_path: Path) -> None:
-    run = survviz("-c", DEMO, "--cohort", tmp_path)
+def test_a_mistake_is_answered_in_words(evaluate: Run, tmp_path: Path) -> None:
+    run = evaluate("-c", DEMO, "--cohort", tmp_path)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
     assert "cohort.toml" in run.stderr
