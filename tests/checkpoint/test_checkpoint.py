@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from survviz.checkpoint import doctor, load_checkpoint
+from survviz.checkpoint.layout import POINTS
 from survviz.checkpoint.membership import Membership
-from survviz.checkpoint.writing import new_folder
+from survviz.checkpoint.writing import add_points, new_folder
 from survviz.errors import CheckpointError, InputError
 from survviz.training import TrainReport
 
@@ -44,7 +45,7 @@ def test_a_fresh_checkpoint_is_healthy(trained: TrainReport) -> None:
     assert [check.name for check in checks if not check.ok] == []
     assert [check.name for check in checks] == [
         "files", "configuration", "hashes", "weights", "preprocessing", "sizes", "token names", "time bins", "cut-off",
-        "golden output", "card",
+        "golden output", "baselines", "card",
     ]  # fmt: skip
 
 
@@ -246,3 +247,32 @@ def test_membership_forgets_the_names() -> None:
     assert Membership.of({"A": 0}).test_fold != Membership.of({"A": 0}).test_fold
     with pytest.raises(CheckpointError, match="damaged"):
         Membership.from_dict({"key": "zz", "test_fold": {}})
+
+
+def test_training_writes_what_cases_are_compared_with(trained: TrainReport) -> None:
+    assert trained.folder is not None
+    checkpoint = load_checkpoint(trained.folder)
+    assert len(checkpoint.points) == checkpoint.n_folds
+    for fold, points in enumerate(checkpoint.points):
+        shapes = {read.name: read.shape for read in checkpoint.model(fold).config.reads if read.form == "tokens"}
+        assert (
+            shapes.items()
+            <= {
+                name.removeprefix("training-mean.tokens."): tuple(value.shape) for name, value in points.items()
+            }.items()
+        )
+        assert any(name.startswith("low-risk-median.") for name in points)
+
+
+def test_baselines_can_be_taken_out_and_added_again(copy: Path) -> None:
+    points = load_checkpoint(copy).points
+    (copy / POINTS).unlink()
+    config = json.loads((copy / "config.json").read_text())
+    assert failed(copy).keys() >= {"hashes"}
+    del config["sha256"][POINTS]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert failed(copy) == {}
+    assert load_checkpoint(copy).points == ()
+    add_points(copy, points)
+    assert failed(copy) == {}
+    assert load_checkpoint(copy).points[0].keys() == points[0].keys()
