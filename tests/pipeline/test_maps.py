@@ -31,10 +31,10 @@ def small(cohort: Cohort) -> Case:
 
 
 @pytest.fixture(scope="module")
-def two_slides(small: Case) -> Case:
-    """The same patches, as two slides."""
-    bag = small.bags[0]
-    return replace(small, bags=(part(bag, slice(0, 25), "first"), part(bag, slice(25, None), "second")))
+def of_one_fold(cohort: Cohort, member: str) -> Case:
+    """A training case, which one fold explains, with its first 40 patches."""
+    case = cohort.case(member)
+    return replace(case, bags=(part(case.bags[0], slice(0, 40), "s"),))
 
 
 def test_model_has_four_directions_those_towards_patches_first(predictor: Predictor, small: Case) -> None:
@@ -66,21 +66,23 @@ def test_perturbation_is_the_difference_of_two_predictions(predictor: Predictor,
     assert scores.values[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_disagreement_is_of_ranks_of_the_token_that_was_asked(predictor: Predictor, small: Case) -> None:
-    maps = predictor.explain_kind(small, kind="disagreement", query="genomic", tokens=("Hypoxia",))
+def test_disagreement_is_of_ranks_of_the_token_that_was_asked(predictor: Predictor, of_one_fold: Case) -> None:
+    maps = predictor.explain_kind(of_one_fold, kind="disagreement", query="genomic", tokens=("Hypoxia",))
     assert list(maps) == ["Hypoxia"]
     (scores,) = maps["Hypoxia"]
     assert np.abs(scores.values).max() < 1
     assert scores.values.sum() == pytest.approx(0, abs=1e-9)
-    looks = of_case(predictor.explain(small, query="genomic", token="Hypoxia"))
+    looks = of_case(predictor.explain(of_one_fold, query="genomic", token="Hypoxia"))
     top = int(looks.argmax())
-    adds = np.abs(of_case(predictor.explain_kind(small, kind="contribution")["all"]))
+    adds = np.abs(of_case(predictor.explain_kind(of_one_fold, kind="contribution")["all"]))
     assert scores.values[top] == pytest.approx((39.5 - (adds < adds[top]).sum() - 0.5) / 40)
 
 
 @pytest.mark.parametrize("kind", MAP_KINDS)
-def test_slides_keep_their_patches(predictor: Predictor, small: Case, two_slides: Case, kind: MapKind) -> None:
-    whole = predictor.explain_kind(small, kind=kind)["all"]
+def test_slides_keep_their_patches(predictor: Predictor, of_one_fold: Case, kind: MapKind) -> None:
+    (bag,) = of_one_fold.bags
+    two_slides = replace(of_one_fold, bags=(part(bag, slice(0, 25), "first"), part(bag, slice(25, None), "second")))
+    whole = predictor.explain_kind(of_one_fold, kind=kind)["all"]
     parts = predictor.explain_kind(two_slides, kind=kind)["all"]
     assert [(one.slide_id, len(one.values)) for one in parts] == [("first", 25), ("second", 15)]
     assert {one.n_patches_case for one in parts} == {40}
@@ -88,16 +90,18 @@ def test_slides_keep_their_patches(predictor: Predictor, small: Case, two_slides
 
 
 @pytest.mark.parametrize("kind", MAP_KINDS)
-def test_a_case_of_one_patch_has_every_map(predictor: Predictor, small: Case, kind: MapKind) -> None:
-    one = replace(small, bags=(part(small.bags[0], slice(0, 1), "s"),))
+def test_a_case_of_one_patch_has_every_map(predictor: Predictor, of_one_fold: Case, kind: MapKind) -> None:
+    one = replace(of_one_fold, bags=(part(of_one_fold.bags[0], slice(0, 1), "s"),))
     (scores,) = predictor.explain_kind(one, kind=kind)["all"]
     assert scores.values.shape == (1,)
     assert np.isfinite(scores.values).all()
 
 
 @pytest.mark.parametrize("kind", ["contribution", "perturbation"])
-def test_a_missing_modality_leaves_the_maps_of_the_others(predictor: Predictor, small: Case, kind: MapKind) -> None:
-    (scores,) = predictor.explain_kind(replace(small, rna=None, clinical=None), kind=kind)["all"]
+def test_a_missing_modality_leaves_the_maps_of_the_others(
+    predictor: Predictor, of_one_fold: Case, kind: MapKind
+) -> None:
+    (scores,) = predictor.explain_kind(replace(of_one_fold, rna=None, clinical=None), kind=kind)["all"]
     assert np.isfinite(scores.values).all()
 
 
