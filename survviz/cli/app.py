@@ -274,7 +274,7 @@ def explain(
     from survviz.cli.faithfulness import run_faithfulness
 
     question = Question(target, baseline, method)
-    if cohort is not None and case is None and not attribution:
+    if cohort is not None and case is None:
         if attribution:
             run_cohort_attribution(checkpoint, cohort, question, out, device=device, as_json=json)
         else:
