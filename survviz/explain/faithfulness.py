@@ -32,7 +32,7 @@ from survviz.types import Inputs
 STEPS = (0.01, 0.05, 0.1, 0.2)
 """Shares of the patches that are taken away, or shown alone."""
 FEWEST_PATCHES = 10
-ROWS = 2**20
+ROWS = 2**19
 """Patch rows that one model is shown per kind of chance, as long as there are `FEWEST_ORDERS`."""
 FEWEST_ORDERS, MOST_ORDERS = 20, 99
 RESOLUTION = 2**-22

@@ -17,6 +17,7 @@ from survviz.pipeline import Predictor
 from survviz.pipeline.faithfulness import check_map, compute_test, folder_of_tests, stored_tests
 from survviz.pipeline.map_test import MapTest, p_words
 from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.recipe import Recipe
 from survviz.types import Case
 
 CONTRIBUTION = MapRequest.of("contribution", "", "")
@@ -109,3 +110,19 @@ def test_a_cancelled_test_leaves_no_file(predictor: Predictor, small: Case) -> N
 def test_disagreement_claims_nothing_to_test(predictor: Predictor, small: Case) -> None:
     with pytest.raises(InputError, match="claims nothing about the risk"):
         check_map(predictor, small, MapRequest("disagreement", "clinical", "pathology"))
+
+
+def test_the_job_tests_a_map_of_a_cohorts_case(predictor: Predictor, cohort: Cohort, member: str) -> None:
+    from survviz.jobs.kinds import FaithfulnessArguments, faithfulness
+
+    arguments = FaithfulnessArguments(
+        checkpoint=str(predictor.checkpoint.folder),
+        recipe=Recipe(member, cohort=str(cohort.folder)),
+        kind="attention",
+        token="Stage",
+    )
+    steps: list[int] = []
+    result = faithfulness(arguments, lambda done, total: steps.append(done))
+    found = stored_tests(Path(result["path"]).parent)
+    assert list(found) == ["attention:clinical:pathology:Stage"]
+    assert steps[-1] == 1000
