@@ -10,7 +10,7 @@ const ENOUGH = 90; // characters that sentences are shown up to
 export function panel(bench) {
   const known = element("div", { class: "known" });
   const meaning = element("div", { class: "semantics" });
-  const other = element("div", { class: "semantics beside", hidden: true });
+  const other = element("div", { class: "beside", hidden: true });
   const warn = () => {
     const weighty = noticesOf(bench).filter(({ level }) => level !== "info");
     const [first, ...more] = weighty.map(({ level, text }) => `${LEVELS[level]} ${text}`);
