@@ -41,13 +41,16 @@ MAPPED_METHODS: tuple[Method, ...] = ("integrated-gradients", "relevance")
 
 
 def planted_effects(cohort: Path) -> dict[str, dict[str, float]]:
-    """Case -> feature, as models name it -> what it adds to the log-hazard."""
+    """Case -> feature or modality, as models name it -> what it adds to the log-hazard.
+
+    A modality: the best log-hazard that knows it alone.
+    """
     cases = json.loads((cohort / "truth" / "hazard.json").read_text())["cases"]
     names = {**CLINICAL, **PLANTED}
     found = {}
     for case_id, case in cases.items():
         effects = hazard.effects(hazard.Latent(**case["planted"]))
-        found[case_id] = {name: effects[quantity] for name, quantity in names.items()}
+        found[case_id] = {name: effects[quantity] for name, quantity in names.items()} | case["single_modality"]
     return found
 
 
@@ -115,7 +118,7 @@ def methods_against_truth(predictor: Predictor, cohort: Cohort, case_ids: Sequen
             if one.patches and inside is not None:
                 maps.append(case_map(one.patches))
                 tumour.append(inside)
-        levels: tuple[Level, ...] = ("sentence", "clinical", "programme")
+        levels: tuple[Level, ...] = ("modality", "sentence", "clinical", "programme")
         found[method] = {
             **{level: over_cases(cases, level, planted) for level in levels if cases[0].of(level)},
             "gene": over_genes(cases, planted),
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--cohort", type=Path, required=True)
     parser.add_argument("--cases", type=int, help="The first so many cases that have every modality; default all.")
+    parser.add_argument("--no-maps", action="store_true", help="Methods of attribution only.")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     predictor, cohort = Predictor.load(options.checkpoint), load_cohort(options.cohort)
@@ -158,7 +162,7 @@ def main() -> None:
     found = {
         "checkpoint": predictor.checkpoint.name, "cohort": cohort.name, "n_cases": len(whole),
         "methods": methods_against_truth(predictor, cohort, whole),
-        "maps": maps_against_truth(predictor, cohort.subset(whole)),
+        "maps": [] if options.no_maps else maps_against_truth(predictor, cohort.subset(whole)),
     }  # fmt: skip
     options.out.write_text(json.dumps(found, indent=2) + "\n")
     for row in found["maps"]:
