@@ -8,6 +8,7 @@ from pages.components import (
     estimate,
     notices,
     session,
+    why_choice,
     why_evidence,
     why_over_time,
     why_tests,
@@ -27,14 +28,17 @@ except OutOfDistributionError as error:
     estimate.refused(case.key, error)
     st.stop()
 
-VIEWS = {
-    "Evidence": why_evidence.show,
-    "Over time": why_over_time.show,
-    "Value of each test": why_tests.show,
-    "What if": why_what_if.show,
-    "Tokens and tissue": why_tissue.show,
+SHOW = {
+    why_choice.EVIDENCE: why_evidence.show,
+    why_choice.OVER_TIME: why_over_time.show,
+    why_choice.TESTS: why_tests.show,
+    why_choice.WHAT_IF: why_what_if.show,
+    why_choice.TISSUE: why_tissue.show,
 }
-for name, tab in zip(VIEWS, st.tabs(list(VIEWS), key="view", bind="query-params"), strict=True):
-    if tab.open:
-        with tab:
-            VIEWS[name](case)
+above = st.container()
+tabs = dict(zip(SHOW, st.tabs(list(SHOW), key="view", bind="query-params"), strict=True))
+view = next(name for name, tab in tabs.items() if tab.open)
+with above:
+    choice = why_choice.choose(case, view)
+with tabs[view]:
+    SHOW[view](case, choice)

@@ -14,6 +14,13 @@ from survviz.errors import InputError
 if TYPE_CHECKING:
     from survviz.pipeline.attribution import Method
 
+EVIDENCE, OVER_TIME, TESTS, WHAT_IF, TISSUE = VIEWS = (
+    "Evidence",
+    "Over time",
+    "Value of each test",
+    "What if",
+    "Tokens and tissue",
+)
 HORIZONS = (12, 36, 60)
 METHODS: dict[Method, str] = {
     "integrated-gradients": "Integrated gradients",
@@ -46,15 +53,16 @@ class Choice:
     method: Method
 
 
-def choose(case: OpenCase, *, over_time: bool = False) -> Choice:
-    """The controls; `over_time` every bin is explained, so that none has to be chosen."""
+def choose(case: OpenCase, view: str) -> Choice:
+    """The controls; those that a view does not use are there, but cannot be moved, so that the address keeps them."""
+    weighs = view in (EVIDENCE, OVER_TIME)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        target = "risk" if over_time else choose_target(case)
-        method = choose_method()
-        return Choice(target, choose_baseline(used=method not in OF_MODALITIES), method)
+        target = choose_target(case, used=view == EVIDENCE)
+        method = choose_method(used=weighs)
+        return Choice(target, choose_baseline(used=weighs and method not in OF_MODALITIES), method)
 
 
-def choose_target(case: OpenCase) -> str:
+def choose_target(case: OpenCase, *, used: bool) -> str:
     """Risk, survival at a time, or a time bin."""
     targets = targets_of(case)
     words = st.selectbox(
@@ -62,6 +70,7 @@ def choose_target(case: OpenCase) -> str:
         list(targets),
         key="explain",
         bind="query-params",
+        disabled=not used,
         width=190,
         help="Survival at a time goes up when things look better; risk and hazard go up when they look worse.",
     )
@@ -88,7 +97,7 @@ def choose_baseline(*, used: bool) -> str:
     )
 
 
-def choose_method() -> Method:
+def choose_method(*, used: bool) -> Method:
     """How the change is shared among the evidence."""
     return st.selectbox(
         "By",
@@ -96,6 +105,7 @@ def choose_method() -> Method:
         format_func=METHODS.__getitem__,
         key="by",
         bind="query-params",
+        disabled=not used,
         width=190,
         help=" ".join(METHOD_WORDS.values()),
     )

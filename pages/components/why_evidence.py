@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
-from pages.components.why_choice import METHOD_WORDS, METHODS, OF_MODALITIES, Choice, choose
+from pages.components.why_choice import METHOD_WORDS, METHODS, OF_MODALITIES, Choice
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ COARSE: tuple[Level, ...] = ("sentence", "clinical", "programme", "token", "mirn
 """Levels that together count nothing twice; genes stand for themselves only where there are no programmes."""
 
 
-def show(case: OpenCase) -> None:
+def show(case: OpenCase, choice: Choice) -> None:
     """The view."""
-    choice = choose(case)
     try:
         found = why_results.attribution_of(case, choice)
     except SurvvizError as error:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.components import notices, session, why_results
 from pages.components.cases import OpenCase
-from pages.components.why_choice import choose
+from pages.components.why_choice import Choice
 from pages.components.why_evidence import COARSE, named_modalities, percent, plot_config
 from survviz.errors import SurvvizError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN = 12
 
 
-def show(case: OpenCase) -> None:
+def show(case: OpenCase, choice: Choice) -> None:
     """Attributions of the hazard in each time bin."""
     from survviz.figures.attribution import heat_figure
 
@@ -33,7 +33,6 @@ def show(case: OpenCase) -> None:
             icon=":material/schedule:",
         )
         return
-    choice = choose(case, over_time=True)
     try:
         bins = why_results.over_time_of(case, choice)
     except SurvvizError as error:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
+from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 from survviz.types import MODALITIES, Modality
 
 
-def show(case: OpenCase) -> None:
-    """The view; it needs no baseline."""
+def show(case: OpenCase, choice: Choice) -> None:
+    """The view; it is of the risk and needs no baseline, whatever is chosen above."""
     from survviz.figures.what_if import subset_figure
 
     try:

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.components import estimate, notices, why_results
 from pages.components.attention import GROUPS
 from pages.components.cases import OpenCase
+from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ COLUMNS = 7
 ROWS = 10
 
 
-def show(case: OpenCase) -> None:
-    """The view; it describes attention."""
+def show(case: OpenCase, choice: Choice) -> None:
+    """The view; it describes attention, whatever is chosen above."""
     from survviz.pipeline.token_tissue import why_no_names
 
     if not why_results.asking(case):

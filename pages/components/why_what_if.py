@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
+from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 from survviz.pipeline.what_if import LEVEL_LIMIT, Change, Difference, WhatIf, as_json, refusals, what_if
 from survviz.types import ClinicalValue
@@ -20,14 +21,8 @@ CONTROLS, SHIFT = "if-", "if-shift-"
 """How the controls' names in the address bar begin."""
 
 
-def show(case: OpenCase) -> None:
-    """The view."""
-    bench(case)
-
-
-@st.fragment
-def bench(case: OpenCase) -> None:
-    """Controls on the left, answer on the right; a moved control runs this part alone."""
+def show(case: OpenCase, choice: Choice) -> None:
+    """The view, whatever is chosen above: controls on the left, the answer on the right."""
     controls, answer = st.columns([2, 3], gap="large")
     with controls:
         change = asked(case)
