@@ -1,0 +1,25 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+MppOption = Annotated[
+    float | None,
+    typer.Option(help="Pixel size in um/px, for slides that declare none: 0.25 (40x) and 0.5 (20x) are typical."),
+]
+CheckpointOption = Annotated[Path, typer.Option("--checkpoint", "-c", help="Checkpoint folder.")]
+Slides = Annotated[list[Path] | None, typer.Option("--slide", help="Slide file; repeat for several.")]
+FeatureFiles = Annotated[list[Path] | None, typer.Option("--features", help="Feature file instead of a slide.")]
+ClinicalFile = Annotated[
+    Path | None, typer.Option(help="Table with the clinical row (a column per field, or columns field and value).")
+]
+RnaFile = Annotated[Path | None, typer.Option(help="Table of expression: genes in rows or in columns.")]
+CaseId = Annotated[str | None, typer.Option("--case", help="Case id; needed when a table holds several cases.")]
+Weights = Annotated[str | None, typer.Option(help="Weights of a foundation encoder: a local folder, or hub:ORG/NAME.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Score a case that is unlike the training cohort.")]
