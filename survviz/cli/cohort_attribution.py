@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,19 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from survviz.cli.attribution import Question
-from survviz.cli.cases import write_text
-from survviz.cli.cohorts import as_csv
-from survviz.cli.console import progress_bar, show_json, stderr, to_json
-from survviz.figures.overlay import RESEARCH_USE
+from survviz.cli.console import progress_bar, show_json, stderr
+from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.attribution import CaseAttribution
-    from survviz.pipeline.cohort_attribution import CohortAttribution, ModalityShare
-    from survviz.pipeline.pieces import Level
+    from survviz.pipeline.cohort_attribution import CohortAttribution
 
-EVERYBODY = "all"
 SHOWN = 5
-FILES = ("attribution.json", "shares.csv", "features.csv", "attribution_by_case.csv")
 
 stdout = Console(highlight=False, soft_wrap=True)
 
@@ -30,9 +23,10 @@ stdout = Console(highlight=False, soft_wrap=True)
 def run_cohort_attribution(
     checkpoint: Path, cohort: Path, question: Question, out: Path, *, device: str, as_json: bool
 ) -> None:
-    """Explain every case, each by models that did not train on it; write four files and print the shares."""
+    """Explain every case, each by models that did not train on it; write the files and print the shares."""
     from survviz.data.cohort import load_cohort
     from survviz.pipeline.attribution import Method
+    from survviz.pipeline.attribution_files import document_of, write_attribution_files
     from survviz.pipeline.cohort_attribution import attribute_cohort
     from survviz.pipeline.predictor import Predictor
 
@@ -42,93 +36,18 @@ def run_cohort_attribution(
             predictor, data, method=cast(Method, question.method), target=question.target, baseline=question.baseline,
             progress=progress,
         )  # fmt: skip
-    document = as_document(found)
-    write_files(found, document, out)
+    written, document = write_attribution_files(found, out), document_of(found)
     if as_json:
-        show_json(document | {"written": [out / name for name in FILES]})
+        show_json(document | {"written": [out / name for name in written]})
         return
     show(found, document)
-    stdout.print(f"wrote {', '.join(FILES)} to {out}")
-
-
-def as_document(found: CohortAttribution) -> dict[str, Any]:
-    """Everything but the cases' own values, for JSON."""
-    one = found.cases[0]
-    return {
-        "use": RESEARCH_USE,
-        "checkpoint": one.checkpoint,
-        "cohort": found.cohort,
-        "method": one.method,
-        "target": one.target_words,
-        "baseline": one.baseline,
-        "baseline_words": one.baseline_words,
-        "n_cases": len(found.cases),
-        "largest_gap": max(case.gap for case in found.cases),
-        "shares": [row for name, cases in groups(found).items() for row in share_rows(name, cases)],
-        "left_out": to_json(list(found.left_out)),
-    }
-
-
-def groups(found: CohortAttribution) -> dict[str, tuple[CaseAttribution, ...]]:
-    """All cases, then each cancer type where there are several."""
-    return {EVERYBODY: found.cases, **found.by_stratum()}
-
-
-def share_rows(name: str, cases: tuple[CaseAttribution, ...]) -> list[dict[str, Any]]:
-    """A row per modality of a group of cases."""
-    from survviz.pipeline.cohort_attribution import modality_shares
-
-    def row(one: ModalityShare) -> dict[str, Any]:
-        low, high = (None, None) if one.interval is None else (one.interval.low, one.interval.high)
-        return {
-            "group": name, "modality": one.modality, "n_cases": len(cases), "n_with_it": one.n_cases,
-            "share": one.share, "low": low, "high": high, "mean_signed": one.mean, "n_driven": one.n_driven,
-        }  # fmt: skip
-
-    return [row(one) for one in modality_shares(cases)]
-
-
-def feature_rows(found: CohortAttribution) -> list[dict[str, Any]]:
-    """A row per feature of every level, all cases together."""
-    from survviz.pipeline.cohort_attribution import features_over
-
-    levels = dict.fromkeys(piece.level for piece in found.cases[0].pieces if piece.level != "modality")
-    rows = []
-    for level in levels:
-        for one in features_over(found.cases, cast("Level", level)):
-            low, high = (None, None) if one.interval is None else (one.interval.low, one.interval.high)
-            rows.append({
-                "level": level, "modality": one.modality, "name": one.name, "n_cases": len(one.values),
-                "mean_size": one.size, "low": low, "high": high, "mean_signed": float(one.values.mean()),
-            })  # fmt: skip
-    return rows
-
-
-def case_rows(found: CohortAttribution) -> list[dict[str, Any]]:
-    """A row per case and piece, genes and miRNAs included."""
-    strata = found.strata or ("",) * len(found.cases)
-    return [
-        {
-            "case_id": case.case_id, "group": stratum, "output": case.output, "reference": case.reference,
-            "level": piece.level, "modality": piece.modality, "name": piece.name, "value": piece.value,
-            "sd": piece.sd, "own": piece.own,
-        }
-        for case, stratum in zip(found.cases, strata, strict=True)
-        for piece in case.pieces
-    ]  # fmt: skip
-
-
-def write_files(found: CohortAttribution, document: dict[str, Any], out: Path) -> None:
-    """The files named by `FILES`."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "attribution.json", json.dumps(to_json(document), indent=2, ensure_ascii=False) + "\n")
-    write_text(out / "shares.csv", as_csv(document["shares"]))
-    write_text(out / "features.csv", as_csv(feature_rows(found)))
-    write_text(out / "attribution_by_case.csv", as_csv(case_rows(found)))
+    stdout.print(f"wrote {', '.join(written)} to {out}")
 
 
 def show(found: CohortAttribution, document: dict[str, Any]) -> None:
     """Shares of each group, then the largest features."""
+    from survviz.pipeline.attribution_files import feature_rows
+
     stdout.print(
         f"{document['checkpoint']} on {found.cohort}: {document['n_cases']} cases, {document['target']}, against the "
         f"{document['baseline']}, by {document['method']}"

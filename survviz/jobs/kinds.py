@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -149,11 +149,43 @@ def regions(arguments: RegionsArguments, progress: Progress) -> dict[str, Any]:
     return {"folder": str(out)}
 
 
+class AttributionArguments(BaseModel):
+    """A cohort whose estimates are explained.
+
+    Attributes:
+        checkpoint, cohort: their folders.
+        method, target, baseline: by name, as of `survviz.pipeline.attribution.attribute`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str
+    cohort: str
+    method: Literal["integrated-gradients", "relevance", "shapley", "removal"] = "integrated-gradients"
+    target: str = "risk"
+    baseline: str = "training mean"
+
+
+def attribution(arguments: AttributionArguments, progress: Progress) -> dict[str, Any]:
+    """What every piece of evidence adds, over the patients of a cohort.
+
+    Returns:
+        folder (of the files, see `survviz.pipeline.attribution_files`).
+    """
+    from survviz.pipeline.attribution_files import compute_attribution_files
+
+    progress(0, 0)
+    asked = (arguments.method, arguments.target, arguments.baseline)
+    out = compute_attribution_files(Path(arguments.checkpoint), Path(arguments.cohort), *asked, progress)
+    return {"folder": str(out)}
+
+
 KINDS: dict[str, tuple[type[BaseModel], Run, str]] = {
     "extract": (ExtractArguments, extract, "Encoding patches"),
     "maps": (MapsArguments, maps, "Computing the map"),
     "faithfulness": (FaithfulnessArguments, faithfulness, "Testing the map against chance"),
     "regions": (RegionsArguments, regions, "Mapping the cohort"),
+    "attribution": (AttributionArguments, attribution, "Weighing the evidence over the cohort"),
 }
 
 

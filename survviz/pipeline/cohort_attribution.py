@@ -19,7 +19,7 @@ from survviz.evaluation.resampling import Interval, draw_counts, percentile_inte
 from survviz.pipeline.attribution import CaseAttribution, Method, attribute
 from survviz.pipeline.baseline_points import TRAINING_MEAN
 from survviz.pipeline.evaluation import strata_of
-from survviz.pipeline.pieces import Level
+from survviz.pipeline.pieces import Level, Piece
 from survviz.pipeline.predictor import Predictor
 from survviz.pipeline.scoring import NotScored, known_as, prepare
 from survviz.types import MODALITIES, Modality, Progress
@@ -54,6 +54,7 @@ class FeatureOverCases:
     Attributes:
         size: mean size over these cases; `interval` is its bootstrap over patients, None for one patient.
         case_ids, values, own: per case, its value and what the patient's own was.
+        own_numbers: (n,) the own values as numbers, NaN where one is none.
     """
 
     modality: Modality
@@ -64,6 +65,7 @@ class FeatureOverCases:
     case_ids: tuple[str, ...]
     values: NDArray[np.float64]
     own: tuple[str, ...]
+    own_numbers: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +159,20 @@ def features_over(
     cases: Sequence[CaseAttribution], level: Level, *, n_resamples: int = 1000, seed: int = 0
 ) -> tuple[FeatureOverCases, ...]:
     """Pieces of one level over some cases, largest mean size first."""
-    rows: dict[tuple[Modality, str], list[tuple[str, float, str]]] = {}
+    rows: dict[tuple[Modality, str], list[tuple[str, Piece]]] = {}
     for case in cases:
         for piece in case.of(level):
-            rows.setdefault((piece.modality, piece.name), []).append((case.case_id, piece.value, piece.own))
+            rows.setdefault((piece.modality, piece.name), []).append((case.case_id, piece))
     counts = {n: draw_counts(n, n_resamples, seed) for n in {len(one) for one in rows.values()}}
     found = []
     for (modality, name), of_case in rows.items():
-        ids, values, own = zip(*of_case, strict=True)
-        sizes = np.abs(np.array(values))
+        ids, pieces = zip(*of_case, strict=True)
+        values = np.array([piece.value for piece in pieces])
+        numbers = np.array([np.nan if piece.own_number is None else piece.own_number for piece in pieces])
+        sizes = np.abs(values)
         interval = _interval(sizes, counts[len(ids)])
-        found.append(FeatureOverCases(modality, level, name, float(sizes.mean()), interval, ids, np.array(values), own))
+        own = tuple(piece.own for piece in pieces)
+        found.append(FeatureOverCases(modality, level, name, float(sizes.mean()), interval, ids, values, own, numbers))
     return tuple(sorted(found, key=lambda one: -one.size))
 
 

@@ -41,6 +41,7 @@ class Piece:
         sd: over folds (ddof 1); None with one fold.
         per_fold: (F,); 0 in a fold whose model does not read it.
         own: the patient's own value in words: "71", "z = +2.1".
+        own_number: the same as a number, where it is one: as it was recorded, or in SD from the training mean.
     """
 
     modality: Modality
@@ -50,12 +51,13 @@ class Piece:
     sd: float | None
     per_fold: NDArray[np.float64]
     own: str
+    own_number: float | None = None
 
     @classmethod
-    def of(cls, key: Key, per_fold: NDArray[np.float64], own: str) -> Piece:
+    def of(cls, key: Key, per_fold: NDArray[np.float64], own: str, own_number: float | None = None) -> Piece:
         """Mean and spread of the folds' values."""
         sd = float(per_fold.std(ddof=1)) if len(per_fold) > 1 else None
-        return cls(*key, float(per_fold.mean()), sd, per_fold, own)
+        return cls(*key, float(per_fold.mean()), sd, per_fold, own, own_number)
 
 
 Key: TypeAlias = tuple[Modality, Level, str]
@@ -81,9 +83,10 @@ def pieces(readings: Sequence[Reading], case: Case, present: Sequence[Modality])
     """Every named piece of a case over folds: modalities first, then what they consist of, in the model's order."""
     per_fold = [_values(one, present) for one in readings]
     keys = list(dict.fromkeys(key for values in per_fold for key in values))
-    own = _own_words(readings[0], case)
+    own, numbers = _own_words(readings[0], case), _own_numbers(readings[0], case)
     return tuple(
-        Piece.of(key, np.array([values.get(key, 0.0) for values in per_fold]), own.get(key, "")) for key in keys
+        Piece.of(key, np.array([values.get(key, 0.0) for values in per_fold]), own.get(key, ""), numbers.get(key))
+        for key in keys
     )
 
 
@@ -151,3 +154,22 @@ def _own_words(one: Reading, case: Case) -> dict[Key, str]:
         for name, columns in one.preprocess.programmes.items():
             words["genomic", "programme", name] = f"mean z = {z[list(columns)].mean():+.1f} over {len(columns)} genes"
     return words
+
+
+def _own_numbers(one: Reading, case: Case) -> dict[Key, float]:
+    """The own values that are numbers; a category has none, and neither has a field that was not recorded."""
+    numbers: dict[Key, float] = {}
+    for name, value in one.preprocess.templates.codes(case.clinical or {}).items():
+        if isinstance(value, float):
+            numbers["clinical", "sentence", name] = numbers["clinical", "clinical", name] = value
+    for group, level in OMICS.items():
+        if group in one.found.vectors:
+            z = one.inputs.vectors[group][0].cpu().numpy()
+            numbers |= {
+                (GROUPS[group], level, name): float(value) for name, value in zip(_columns(one, group), z, strict=True)
+            }
+    if "rna" in one.found.vectors:
+        z = one.inputs.vectors["rna"][0].cpu().numpy()
+        for name, columns in one.preprocess.programmes.items():
+            numbers["genomic", "programme", name] = float(z[list(columns)].mean())
+    return numbers
