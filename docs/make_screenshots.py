@@ -124,6 +124,7 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     page.goto(f"{url}/risk_survival?{case.partition('&')[0]}")
     page.get_by_text("What the model rests on").wait_for()
     save(page, f"risk_survival_{tail}")
+    why_views(page, f"{url}/why_this_risk?{case.partition('&')[0]}", tail)
     page.goto(f"{url}/load_case")
     page.get_by_text("Clinical record", exact=True).wait_for()
     choose_sample_slide(page)
