@@ -132,6 +132,20 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     context.close()
 
 
+def why_views(page: Page, address: str, tail: str) -> None:
+    """The evidence of the demo case, and a question to the what-if bench."""
+    page.goto(address)
+    page.get_by_text("Against the baseline").wait_for()
+    save(page, f"why_this_risk_{tail}")
+    page.goto(f"{address}&view=What+if&if-age=50&if-stage=I&if-programmes=Hypoxia&if-shift-hypoxia=-1.0")
+    page.get_by_text("5 years").wait_for()
+    save(page, f"why_what_if_{tail}")
+    page.goto(f"{address}&view=Tokens+and+tissue")
+    page.get_by_text("random sets would share").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    save(page, f"why_tissue_{tail}")
+
+
 def slide_states(page: Page, theme: str) -> None:
     """What else the slide page can show, on the demo case that is open."""
     tab = lambda name: page.get_by_role("tab", name=name).click()  # noqa: E731
