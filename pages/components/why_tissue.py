@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 7
 """Descriptors in the overview: those that stand out most over all tokens."""
+LONGEST = 22
+"""Characters of a descriptor above its column."""
 ROWS = 10
 
 
@@ -124,7 +126,8 @@ def standing_out(found: Sequence[TokenTissue]) -> dict[str, str]:
     for one in found:
         for each in one.descriptors:
             sizes.setdefault(each.meaning.name, []).append(abs(each.delta))
-            titles[each.meaning.name] = each.meaning.title.partition(" (")[0]
+            title = each.meaning.title.partition(" (")[0]
+            titles[each.meaning.name] = title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…"
     largest = sorted(sizes, key=lambda name: -float(np.mean(sizes[name])))[:COLUMNS]
     return {name: titles[name] for name in largest}
 
