@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from survviz.checkpoint import Checkpoint, Reference, load_checkpoint
 from survviz.checkpoint.card import card
-from survviz.checkpoint.layout import CARD, CONFIG, FILES, PREPROCESS, read_json, sha256, to_json
+from survviz.checkpoint.layout import CARD, CONFIG, PREPROCESS, read_json, sha256, to_json
 from survviz.checkpoint.writing import new_folder
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.errors import CheckpointError
@@ -133,7 +133,7 @@ def rewrite(checkpoint: Checkpoint, reference: Reference, purpose: str, text: di
         config = checkpoint.config.model_copy(update={"purpose": purpose})
         written = card(config, reference, checkpoint.model(0), checkpoint.preprocess(0), text)
         (staging / CARD).write_text(written, encoding="utf-8")
-        hashed = config.model_copy(update={"sha256": {name: sha256(staging / name) for name in FILES[1:]}})
+        hashed = config.model_copy(update={"sha256": {name: sha256(staging / name) for name in config.sha256}})
         (staging / CONFIG).write_text(to_json(hashed.model_dump(mode="json")), encoding="utf-8")
 
 
