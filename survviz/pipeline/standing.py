@@ -30,7 +30,7 @@ def standing(predictor: Predictor, case: Case) -> Standing:
     for name, reference in preprocess.ood.omics.items():
         vector = reference.vector(case)
         if vector is not None:
-            level = OMICS[name][1]
+            level = OMICS[name]
             found |= {(level, gene): float(z) for gene, z in zip(reference.scaler.genes, vector, strict=True)}
     for name, mean_z in programme_levels(predictor, case).items():
         found["programme", name] = mean_z
