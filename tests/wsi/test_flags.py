@@ -73,7 +73,14 @@ def test_a_pixel_size_from_a_person_is_said_to_be_one(write_pyramid, tissue_like
     assert "slide.mpp" not in notices(write_pyramid(image, mpp=0.5))
 
 
-@pytest.mark.parametrize("slide", sorted((ROOT / "sample_data" / "slides").glob("*.tif")), ids=lambda path: path.stem)
+SAMPLE_SLIDES = sorted((ROOT / "sample_data" / "slides").glob("*.tif"))
+LARGEST = max(SAMPLE_SLIDES, key=lambda path: path.stat().st_size)
+
+
+@pytest.mark.parametrize(
+    "slide",
+    [pytest.param(one, id=one.stem, marks=[pytest.mark.slow] if one == LARGEST else []) for one in SAMPLE_SLIDES],
+)
 def test_sample_slides_are_sharp_and_their_blurred_copies_are_not(slide: Path, write_pyramid) -> None:
     with open_slide(slide, probe=False) as opened:
         width, height = opened.dimensions
