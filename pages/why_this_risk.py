@@ -9,6 +9,7 @@ from pages.components import (
     notices,
     session,
     why_choice,
+    why_cohort,
     why_evidence,
     why_over_time,
     why_tests,
@@ -34,6 +35,7 @@ SHOW = {
     why_choice.TESTS: why_tests.show,
     why_choice.WHAT_IF: why_what_if.show,
     why_choice.TISSUE: why_tissue.show,
+    why_choice.COHORT: why_cohort.show,
 }
 above = st.container()
 tabs = dict(zip(SHOW, st.tabs(list(SHOW), key="view", bind="query-params"), strict=True))

@@ -12,16 +12,12 @@ import streamlit as st
 
 from pages.components import session
 from pages.components.attention import ALL, NOUNS, direction_label
-from pages.components.owner import current_owner
-from survviz import jobs
-from survviz.jobs import JobStatus
-from survviz.server.computations import cancel_job, jobs_about, register_job
-from survviz.server.folders import allowed_path, list_cohorts
+from pages.components.cohort_job import RUNNING, CohortJob
 from survviz.types import LEARNT_QUERY, RESEARCH_USE
 
 MASKS, FILES = "Region masks of the cohort", "Annotation files of the cohort"
 EVERY_MAP = "All maps"
-RUNNING = ("queued", "running")
+JOB = CohortJob("regions")
 WORDS = (
     "Enrichment: share of the attention in the region ÷ its share of the patches; 1 = as much as any other tissue. "
     "Intervals (95 %) are over patients, each mapped only by models that never saw them. * = the interval excludes 1; "
@@ -31,90 +27,41 @@ WORDS = (
 
 def show() -> None:
     """The expander; open from when something is computed, so that a person who comes back finds it."""
-    found = _newest()
+    found = JOB.newest()
     seen = st.session_state.get("regions_seen", False) or bool(found and found[1].state in RUNNING)
     st.session_state["regions_seen"] = seen
     label = f"This checkpoint over a whole cohort: {session.checkpoint_name()}"
     with st.expander(label, icon=":material/table_chart:", expanded=seen):
-        _content()
-
-
-def _content() -> None:
-    found = _newest()
-    if found and found[1].state in RUNNING:
-        _follow(found[0])
-        return
-    _choose()
-    if found and found[1].state == "failed":
-        st.error(found[1].error, icon=":material/error:")
-    if found and found[1].state == "done":
-        _table(Path(found[1].result["folder"]))
-
-
-def about() -> dict[str, str]:
-    """Names the jobs of the chosen checkpoint."""
-    folder = session.checkpoint_folder()
-    return {"regions of": folder.name, "stamp": str(session.checkpoint_stamp(folder))}
-
-
-def _newest() -> tuple[str, JobStatus] | None:
-    """Token and state of this browser's newest table of the checkpoint that was not cancelled."""
-    found = [(grant.token, now) for grant, now in jobs_about(current_owner(), about()) if now.state != "cancelled"]
-    return found[0] if found else None
-
-
-# ---- choosing and computing
+        if JOB.is_followed():
+            return
+        _choose()
+        folder = JOB.result("The table that was computed is no longer on disk. Compute it again.")
+        if folder:
+            _table(folder)
 
 
 @st.cache_data(ttl=60, show_spinner=False)
-def _cohorts(owner: str) -> list[tuple[str, Path, dict[str, str | None]]]:
-    """Label, folder and what there is of regions: words -> folder of annotation files, None = masks."""
+def _sources(cohort: Path) -> dict[str, str | None]:
+    """What a cohort has of regions: words -> folder of annotation files, None = its masks."""
     from survviz.pipeline.region_files import has_masks, own_annotations
 
-    found = []
-    for label, folder in list_cohorts(owner):
-        files = own_annotations(folder)
-        sources = ({MASKS: None} if has_masks(folder) else {}) | ({FILES: str(files)} if files else {})
-        found.append((label, folder, sources))
-    return found
+    files = own_annotations(cohort)
+    return ({MASKS: None} if has_masks(cohort) else {}) | ({FILES: str(files)} if files else {})
 
 
 def _choose() -> None:
     """Which cohort, which regions, and the button."""
-    cohorts = {label: (folder, sources) for label, folder, sources in _cohorts(current_owner())}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox("Cohort folder", list(cohorts), key="regions_cohort", width=320)
-        sources = cohorts[label][1] if label else {}
+        cohort = JOB.choose()
+        sources = _sources(cohort) if cohort else {}
         source = st.selectbox("Regions", list(sources), key="regions_source", width=260, disabled=not sources)
-        if st.button("Compute the table", icon=":material/play_arrow:", disabled=source is None):
-            _start(cohorts[label][0], sources[source])
-            st.rerun()
+        if st.button("Compute the table", icon=":material/play_arrow:", disabled=source is None) and cohort:
+            JOB.start(cohort, annotations=sources[source])
     if not sources:
         st.caption(
             "This cohort has no regions: no masks (`truth/regions.json`) and no folder `annotations` with a QuPath "
             "GeoJSON per slide, named as the slide."
         )
-
-
-def _start(cohort: Path, annotations: str | None) -> None:
-    owner = current_owner()
-    allowed = allowed_path(owner, cohort)
-    arguments = {"checkpoint": str(session.checkpoint_folder()), "cohort": str(allowed), "annotations": annotations}
-    register_job(owner, jobs.submit("regions", arguments, owner=owner), about())
-
-
-@st.fragment(run_every="1s")
-def _follow(token: str) -> None:
-    """Progress, asked every second; the whole page runs again once it has ended."""
-    found = _newest()
-    if found is None or found[0] != token or found[1].finished:
-        st.rerun(scope="app")
-        return
-    now = found[1]
-    count = f": {now.done:,} of {now.total:,} cases" if now.total else " …"
-    st.progress(now.fraction, f"{now.message}{count}. You may leave this page and come back.")
-    if st.button("Cancel", icon=":material/stop:", key="regions_cancel"):
-        cancel_job(current_owner(), token)
 
 
 # ---- what came out
@@ -123,9 +70,6 @@ def _follow(token: str) -> None:
 def _table(folder: Path) -> None:
     from survviz.pipeline.region_files import BY_CASE, DOCUMENT, SUMMARY
 
-    if not (folder / DOCUMENT).is_file():
-        st.caption("The table that was computed is no longer on disk. Compute it again.")
-        return
     document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     # a learnt query has one token, whose mean is itself
     rows = [row for row in document["summary"] if row["query"] != LEARNT_QUERY or row["token"] == ALL]

@@ -14,12 +14,13 @@ from survviz.errors import InputError
 if TYPE_CHECKING:
     from survviz.pipeline.attribution import Method
 
-EVIDENCE, OVER_TIME, TESTS, WHAT_IF, TISSUE = VIEWS = (
+EVIDENCE, OVER_TIME, TESTS, WHAT_IF, TISSUE, COHORT = VIEWS = (
     "Evidence",
     "Over time",
     "Value of each test",
     "What if",
     "Tokens and tissue",
+    "Over a cohort",
 )
 HORIZONS = (12, 36, 60)
 METHODS: dict[Method, str] = {
@@ -55,9 +56,9 @@ class Choice:
 
 def choose(case: OpenCase, view: str) -> Choice:
     """The controls; those that a view does not use are there, but cannot be moved, so that the address keeps them."""
-    weighs = view in (EVIDENCE, OVER_TIME)
+    weighs = view in (EVIDENCE, OVER_TIME, COHORT)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        target = choose_target(case, used=view == EVIDENCE)
+        target = choose_target(case, used=view in (EVIDENCE, COHORT))
         method = choose_method(used=weighs)
         return Choice(target, choose_baseline(used=weighs and method not in OF_MODALITIES), method)
 

@@ -157,7 +157,9 @@ def _share_rows(name: str, cases: tuple[CaseAttribution, ...]) -> list[dict[str,
 
 def _by_level(found: CohortAttribution) -> dict[Level, tuple[FeatureOverCases, ...]]:
     """The features of each level that any case has."""
-    levels = dict.fromkeys(level for case in found.cases for level in case.levels if level != "modality")
+    levels: dict[Level, None] = dict.fromkeys(
+        level for case in found.cases for level in case.levels if level != "modality"
+    )
     return {level: features_over(found.cases, level) for level in levels}
 
 

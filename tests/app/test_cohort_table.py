@@ -49,7 +49,7 @@ def words(app: AppTest) -> str:
 
 
 def test_failed_and_finished_tables_are_there_after_a_reload(open_page: OpenPage, demo: str) -> None:
-    from pages.components.cohort_table import about
+    from pages.components.cohort_table import JOB
 
     app = open_page("slide_attention.py", case=demo)
     assert app.selectbox(key="regions_cohort").options[0] == "Sample"
@@ -57,7 +57,7 @@ def test_failed_and_finished_tables_are_there_after_a_reload(open_page: OpenPage
     owner = app.session_state["_survviz_owner"]
     nowhere = {"checkpoint": str(CHECKPOINT), "cohort": str(workspace("nowhere"))}
     job = jobs.submit("regions", nowhere, owner=owner)
-    register_job(owner, job, about())
+    register_job(owner, job, JOB.about())
     for _ in range(600):
         if jobs.status(job).finished:
             break
