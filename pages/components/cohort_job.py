@@ -94,7 +94,7 @@ def _follow(job: CohortJob, token: str) -> None:
         st.rerun(scope="app")
         return
     now = found[1]
-    count = f": {now.done:,} of {now.total:,} cases" if now.total else " …"
-    st.progress(now.fraction, f"{now.message}{count}. You may leave this page and come back.")
+    count = f": {now.done:,} of {now.total:,} cases." if now.total else " …"
+    st.progress(now.fraction, f"{now.message}{count} You may leave this page and come back.")
     if st.button("Cancel", icon=":material/stop:", key=f"{job.kind}_cancel"):
         cancel_job(current_owner(), token)

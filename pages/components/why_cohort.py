@@ -31,7 +31,8 @@ SHOWN = 12
 NAMES: Mapping[str, str] = {**estimate.NAMES, "none": "No modality"}
 SHARE_WORDS = (
     "The share of a modality in a patient is the size of what it adds, whichever way, over the sizes of what all "
-    "modalities add; the bar is the mean over the patients, the whisker its 95 % interval (bootstrap over patients). "
+    "modalities add, 0 where it was not measured; the bar is the mean over the patients, the whisker its 95 % interval "
+    "(bootstrap over patients). "
     "It says on what this model's estimates rest, not what matters in the disease."
 )
 PUBLISHED = {"LIHC": (0.554, 0.446), "BRCA": (0.822, 0.178), "COADREAD": (0.339, 0.661)}
@@ -155,8 +156,8 @@ def share_rows(shares: Sequence[Mapping[str, Any]], own: CaseAttribution | None)
     everybody = shares[0]["group"]
     sizes = {one.modality: abs(one.value) for one in own.of("modality")} if own else {}
     total = sum(sizes.values())
-    rows = []
-    for modality in (name for name in MODALITIES if any(row["modality"] == name for row in shares)):
+    rows: list[ShareRow] = []
+    for modality in MODALITIES:
         for row in (row for row in shares if row["modality"] == modality):
             head = row["group"] == everybody
             label = estimate.NAMES[modality] if head else f"{row['group']} ({row['n_cases']})"
@@ -210,7 +211,10 @@ def swarm_of(one: Mapping[str, Any], level: str, own: CaseAttribution | None) ->
 def _patients(document: Mapping[str, Any], drivers: pd.DataFrame, case: OpenCase) -> None:
     """The patients by the modality that drives them, the open case marked."""
     st.subheader("Which patients are driven by which modality", anchor=False)
-    st.dataframe(patients_table(drivers, document["target"], case.case.case_id), hide_index=True, width="stretch")
+    table = patients_table(drivers, document["target"], case.case.case_id)
+    numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in table.select_dtypes("number")}
+    st.dataframe(table, hide_index=True, width="stretch", column_config=numbers, placeholder="–")
+    st.caption("Sort by a column, or search, above the table. – was not measured.")
 
 
 def patients_table(drivers: pd.DataFrame, target: str, case_id: str) -> pd.DataFrame:
@@ -222,14 +226,14 @@ def patients_table(drivers: pd.DataFrame, target: str, case_id: str) -> pd.DataF
         "Patient": [f"{name} ◆" if name == case_id else name for name in ordered["case_id"]],
         "Cancer type": ordered["group"].to_list(),
         "Driven by": [NAMES[name] for name in ordered["driven_by"]],
-        "Share, %": (100 * ordered["share"]).round(1).to_list(),
-        target.capitalize(): ordered["output"].round(3).to_list(),
+        "Share": ordered["share"].to_list(),
+        target.capitalize(): ordered["output"].to_list(),
     }
     if not any(columns["Cancer type"]):
         del columns["Cancer type"]
     for name in MODALITIES:
         if name in ordered:
-            columns[f"{estimate.NAMES[name]} adds"] = ordered[name].round(3).to_list()
+            columns[f"{estimate.NAMES[name]} adds"] = ordered[name].to_list()
     return pd.DataFrame(columns)
 
 

@@ -29,7 +29,7 @@ def member() -> str:
 
 
 def finished(owner: str, member: str) -> None:
-    """As the worker leaves a job that is done: the open case and another, by Shapley values, then by relevance."""
+    """As the worker leaves a job that is done: the open case and another, by relevance."""
     from pages.components import session
     from pages.components.cases import sample_cohort
     from pages.components.why_cohort import JOB

@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
+from survviz.jobs.kinds import find_kind
 from survviz.pipeline import Predictor
 from survviz.pipeline.attribution import CaseAttribution
 from survviz.pipeline.attribution_files import (
@@ -113,6 +115,26 @@ def test_methods_of_modalities_leave_no_feature(tmp_path: Path) -> None:
     assert (tmp_path / FEATURES).read_text() == ""
     assert json.loads((tmp_path / SWARMS).read_text()) == {}
     assert [row["driven_by"] for row in rows(tmp_path / DRIVERS)] == ["clinical"]
+
+
+def test_job_keeps_the_files_by_what_was_asked(tmp_path: Path) -> None:
+    sample = ROOT / "sample_data"
+    text = (sample / "cohort.toml").read_text()
+    (tmp_path / "cohort.toml").write_text(text.partition("[rna]")[0] + "[slides]\n")
+    for name in ("clinical.csv", "slides.csv"):
+        pd.read_csv(sample / name, nrows=2, dtype=str).to_csv(tmp_path / name, index=False)
+    (tmp_path / "features").symlink_to(sample / "features")
+    asked = {"checkpoint": str(ROOT / "checkpoints" / "demo-survpgc"), "cohort": str(tmp_path), "method": "shapley"}
+    seen: list[tuple[int, int]] = []
+    model, run, _ = find_kind("attribution")
+    folders = [
+        Path(run(model.model_validate(asked | more), lambda *at: seen.append(at))["folder"])
+        for more in ({}, {}, {"target": "survival:36"})
+    ]
+    assert folders[0] == folders[1] != folders[2]
+    assert seen[-1] == (2, 2)
+    assert len(rows(folders[0] / DRIVERS)) == 2
+    assert json.loads((folders[2] / DOCUMENT).read_text())["target"] == "survival at 36 months"
 
 
 def test_folder_of_no_cohort_is_refused_in_words(tmp_path: Path) -> None:
