@@ -109,10 +109,9 @@ def _say(document: Mapping[str, Any], asked: Choice, choice: Choice) -> None:
     )
     n_left = len(document["left_out"])
     left = f" {n_left} left out; the first, {_first(document['left_out'])}" if n_left else ""
-    st.caption(
-        "Each patient is explained only by models that never saw them. Largest gap in a model "
-        f"{percent(document['largest_gap'])} of the change.{left}"
-    )
+    gap = f"Largest gap in a model {percent(document['largest_gap'])} of the change."
+    check = "Removals need not add up." if asked.method == "removal" else gap
+    st.caption(f"Each patient is explained only by models that never saw them. {check}{left}")
     unused = choice.method in OF_MODALITIES  # such a method has no baseline to choose
     if asked != (replace(choice, baseline=asked.baseline) if unused else choice):
         st.info(
@@ -145,8 +144,9 @@ def driven_words(driven_by: Sequence[str]) -> str:
     """For example "Clinical record drives most patients: 231 of 341. Slide: 80; Gene expression: 30."."""
     counts = Counter(driven_by).most_common()
     (first, n), rest = counts[0], counts[1:]
+    how_many = "most patients" if 2 * n > len(driven_by) else "the largest group"
     others = "; ".join(f"{NAMES[name]}: {count:,}" for name, count in rest)
-    return f"**{NAMES[first]} drives most patients: {n:,} of {len(driven_by):,}.** {f'{others}.' if others else ''}"
+    return f"**{NAMES[first]} drives {how_many}: {n:,} of {len(driven_by):,}.** {f'{others}.' if others else ''}"
 
 
 def share_rows(shares: Sequence[Mapping[str, Any]], own: CaseAttribution | None) -> list[ShareRow]:

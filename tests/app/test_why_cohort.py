@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -65,7 +66,7 @@ def test_what_a_job_left_is_shown_with_what_it_was_asked(open_page: OpenPage, me
     assert "**risk score** of 2 patients, against the baseline *training mean*" in said
     assert "by relevance propagation." in said
     assert "have changed since" not in said
-    assert "drives most patients" in said
+    assert " of 2.**" in said
     assert "another order than the one in which the head was trained" in said
     assert app.table[0].value.loc["Clinic branch"].tolist() == ["44.6 %", "17.8 %", "66.1 %"]
     assert len(app.get("plotly_chart")) == 2
@@ -77,5 +78,19 @@ def test_what_a_job_left_is_shown_with_what_it_was_asked(open_page: OpenPage, me
 def test_drivers_are_counted_in_words() -> None:
     from pages.components.why_cohort import driven_words
 
-    text = driven_words(["clinical"] * 3 + ["pathology"] * 2 + ["none"])
-    assert text == "**Clinical record drives most patients: 3 of 6.** Slide: 2; No modality: 1."
+    text = driven_words(["clinical"] * 4 + ["pathology"] * 2 + ["none"])
+    assert text == "**Clinical record drives most patients: 4 of 7.** Slide: 2; No modality: 1."
+    assert driven_words(["clinical", "clinical", "pathology", "none"]).startswith(
+        "**Clinical record drives the largest group: 2 of 4.**"
+    )
+
+
+def test_own_values_are_scaled_by_the_cohort_and_the_open_case_is_found() -> None:
+    from pages.components.why_cohort import swarm_of
+
+    one = {"name": "Age", "case_ids": ["a", "b", "c"], "values": [0.1, 0.2, 0.3], "own": ["50", "70", "unknown"]}
+    swarm = swarm_of(one | {"own_numbers": [50.0, 70.0, None]}, "sentence", None)
+    np.testing.assert_array_equal(swarm.standing, [-1, 1, np.nan])
+    assert swarm.marked is None
+    assert np.isnan(swarm_of(one | {"own_numbers": [None, None, None]}, "sentence", None).standing).all()
+    assert np.isnan(swarm_of(one | {"own_numbers": [60.0, 60.0, 60.0]}, "sentence", None).standing).all()
