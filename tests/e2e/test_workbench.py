@@ -68,6 +68,7 @@ def test_every_visual_change_is_on_screen_in_100_ms_without_a_rerun_and_keeps_th
         page.keyboard.press("+")
         page.wait_for_timeout(50)
     viewer.get_by_label("Fold", exact=True).select_option("sd")  # the folds are fetched once
+    expect(viewer.locator(".note.folds")).to_contain_text("Any two of the 3 models, on average: rank correlation +1")
     viewer.get_by_label("Fold", exact=True).select_option("mean")
     visit.look()
     runs, zoom = visit.runs(), place(visit)
@@ -380,3 +381,18 @@ def test_warnings_about_the_case_are_a_click_away(visit: Visit) -> None:
     expect(viewer.locator(".notices")).to_contain_text("1 warning")
     viewer.locator(".notices summary").click()
     expect(viewer.locator(".notices li")).to_contain_text("Something to know.")
+
+
+def test_agreement_of_the_models_is_the_mean_over_their_pairs(visit: Visit) -> None:
+    maps = np.random.default_rng(4).normal(size=(3, 200)).cumsum(axis=0)
+    web = visit.viewer() and next(asked for asked in visit.requests if asked.endswith("/viewer.js"))
+    script = """async ([web, maps]) => {
+      const { meanAgreement } = await import(`${web}/agreement.js`);
+      return meanAgreement(maps.map((one) => [Float64Array.from(one)]));
+    }"""
+    found = visit.page.evaluate(script, [web.removesuffix("/viewer.js"), maps.tolist()])
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    assert found["models"] == len(maps)
+    assert found["rho"] == pytest.approx(np.mean([stats.spearmanr(maps[i], maps[j]).statistic for i, j in pairs]))
+    highest = [set(np.argsort(-one)[:50]) for one in maps]
+    assert found["shared"] == pytest.approx(np.mean([len(highest[i] & highest[j]) for i, j in pairs]))

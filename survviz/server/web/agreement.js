@@ -22,6 +22,19 @@ export function agreement(a, b) {
   return { n, rho, top, shared, chance: n ? (top * top) / n : 0 };
 }
 
+// The same of every two of several maps, on average: how much the models of a cross-validation agree.
+export function meanAgreement(maps) {
+  const pairs = maps.flatMap((one, i) => maps.slice(i + 1).map((other) => agreement(one, other)));
+  const mean = (name) => pairs.reduce((sum, pair) => sum + pair[name], 0) / pairs.length;
+  return { models: maps.length, rho: mean("rho"), shared: mean("shared"), top: pairs[0].top, chance: pairs[0].chance };
+}
+
+export function meanAgreementWords({ models, rho, shared, top, chance }) {
+  const alike = Number.isFinite(rho) ? `rank correlation ${signed(Number(rho.toFixed(2)))}` : "no rank correlation, since a map is constant";
+  const both = `${Number(shared.toFixed(1))} of the top ${top} patches in both (by chance ${Number(chance.toPrecision(2))})`;
+  return `Any two of the ${models} models, on average: ${alike}, ${both}.`;
+}
+
 export function agreementWords({ rho, top, shared, chance }) {
   const alike = Number.isFinite(rho) ? `Rank correlation of the two maps ${signed(Number(rho.toFixed(2)))}` : "The ranks of a constant map have no correlation";
   return `${alike}; ${shared} of the top ${top} patches are in both (by chance ${Number(chance.toPrecision(2))}).`;

@@ -1,5 +1,6 @@
 // The tab "Map": which map is on show, how concentrated it is, and how it is drawn.
 
+import { meanAgreementWords } from "./agreement.js";
 import { COLORMAPS, SIGNED } from "./colormaps.js";
 import { element, fill, labelled, segmented, select } from "./panel.js";
 import { integer, percent, SCALES } from "./scales.js";
@@ -64,6 +65,7 @@ function readOuts(bench) {
       const what = map.nature === "share" ? "of the attention" : map.nature === "signed" ? "of all change, up or down" : "of the spread";
       const text = `Effective patches ${integer(Math.round(effective))} of ${integer(n)} · the top 1 % hold ${percent(topShare)} ${what}`;
       lines.push(element("p", { class: "note", title: SPREAD }, text));
+      if (map.folds) lines.push(element("p", { class: "note folds" }, meanAgreementWords(map.folds)));
     }
     node.replaceChildren(...lines);
     node.hidden = !lines.length;

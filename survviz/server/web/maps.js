@@ -1,5 +1,6 @@
 // Maps by token, fetched once each: the numbers of every patch, where the patches are, and how concentrated the map is.
 
+import { meanAgreement } from "./agreement.js";
 import { Layout } from "./overlay.js";
 import { summarise } from "./summary.js";
 
@@ -14,15 +15,17 @@ export class MapStore {
     this.fetched = new Map(); // what -> Promise
   }
 
-  // {view, layout, values, summary, nature, unit}; the summary is over `all`, the same map of every slide of the case.
+  // {view, layout, values, summary, nature, unit, folds}; the summary is over `all`, the same map of every slide of the
+  // case, and so is `folds`: how alike the models' own maps are, where their spread is asked for, else null.
   async load(view, all, head, fold) {
-    const [layout, values, summaries] = await Promise.all([
+    const nature = natureOf(view, fold);
+    const [layout, values, summaries, folds] = await Promise.all([
       this.layout(view),
       this.values(view, head, fold),
       this.summaries(view, all, head, fold),
+      nature === "spread" ? this.agreement(all, head) : null,
     ]);
-    const nature = natureOf(view, fold);
-    return { view, head, fold, layout, values, nature, unit: view.unit, summary: summaries.get(view.values) };
+    return { view, head, fold, layout, values, nature, unit: view.unit, summary: summaries.get(view.values), folds };
   }
 
   layout(view) {
@@ -54,6 +57,14 @@ export class MapStore {
       const parts = await Promise.all(all.map((one) => this.values(one, head, fold)));
       const found = summarise(parts, natureOf(view, fold) === "signed");
       return new Map(all.map((one, i) => [one.values, found[i]]));
+    });
+  }
+
+  agreement(all, head) {
+    return this.once(["folds", ...all.map((one) => one.values), head].join("|"), async () => {
+      const numbers = Array.from({ length: all[0].detail.folds }, (_, fold) => fold);
+      const ofFold = (fold) => Promise.all(all.map((one) => this.values(one, head, fold)));
+      return meanAgreement(await Promise.all(numbers.map(ofFold)));
     });
   }
 
