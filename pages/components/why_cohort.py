@@ -17,7 +17,7 @@ from pages.components import estimate, notices, why_results
 from pages.components.cases import OpenCase
 from pages.components.cohort_job import CohortJob
 from pages.components.why_choice import METHODS, OF_MODALITIES, Choice
-from pages.components.why_evidence import LEVELS, NO_FEATURES, percent
+from pages.components.why_evidence import NO_FEATURES, percent
 from survviz.errors import SurvvizError
 from survviz.types import MODALITIES, RESEARCH_USE
 
@@ -173,6 +173,7 @@ def _draw_features(
     document: Mapping[str, Any], features: Mapping[str, Sequence[Mapping[str, Any]]], own: CaseAttribution | None
 ) -> None:
     from survviz.figures.beeswarm import beeswarm_figure
+    from survviz.pipeline.pieces import LEVELS
 
     there = [level for level in LEVELS if features.get(level)]
     if not there:

@@ -30,16 +30,6 @@ NO_FEATURES = (
 ONLY_PATCHES = (
     "This model reads nothing but the slide, whose patches have no names. Their map is on the page Slide & attention."
 )
-LEVELS: dict[Level, str] = {
-    "sentence": "Clinical sentences",
-    "clinical": "Clinical fields",
-    "programme": "Gene programmes",
-    "token": "Genomic tokens",
-    "gene": "Genes",
-    "mirna": "miRNA",
-    "cnv": "Copy number",
-    "embedding": "Fused embeddings",
-}
 COARSE: tuple[Level, ...] = ("sentence", "clinical", "programme", "token", "mirna", "cnv")
 """Levels that together count nothing twice; genes stand for themselves only where there are no programmes."""
 
@@ -148,6 +138,8 @@ def named_modalities(pieces: Sequence[Piece]) -> list[Piece]:
 
 def chosen_features(found: CaseAttribution) -> list[Piece]:
     """The largest of the chosen kind of feature."""
+    from survviz.pipeline.pieces import LEVELS
+
     there: list[Level] = [level for level in LEVELS if found.of(level)]
     if not there:
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from survviz.benchmark.board import REFERENCES, Board, CohortBoard, Comparison, Row
 from survviz.benchmark.published import Published
 from survviz.benchmark.scores import Score
-from survviz.figures.leaderboard import Section, Table
+from survviz.figures.html_page import Section, Table
 
 SCORES = {
     "harrell_c": "C",

@@ -23,7 +23,8 @@ from survviz.benchmark.sections import (
     sections,
     with_spread,
 )
-from survviz.figures.leaderboard import Dot, Section, Table, concordance_figure, gain_figure, leaderboard_page
+from survviz.figures.html_page import Section, Table, html_page
+from survviz.figures.leaderboard import Dot, concordance_figure, gain_figure
 
 
 def write_tables(board: Board, out: Path) -> list[Path]:
@@ -64,7 +65,7 @@ def as_page(board: Board) -> str:
     figures = {cohort.name: concordance_figure(_dots(cohort)) for cohort in board.cohorts}
     if board.overall:
         figures["Over all cohorts"] = gain_figure(_gains(board))
-    return leaderboard_page(
+    return html_page(
         f"Benchmark: {board.suite}",
         board.description,
         reading=READING,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 stdout = Console(highlight=False, soft_wrap=True)
 
+FILES = ("attribution.json", "attribution.csv", "attribution.html")
 SHOWN = 5
 """Pieces of each level on the terminal."""
 
@@ -49,7 +50,7 @@ class Question:
 def run_attribution(
     checkpoint: Path, files: CaseFiles, question: Question, out: Path, *, device: str, as_json: bool
 ) -> None:
-    """Write attribution.json and attribution.csv of one case."""
+    """Write the numbers and the figures of one case."""
     from survviz.cli.cases import read_case, write_text
     from survviz.pipeline.attribution import Method, attribute
     from survviz.pipeline.predictor import Predictor
@@ -66,11 +67,12 @@ def run_attribution(
     document = as_document(found)
     write_text(out / "attribution.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     write_text(out / "attribution.csv", as_csv(found))
+    write_text(out / "attribution.html", as_page(found))
     if as_json:
-        show_json(document | {"written": [out / "attribution.json", out / "attribution.csv"]})
+        show_json(document | {"written": [out / name for name in FILES]})
     else:
         show(found)
-        stdout.print(f"wrote attribution.json, attribution.csv to {out}")
+        stdout.print(f"wrote {', '.join(FILES)} to {out}")
 
 
 def as_document(found: CaseAttribution) -> dict[str, Any]:
@@ -90,6 +92,26 @@ def as_csv(found: CaseAttribution) -> str:
             sd = "" if one.sd is None else f"{one.sd:.9g}"
             table.writerow([level, one.modality, one.name, f"{one.value:.9g}", sd, one.own])
     return text.getvalue()
+
+
+def as_page(found: CaseAttribution) -> str:
+    """The figures, as one offline page."""
+    from survviz.figures.attribution import Explained
+    from survviz.figures.attribution_page import attribution_page
+    from survviz.pipeline.pieces import LEVELS
+
+    better_when_higher = found.target.startswith("survival")
+    return attribution_page(
+        f"Why this estimate: {found.case_id}",
+        f"Checkpoint {found.checkpoint}, by {found.method}, {len(found.folds)} models that did not train on the case.",
+        explained=Explained(found.target_words, found.baseline, better_when_higher=better_when_higher),
+        modalities=found.of("modality"),
+        levels={name: pieces for level, name in LEVELS.items() if (pieces := found.of(level))},
+        reference=found.reference,
+        output=found.output,
+        gap=found.gap,
+        footer=f"Baseline: {found.baseline_words}",
+    )
 
 
 def show(found: CaseAttribution) -> None:

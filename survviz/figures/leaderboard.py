@@ -1,12 +1,10 @@
-"""A leaderboard as one offline page: forest plots of concordance above their tables."""
+"""Forest plots of a leaderboard: concordance, and what a model gains over its baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
-from string import Template
 from typing import TYPE_CHECKING
 
 from survviz.figures.colours import GREY, HIGH_RISK, LOW_RISK, THIS_CASE
@@ -48,26 +46,6 @@ class Dot:
     text: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Cells of text; the first of a row names it."""
-
-    caption: str
-    heading: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page: what it is about, its plot, its tables, what to know about them."""
-
-    title: str
-    facts: str
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...] = ()
-    figure: go.Figure | None = None
-
-
 def concordance_figure(dots: Sequence[Dot]) -> go.Figure:
     """Concordance of every line of a cohort, best on top; clinic as a dashed line."""
     clinic = next((dot.value for dot in dots if dot.name == CLINIC), None)
@@ -77,25 +55,6 @@ def concordance_figure(dots: Sequence[Dot]) -> go.Figure:
 def gain_figure(dots: Sequence[Dot]) -> go.Figure:
     """Differences in concordance over all cohorts, largest gain on top; no difference as a dashed line."""
     return _forest(dots, GAINS, "Difference in C, mean over cohorts (95 % interval)", 0.0, (-1.0, 1.0))
-
-
-def leaderboard_page(title: str, description: str, *, reading: str, footer: str, sections: Sequence[Section]) -> str:
-    """The whole page: plotly.js inside, nothing is fetched; light or dark as the reader's system is.
-
-    Args:
-        reading: how to read the tables.
-    """
-    from plotly.offline import get_plotlyjs
-
-    template = files("survviz.figures").joinpath("resources", "leaderboard.html").read_text(encoding="utf-8")
-    return Template(template).substitute(
-        title=escape(title),
-        description=escape(description),
-        reading=escape(reading),
-        footer=escape(footer),
-        body="\n".join(_section(one, f"plot-{index}") for index, one in enumerate(sections)),
-        plotlyjs=get_plotlyjs(),
-    )
 
 
 def _forest(
@@ -122,8 +81,6 @@ def _forest(
         margin={"l": 8, "r": 16, "t": 56, "b": 48},
         showlegend=True,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
     )
     return figure
@@ -150,32 +107,3 @@ def _trace(dots: Sequence[Dot], legend: str, colour: str, symbol: str) -> go.Sca
         text=["<br>".join((f"<b>{escape(dot.name)}</b>", *map(escape, dot.text))) for dot in dots],
         hovertemplate="%{text}<extra></extra>",
     )
-
-
-def _section(section: Section, name: str) -> str:
-    plot = "" if section.figure is None else _plot(section.figure, name)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in section.notes)
-    tables = "".join(_table(table) for table in section.tables)
-    return (
-        f"<section><h2>{escape(section.title)}</h2><p>{escape(section.facts)}</p>{plot}{tables}"
-        f"{f'<ul class=notes>{notes}</ul>' if notes else ''}</section>"
-    )
-
-
-def _plot(figure: go.Figure, name: str) -> str:
-    config = {"displayModeBar": False, "responsive": True}
-    return figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
-
-
-def _table(table: Table) -> str:
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in table.heading)
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows)
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    return (
-        f"<div class='scroll' tabindex='0'><table>{caption}<thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cells(row: Sequence[str]) -> str:
-    return f"<th scope='row'>{escape(row[0])}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])

@@ -22,6 +22,18 @@ Level: TypeAlias = Literal[
     "modality", "sentence", "clinical", "programme", "gene", "token", "mirna", "cnv", "embedding"
 ]
 
+LEVELS: Mapping[Level, str] = {
+    "sentence": "Clinical sentences",
+    "clinical": "Clinical fields",
+    "programme": "Gene programmes",
+    "token": "Genomic tokens",
+    "gene": "Genes",
+    "mirna": "miRNA",
+    "cnv": "Copy number",
+    "embedding": "Fused embeddings",
+}
+"""Levels below the modality, in words."""
+
 OMICS: Mapping[OmicsName, Level] = {"rna": "gene", "mirna": "mirna", "cnv": "cnv"}
 """Vector -> the level of its columns."""
 TOKENS: Mapping[str, Level] = {"clinical": "sentence", "genomic": "token"}
