@@ -27,19 +27,27 @@ Faithfulness = Annotated[
 def run_faithfulness(
     checkpoint: Path, files: CaseFiles, kinds: Sequence[MapKind], out: Path, *, device: str, as_json: bool
 ) -> None:
-    """Write faithfulness.json: the test of the map of each kind and direction, of the mean over tokens.
+    """Write faithfulness.json: the test of the map of each kind and direction onto the patches, mean over tokens.
+
+    A map of what the patches look at has no mean over tokens; the app tests it token by token.
 
     Raises:
         InputError: the model or the case has no map of a kind, or there is nothing to test about it.
     """
     from survviz.cli.cases import read_case, write_text
+    from survviz.explain.attention import PATCHES
     from survviz.pipeline.faithfulness import compute_test, why_not_tested
     from survviz.pipeline.maps import MapRequest
     from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)
     case, notices = read_case(files, predictor)
-    requests = [MapRequest.of(kind, *direction) for kind in kinds for direction in predictor.directions_for(case, kind)]
+    requests = [
+        MapRequest.of(kind, query, key)
+        for kind in kinds
+        for query, key in predictor.directions_for(case, kind)
+        if key == PATCHES
+    ]
     for why in (*(predictor.why_no_kind(case, kind) for kind in kinds), *map(why_not_tested, requests)):
         if why:
             raise InputError(why)

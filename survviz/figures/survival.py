@@ -33,6 +33,38 @@ def fold_band(prediction: Prediction) -> tuple[NDArray[np.float64], NDArray[np.f
     return prediction.survival_per_fold.min(axis=0), prediction.survival_per_fold.max(axis=0)
 
 
+def draw_case(figure: go.Figure, prediction: Prediction, *, name: str, pointed: str) -> None:
+    """S(t) as a bold line, over the range of the models where there are several.
+
+    Args:
+        name: in the legend.
+        pointed: beside the number that is pointed at.
+    """
+    low, high = fold_band(prediction)
+    if len(prediction.folds) > 1:
+        figure.add_scatter(
+            x=prediction.times, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip"
+        )
+        figure.add_scatter(
+            x=prediction.times,
+            y=low,
+            mode="lines",
+            line={"width": 0},
+            fill="tonexty",
+            hoverinfo="skip",
+            fillcolor=translucent(THIS_CASE, 0.22),
+            name=f"Range over {len(prediction.folds)} models",
+        )
+    figure.add_scatter(
+        x=prediction.times,
+        y=prediction.survival,
+        mode="lines",
+        name=name,
+        line={"color": THIS_CASE, "width": 3},
+        hovertemplate="%{x:.0f} months: %{y:.0%}<extra>" + f"{pointed}</extra>",
+    )
+
+
 def survival_figure(
     prediction: Prediction, cohort: Mapping[str, Curve] | None = None, *, height: int = 400
 ) -> go.Figure:
@@ -53,29 +85,7 @@ def survival_figure(
             line={"color": GREY, "dash": GROUP_DASHES.get(name, "dot"), "shape": "hv", "width": 1.5},
             hovertemplate="%{x:.0f} months: %{y:.0%}<extra>" + f"training cohort, {name} risk</extra>",
         )
-    low, high = fold_band(prediction)
-    if len(prediction.folds) > 1:
-        figure.add_scatter(
-            x=prediction.times, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip"
-        )
-        figure.add_scatter(
-            x=prediction.times,
-            y=low,
-            mode="lines",
-            line={"width": 0},
-            fill="tonexty",
-            hoverinfo="skip",
-            fillcolor=translucent(THIS_CASE, 0.22),
-            name=f"Range over {len(prediction.folds)} models",
-        )
-    figure.add_scatter(
-        x=prediction.times,
-        y=prediction.survival,
-        mode="lines",
-        name="This case (mean of the models)",
-        line={"color": THIS_CASE, "width": 3},
-        hovertemplate="%{x:.0f} months: %{y:.0%}<extra>this case</extra>",
-    )
+    draw_case(figure, prediction, name="This case (mean of the models)", pointed="this case")
     known = [horizon for horizon in prediction.horizons if horizon.survival is not None]
     figure.add_scatter(
         x=[horizon.months for horizon in known],

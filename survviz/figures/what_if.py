@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.figures.attribution import ROW, plain
-from survviz.figures.colours import GREY, THIS_CASE, translucent
-from survviz.figures.survival import MARGIN, fold_band
+from survviz.figures.colours import GREY, THIS_CASE
+from survviz.figures.survival import MARGIN, draw_case
 from survviz.types import Prediction
 
 if TYPE_CHECKING:
@@ -34,27 +34,7 @@ def comparison_figure(before: Prediction, after: Prediction, *, height: int = 38
         line={"color": GREY, "width": 2.5, "dash": "dash"},
         hovertemplate="%{x:.0f} months: %{y:.0%}<extra>as it is</extra>",
     )
-    if len(after.folds) > 1:
-        low, high = fold_band(after)
-        figure.add_scatter(x=after.times, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
-        figure.add_scatter(
-            x=after.times,
-            y=low,
-            mode="lines",
-            line={"width": 0},
-            fill="tonexty",
-            fillcolor=translucent(THIS_CASE, 0.2),
-            hoverinfo="skip",
-            name=f"Range over {len(after.folds)} models",
-        )
-    figure.add_scatter(
-        x=after.times,
-        y=after.survival,
-        mode="lines",
-        name="What if",
-        line={"color": THIS_CASE, "width": 3},
-        hovertemplate="%{x:.0f} months: %{y:.0%}<extra>what if</extra>",
-    )
+    draw_case(figure, after, name="What if", pointed="what if")
     for old, new in zip(before.horizons, after.horizons, strict=True):
         if old.survival is not None and new.survival is not None:
             figure.add_scatter(
