@@ -131,8 +131,9 @@ export class Stage extends Surface {
 
   // ---- the view
 
+  // OpenSeadragon has a slide a moment before it says so, and `opened` has not run then.
   get isOpen() {
-    return Boolean(this.osd?.isOpen());
+    return Boolean(this.size && this.osd?.isOpen());
   }
 
   get width() {
@@ -166,7 +167,7 @@ export class Stage extends Surface {
   }
 
   keepView() {
-    const view = this.viewport();
+    const view = this.isOpen && this.viewport(); // a view that waits for its slide has not been seen yet
     if (view) remember({ ...view, whole: this.isWhole() }, this.key, this.slide.token ?? this.slide.slide_id);
   }
 
@@ -197,7 +198,7 @@ export class Stage extends Surface {
   }
 
   fitAgain() {
-    if (!this.isOpen || !this.size) return; // it has its slide, and has not told yet
+    if (!this.isOpen) return;
     const now = this.osd.viewport.getContainerSize();
     const whole = this.isWhole();
     if (whole && now.x === this.size.x && now.y >= this.size.y) return; // a line less of notes must not zoom
