@@ -241,17 +241,18 @@ def test_slides_of_a_case_share_one_scale_and_say_their_share(visit: Visit) -> N
     page.get_by_text("runs 2").wait_for()
     strip = page.locator(".strip")
     expect(strip.locator("button")).to_have_count(2)
-    assert [text.split("\n")[-1] for text in strip.locator("button").all_inner_texts()] == [
-        "75 % of the attention",
-        "25 % of the attention",
-    ]
+    for button, share in enumerate(("75 % of the attention", "25 % of the attention")):
+        expect(strip.locator("button").nth(button)).to_have_text(re.compile(f"{share}$"))
     viewer.get_by_role("option", name="blob").click()
     expect(viewer.locator(".meaning")).to_contain_text("of 384")
+    ticks = viewer.locator(".stages > .stage .legend-ticks")
+    before = ticks.inner_text()
     viewer.get_by_label("Scale", exact=True).select_option("raw")
-    ends = viewer.locator(".stages > .stage .legend-ticks").inner_text()
+    expect(ticks).not_to_have_text(before, use_inner_text=True)
+    ends = ticks.inner_text()
     strip.locator("button").nth(1).click()
     expect(page.locator(".slide-note")).to_contain_text("showing the patch grid")
-    assert viewer.locator(".stages > .stage .legend-ticks").inner_text() == ends
+    expect(ticks).to_have_text(ends, use_inner_text=True)
     assert visit.runs() == 2
 
 
