@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
+    "intake": BASE | {"data"},
     "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"},
     "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs"},
 }
