@@ -149,12 +149,17 @@ def common_curves(predictions: Sequence[Prediction]) -> tuple[NDArray[np.float64
 
     Very many times (those of baseline hazards) are thinned evenly; 1, 3 and 5 years stay.
     """
-    times = np.unique(np.concatenate([one.times for one in predictions]))
-    if len(times) > MOST_TIMES:
-        kept = np.linspace(0, len(times) - 1, MOST_TIMES).round().astype(int)
-        times = np.union1d(times[kept], [months for months in HORIZONS_MONTHS if months <= times[-1]])
+    times = thinned(np.unique(np.concatenate([one.times for one in predictions])))
     curves = [np.interp(times, one.times, one.survival, right=np.nan) for one in predictions]
     return times, np.array(curves)
+
+
+def thinned(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """At most 600 or so of sorted times, evenly; 1, 3 and 5 years stay."""
+    if len(times) <= MOST_TIMES:
+        return times
+    kept = np.linspace(0, len(times) - 1, MOST_TIMES).round().astype(int)
+    return np.union1d(times[kept], [months for months in HORIZONS_MONTHS if months <= times[-1]])
 
 
 def strata_of(cohort: Cohort, ids: list[str]) -> NDArray[np.str_] | None:

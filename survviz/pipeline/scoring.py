@@ -60,6 +60,7 @@ def score_cohort(
     *,
     training_cases: bool = False,
     anyway: bool = False,
+    batch_size: int = CASES_AT_ONCE,
     progress: Progress | None = None,
 ) -> Scores:
     """Predictions for the cases that the checkpoint never saw.
@@ -67,6 +68,7 @@ def score_cohort(
     Args:
         training_cases: for the cases of the training cohort instead, each by the folds that never saw it.
         anyway: also for cases that are unlike the training cohort.
+        batch_size: cases in one forward pass, at most.
     """
     predictions: list[Prediction] = []
     not_scored: list[NotScored] = []
@@ -77,7 +79,7 @@ def score_cohort(
             not_scored.append(found)
         else:
             waiting = ready.setdefault(found.folds, [])
-            if waiting and _is_full([*waiting, found]):
+            if waiting and _is_full([*waiting, found], batch_size):
                 _collect(predictor, waiting, predictions, not_scored)
                 waiting.clear()
             waiting.append(found)
@@ -105,8 +107,8 @@ def prepare(
         return NotScored(case_id, "training", "It is in the training cohort of the checkpoint.")
     if member is None and training_cases:
         return NotScored(case_id, "outside", "It is not in the training cohort of the checkpoint.")
-    if member is not None and predictor.checkpoint.n_folds == 1:
-        return NotScored(case_id, "training", "The checkpoint's only model trained on it.")
+    if member is not None and len(predictor.checkpoint.trained_on(member)) == predictor.checkpoint.n_folds:
+        return NotScored(case_id, "training", "Every model of the checkpoint trained on it.")
     try:
         case = cohort.case(case_id)
         if member is not None:
@@ -122,8 +124,8 @@ def prepare(
     return Ready(case_id, case, folds, notices)
 
 
-def _is_full(batch: list[Ready]) -> bool:
-    return len(batch) > CASES_AT_ONCE or len(batch) * max(one.n_patches for one in batch) > PATCHES_AT_ONCE
+def _is_full(batch: list[Ready], most: int) -> bool:
+    return len(batch) > most or len(batch) * max(one.n_patches for one in batch) > PATCHES_AT_ONCE
 
 
 def _collect(
