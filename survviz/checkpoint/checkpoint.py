@@ -144,13 +144,22 @@ def check_hashes(folder: Path, config: CheckpointConfig) -> None:
             )
 
 
+def read_preprocess(document: Any, text_weights: str | Path | None = None) -> Preprocess:
+    """What one fold fitted, from its part of preprocess.json.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    try:
+        return Preprocess.from_dict(document, text_weights=text_weights)
+    except (InputError, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"The preprocessing in {PREPROCESS} is damaged ({error!r}).") from error
+
+
 def _preprocesses(documents: Any, n_folds: int, text_weights: str | Path | None) -> tuple[Preprocess, ...]:
     if not isinstance(documents, list) or len(documents) != n_folds:
         raise CheckpointError(f"{PREPROCESS} does not hold the preprocessing of {n_folds} folds.")
-    try:
-        return tuple(Preprocess.from_dict(document, text_weights=text_weights) for document in documents)
-    except (InputError, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise CheckpointError(f"The preprocessing in {PREPROCESS} is damaged ({error!r}).") from error
+    return tuple(read_preprocess(document, text_weights) for document in documents)
 
 
 def _baselines(documents: Any, n_folds: int) -> tuple[BreslowBaseline | None, ...]:

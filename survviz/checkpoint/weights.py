@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from survviz.checkpoint.layout import WEIGHTS, CheckpointConfig, checked_file
 from survviz.errors import CheckpointError, InputError
@@ -51,7 +52,7 @@ def read_weights(folder: Path, config: CheckpointConfig) -> tuple[dict[str, Tens
     expected = {
         f"fold{fold}.{name}": (tuple(value.shape), value.dtype)
         for fold, settings in enumerate(config.folds)
-        for name, value in _skeleton(config.model, settings).items()
+        for name, value in skeleton(config.model, settings).state_dict().items()
     }
     try:
         with safe_open(path, framework="pt") as file:
@@ -75,11 +76,31 @@ def build(name: str, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -
     return model.eval()
 
 
-def _skeleton(name: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Names and shapes of a model's tensors, without memory for their values."""
+class _ShapesOnly(TorchFunctionMode):
+    """Leaves out what works in place, such as `nn.init`: without values it does nothing.
+
+    On the meta device some of it would import torch._dynamo and sympy, which cost seconds and 70 MiB.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        in_place = func.__name__.endswith("_") and not func.__name__.endswith("__")
+        tensor = args[0] if args else (kwargs or {}).get("tensor")
+        if in_place and isinstance(tensor, Tensor) and func is not Tensor.requires_grad_:
+            return tensor
+        return func(*args, **(kwargs or {}))
+
+
+def skeleton(name: str, settings: Mapping[str, Any]) -> Model:
+    """A model on the meta device: names, shapes and what it says of itself, without memory for values.
+
+    Raises:
+        CheckpointError: it cannot be built from these settings.
+    """
     try:
-        with torch.device("meta"):
-            return create_model(name, **settings).state_dict()
+        with torch.device("meta"), _ShapesOnly():
+            return create_model(name, **settings)
     except InputError as error:
         raise CheckpointError(f"The checkpoint's model cannot be built. {error}") from error
 

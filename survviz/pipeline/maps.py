@@ -15,14 +15,12 @@ from survviz.explain.disagreement import disagreement
 from survviz.explain.gradients import patch_contributions
 from survviz.explain.perturbation import group_patches, risk_without
 from survviz.explain.slides import Story, split_by_slide
+from survviz.pipeline.case_reader import RISK, why_no_map
 from survviz.types import MAP_KINDS, UNASKED_KINDS, Case, MapKind, PatchScores, Progress
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
 
-RISK = "risk"
-"""The query of maps that no token asks for."""
-ASKERS = {"clinical": "clinical sentences", "genomic": "gene programmes"}
 STEPS = 100
 """Steps of progress per fold."""
 
@@ -74,43 +72,6 @@ def explain(
     if request.kind == "attention":
         return looks
     return disagreements(looks, contribution(predictor, case, progress))
-
-
-def why_not(predictor: Predictor, case: Case, kind: MapKind) -> str | None:
-    """Why a model cannot draw a kind of map of a case, in words; None where it can.
-
-    Raises:
-        InputError: the case's features come from another encoder than the model's.
-    """
-    model = predictor.checkpoint.config.model
-    if PATCHES not in predictor.modalities:
-        return f"The model {model} of checkpoint {predictor.checkpoint.name} does not read pathology."
-    if kind in ("attention", "disagreement") and not predictor.directions(both_ways=True):
-        return f"The model {model} has no patch attention."
-    if why := why_no_map(case):
-        return why
-    if PATCHES not in predictor.present(case):
-        return f"Case {case.case_id} has no pathology data. Add a slide or its features."
-    if kind in ("attention", "disagreement") and not predictor.directions_of(case, both_ways=True):
-        asking = {group for pair in predictor.directions(both_ways=True) for group in pair} - {PATCHES}
-        named = [words for group, words in ASKERS.items() if group in asking]
-        return (
-            f"The patches are asked by {' or '.join(named) or 'other data'}; case {case.case_id} has "
-            f"{'neither' if len(named) == 2 else 'none'}. Add them on the page Load case, "
-            "or compute what each patch contributes."
-        )
-    return None
-
-
-def why_no_map(case: Case) -> str | None:
-    """Why no map can be drawn of the case's pathology; None where its patches have a place."""
-    if case.bags or case.regions is None:
-        return None
-    n = len(case.regions)
-    return (
-        f"The pathology of case {case.case_id} came as {n} feature vector{'s' * (n != 1)} without a place on a slide: "
-        "there is no map."
-    )
 
 
 def attention(predictor: Predictor, case: Case, request: MapRequest) -> dict[str, tuple[PatchScores, ...]]:
@@ -197,7 +158,7 @@ def of_case(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _folds(predictor: Predictor, case: Case, kind: MapKind) -> tuple[int, ...]:
-    if why := why_not(predictor, case, kind):
+    if why := predictor.why_no_kind(case, kind):
         raise InputError(why)
     return predictor.folds_for(case)[0]
 

@@ -13,17 +13,16 @@ from survviz.checkpoint import Checkpoint, load_checkpoint
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots, survival_curves
 from survviz.data.preprocess import Preprocess, Sample
 from survviz.errors import InputError, OutOfDistributionError
-from survviz.explain.attention import ALL_TOKENS, PATCHES
+from survviz.explain.attention import ALL_TOKENS
 from survviz.explain.tokens import TokenContribution
 from survviz.models import Model
 from survviz.pipeline import maps
+from survviz.pipeline.case_reader import CaseReader
 from survviz.pipeline.device import choose_device, inference_precision
-from survviz.pipeline.maps import MapRequest, why_no_map
+from survviz.pipeline.maps import MapRequest
 from survviz.pipeline.token_contributions import token_contributions
 from survviz.types import (
-    LEARNT_QUERY,
     MODALITIES,
-    UNASKED_KINDS,
     Attention,
     Case,
     Horizon,
@@ -38,7 +37,7 @@ from survviz.types import (
 )
 
 
-class Predictor:
+class Predictor(CaseReader):
     """The models of one checkpoint, ready to score cases.
 
     Safe to share between threads: nothing is changed after loading.
@@ -50,6 +49,7 @@ class Predictor:
         self._models: tuple[Model, ...] = tuple(
             checkpoint.model(fold).to(self.device).eval() for fold in range(checkpoint.n_folds)
         )
+        super().__init__(checkpoint.name, checkpoint.config.model, self._models[0], checkpoint.preprocess(0))
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> Predictor:
@@ -60,23 +60,6 @@ class Predictor:
             InputError: the device is unknown or absent.
         """
         return cls(load_checkpoint(folder), device)
-
-    @property
-    def encoder(self) -> str:
-        """Name of the patch encoder that the model was trained on.
-
-        Raises:
-            InputError: the model does not take slides.
-        """
-        patches = self._preprocess(0).ood.patches
-        if patches is None:
-            instead = "; it takes pathology as a table of features" if self._preprocess(0).ood.regions else ""
-            raise InputError(f"Checkpoint {self.checkpoint.name} does not take slides{instead}.")
-        return patches.encoder
-
-    def tokens(self, group: str) -> tuple[str, ...]:
-        """Names of the tokens of a group ("clinical", "genomic", "case" for a learnt query), in the model's order."""
-        return self._models[0].token_names.get(group, ())
 
     def model(self, fold: int) -> Model:
         """One fold's model, in evaluation mode; not to be changed."""
@@ -89,35 +72,6 @@ class Predictor:
     def attention(self, fold: int, case: Case) -> Mapping[tuple[str, str], Attention]:
         """Raw attention of one fold's model on a case, by direction."""
         return self._forward(fold, self._samples(fold, [case]), attention=True).attention or {}
-
-    @property
-    def modalities(self) -> tuple[Modality, ...]:
-        """What the model reads."""
-        return self._models[0].modalities
-
-    def directions(self, *, both_ways: bool = False) -> tuple[tuple[str, str], ...]:
-        """(query, key) pairs that this model can be asked for a map of patches, clinic first; none if it has none.
-
-        Args:
-            both_ways: after those that look at patches, also those in which the patches look at tokens.
-        """
-        found = self._models[0].directions
-        towards = [pair for pair in found if pair[1] == PATCHES and pair[0] != PATCHES]
-        back = [pair for pair in found if pair[0] == PATCHES and self.tokens(pair[1])] if both_ways else []
-        return tuple(sorted([*towards, *back], key=lambda pair: (pair[0] == PATCHES, "clinical" not in pair)))
-
-    def directions_of(self, case: Case, *, both_ways: bool = False) -> tuple[tuple[str, str], ...]:
-        """Those of `directions` whose query, key and slides this case has; a learnt query ("case") needs no data."""
-        present = self.present(case)
-        if PATCHES not in present or why_no_map(case):
-            return ()
-        return tuple(pair for pair in self.directions(both_ways=both_ways) if set(pair) <= {*present, LEARNT_QUERY})
-
-    def directions_for(self, case: Case, kind: MapKind) -> tuple[tuple[str, str], ...]:
-        """(query, key) of every map of a kind that this case has; one for those that no token asks for."""
-        if kind in UNASKED_KINDS:
-            return () if self.why_no_kind(case, kind) else ((maps.RISK, PATCHES),)
-        return self.directions_of(case, both_ways=True)
 
     def folds_for(self, case: Case) -> tuple[tuple[int, ...], tuple[Notice, ...]]:
         """The folds that may score a case: those that did not train on it, where there is one."""
@@ -209,11 +163,6 @@ class Predictor:
             notices=notices,
         )
 
-    def present(self, case: Case) -> tuple[Modality, ...]:
-        """The modalities of a case that this model takes."""
-        present = self._preprocess(0).transform(case).present
-        return tuple(name for name in MODALITIES if name in present)
-
     def explain(
         self, case: Case, *, query: str = "clinical", key: str = "pathology", token: str = ALL_TOKENS
     ) -> tuple[PatchScores, ...]:
@@ -257,10 +206,6 @@ class Predictor:
             CancelledError: `progress` raised it.
         """
         return maps.explain(self, case, MapRequest.of(kind, query, key, tokens), progress)
-
-    def why_no_kind(self, case: Case, kind: MapKind) -> str | None:
-        """Why there is no map of this kind of the case, in words; None where there is."""
-        return maps.why_not(self, case, kind)
 
     def token_contributions(self, case: Case) -> dict[str, tuple[TokenContribution, ...]]:
         """Group ("clinical", "genomic") -> by how much each of its tokens pushes this case's risk, largest first."""

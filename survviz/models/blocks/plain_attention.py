@@ -85,7 +85,7 @@ class ColumnTokens(nn.Module):
             [[float(column in group) for column in range(n_columns)] for group in map(set, groups)]
         )
         self.register_buffer("membership", membership, persistent=False)
-        self.register_buffer("names", torch.eye(len(groups)), persistent=False)
+        self.register_buffer("names", torch.zeros(len(groups), len(groups)).fill_diagonal_(1.0), persistent=False)
         self.embed = nn.Linear(n_columns + len(groups), width, bias=False)
 
     def forward(self, columns: Float[Tensor, "B C"]) -> Float[Tensor, "B T D"]:
