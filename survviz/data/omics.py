@@ -18,7 +18,7 @@ OmicsName: TypeAlias = Literal["rna", "mirna", "cnv"]
 
 CLIP = 6.0
 TAIL = 10.0
-LINEAR_UNITS = frozenset({"tpm", "fpkm", "rpm", "cpm", "rsem", "counts", "count"})
+LINEAR_UNITS = frozenset({"tpm", "fpkm", "rpm", "cpm", "rsem", "counts", "count", "linear"})
 
 
 def compact(values: NDArray[np.floating]) -> list[float]:

@@ -193,7 +193,7 @@ def _report_dates(path: Path, names: Sequence[str], notices: list[Notice]) -> No
 def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
     def looks_like(names: list[str]) -> tuple[int, int]:
         is_case = sum(name in cases or tcga_case(name) is not None for name in names)
-        return is_case, sum(name.split("|")[0] in _known_names() or name.lower().startswith("hsa-") for name in names)
+        return is_case, sum(name.split("|")[0] in known_gene_names() or name.lower().startswith("hsa-") for name in names)
 
     (row_cases, row_genes), (column_cases, column_genes) = looks_like(rows), looks_like(columns)
     evidence = (row_cases > column_cases) - (row_cases < column_cases)
@@ -209,7 +209,8 @@ def _orientation(path: Path, label: str, rows: list[str], columns: list[str], ca
 
 
 @cache
-def _known_names() -> frozenset[str]:
+def known_gene_names() -> frozenset[str]:
+    """Symbols by which rows are told from columns: our programmes' genes, and every symbol of a known rename."""
     known = {gene for programme in default_programmes().values() for gene in programme.genes}
     return frozenset(known | set(gene_aliases()) | set(gene_aliases().values()))
 
