@@ -14,18 +14,21 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.components.cohort_list import SAMPLE_ID, CohortEntry, entry_of, read_cohort
 from survviz.errors import InputError
 from survviz.pipeline.recipe import Recipe, SlideFile, build_case
 from survviz.server import upload_folder
-from survviz.server.folders import SAMPLE_DATA
+from survviz.server.folders import SAMPLE_DATA, may_open
 from survviz.server.slides import slide_cache
 from survviz.types import Case, Notice
 from survviz.workspace import workspace
 
 if TYPE_CHECKING:
     from survviz.data.cohort import Cohort
+    from survviz.data.omics import OmicsName
 
-SAMPLE, LOADED = "sample", "loaded"
+SAMPLE, LOADED, COHORT = "sample", "loaded", "cohort"
+NO_UNITS: Mapping[OmicsName, str] = {}
 
 
 class CaseError(InputError):
@@ -37,7 +40,7 @@ class OpenCase:
     """A case and the files that pages need beside it.
 
     Attributes:
-        key: names the case in the address bar: "sample:ID" or "loaded:ID".
+        key: names the case in the address bar: "sample:ID", "loaded:ID" or "cohort:COHORT:ID".
         stamp: changes when the case is put together anew.
         slides: slide id -> its file, where there is one.
         notices: what was noticed while it was put together.
@@ -113,7 +116,20 @@ def demo_picture() -> NDArray[np.uint8]:
 def name_of(key: str) -> str:
     """The case id, as people know it."""
     kind, _, name = key.partition(":")
+    if kind == COHORT:
+        return name.partition(":")[2]
     return name.rpartition("-")[0] or name if kind == LOADED else name
+
+
+def cohort_key(cohort_id: str, case_id: str) -> str:
+    """Key of a case of a cohort; of the bundled one as everywhere."""
+    return f"{SAMPLE}:{case_id}" if cohort_id == SAMPLE_ID else f"{COHORT}:{cohort_id}:{case_id}"
+
+
+def cohort_of(key: str) -> str | None:
+    """Id of the cohort that a key names beside its case; None for the sample and for loaded cases."""
+    kind, _, name = key.partition(":")
+    return name.partition(":")[0] if kind == COHORT else None
 
 
 def _recipes(owner: str) -> Path:
@@ -134,8 +150,11 @@ def loaded_cases(owner: str) -> list[str]:
     return [f"{LOADED}:{path.stem}" for path in files]
 
 
-def open_case(key: str, owner: str) -> OpenCase:
+def open_case(key: str, owner: str, *, units: Mapping[OmicsName, str] = NO_UNITS) -> OpenCase:
     """The case that a key names.
+
+    Args:
+        units: into which the tables of a cohort are put, where that is exact.
 
     Raises:
         CaseError: there is none for this browser.
@@ -144,18 +163,31 @@ def open_case(key: str, owner: str) -> OpenCase:
     kind, _, name = key.partition(":")
     if kind == SAMPLE:
         return _open_sample(name)
+    if kind == COHORT:
+        entry = _entry_of(key, owner)
+        return _open_member(entry, owner, name.partition(":")[2], tuple(sorted(units.items())), entry.stamp)
     path = _recipe_file(key, owner)
     return _open_loaded(key, str(path), path.stat().st_mtime)
 
 
-def recipe_of(key: str, owner: str) -> Recipe:
-    """What opens the case that a key names in another process.
+def recipe_of(key: str, owner: str, *, units: Mapping[OmicsName, str] = NO_UNITS) -> Recipe:
+    """What opens the case that a key names in another process; the arguments are those of `open_case`.
 
     Raises:
         CaseError: there is none for this browser.
     """
     kind, _, name = key.partition(":")
+    if kind == COHORT:
+        folder = _entry_of(key, owner).folder
+        return Recipe(name.partition(":")[2], cohort=str(folder), units=dict(units))
     return Recipe(name, cohort=str(SAMPLE_DATA)) if kind == SAMPLE else Recipe.read(_recipe_file(key, owner))
+
+
+def _entry_of(key: str, owner: str) -> CohortEntry:
+    try:
+        return entry_of(cohort_of(key) or "", owner)
+    except InputError as error:
+        raise CaseError(str(error)) from error
 
 
 def _recipe_file(key: str, owner: str) -> Path:
@@ -187,3 +219,22 @@ def _open_loaded(key: str, path: str, stamp: float) -> OpenCase:
     recipe = Recipe.read(Path(path))
     case, notices = build_case(recipe)
     return OpenCase(key, str(stamp), case, recipe.slides, (*recipe.notices, *notices))
+
+
+@st.cache_resource(show_spinner="Opening the case …", max_entries=8)
+def _open_member(
+    entry: CohortEntry, owner: str, case_id: str, units: tuple[tuple[OmicsName, str], ...], stamp: float
+) -> OpenCase:
+    from survviz.pipeline.recipe import case_of_cohort
+
+    cohort = read_cohort(entry)
+    if case_id not in set(cohort.case_ids):
+        raise CaseError(f"Cohort {entry.name!r} holds no case {case_id!r}. Choose one in its table of patients.")
+    table = cohort.slides[cohort.slides["case_id"] == case_id]
+    slides = {
+        slide: SlideFile(path, None if math.isnan(mpp) else float(mpp))
+        for slide, path, mpp in zip(table["slide_id"], table["path"], table["mpp"], strict=True)
+        if is_file(path) and may_open(owner, path)
+    }
+    key = cohort_key(entry.id, case_id)
+    return OpenCase(key, str(stamp), case_of_cohort(cohort, case_id, dict(units)), slides)

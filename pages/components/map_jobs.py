@@ -47,7 +47,11 @@ def start(case: OpenCase, kind: MapKind, query: str, key: str) -> None:
     if running and running["state"] in ("queued", "running"):
         return
     owner, folder = current_owner(), session.checkpoint_folder()
-    arguments = {"checkpoint": str(folder), "recipe": recipe_of(case.key, owner), "kind": kind}
+    arguments = {
+        "checkpoint": str(folder),
+        "recipe": recipe_of(case.key, owner, units=session.units_for(case.key)),
+        "kind": kind,
+    }
     job = jobs.submit("maps", {**arguments, "query": query, "key": key}, owner=owner)
     register_job(owner, job, _about(case, kind, query, key))
 

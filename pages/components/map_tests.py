@@ -51,7 +51,10 @@ def start(case: OpenCase, event: Event) -> None:
     if any(one["map"] == name and one["state"] in (*RUNNING, "done") for one in tests_of(case)):
         return
     owner = current_owner()
-    arguments = {"checkpoint": str(session.checkpoint_folder()), "recipe": recipe_of(case.key, owner)}
+    arguments = {
+        "checkpoint": str(session.checkpoint_folder()),
+        "recipe": recipe_of(case.key, owner, units=session.units_for(case.key)),
+    }
     job = jobs.submit("faithfulness", {**arguments, "kind": event["map"], **asked}, owner=owner)
     register_job(owner, job, {**_about(case), "tested": name})
 

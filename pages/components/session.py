@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from pages.components.cases import CaseError, OpenCase, demo_key, open_case
+from pages.components.cases import CaseError, OpenCase, cohort_of, demo_key, open_case
 from pages.components.owner import current_owner
 from survviz.errors import SurvvizError
 from survviz.types import MAP_KINDS, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
+    from survviz.data.omics import OmicsName
     from survviz.pipeline.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,8 @@ def checkpoint_folders() -> dict[str, Path]:
 def checkpoint_name() -> str | None:
     """Name of the chosen checkpoint; None when there is none."""
     names = list(checkpoint_folders())
+    if "model" not in st.session_state and st.query_params.get("model") in names:
+        st.session_state["model"] = st.query_params["model"]
     chosen = st.session_state.get("model")
     return chosen if chosen in names else next(iter(names), None)
 
@@ -87,10 +90,17 @@ def current_case() -> OpenCase | None:
     if key is None:
         return None
     try:
-        return open_case(key, current_owner())
+        return open_case(key, current_owner(), units=units_for(key))
     except CaseError:
         close_case()
         raise
+
+
+def units_for(key: str) -> dict[OmicsName, str]:
+    """Table of the cohort that a key names -> the unit in which the chosen checkpoint reads it."""
+    if cohort_of(key) is None or checkpoint_name() is None:
+        return {}
+    return {name: one.unit for name, one in predictor().checkpoint.preprocess(0).ood.omics.items()}
 
 
 def _release(predictor: Predictor) -> None:

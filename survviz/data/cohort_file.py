@@ -161,6 +161,11 @@ def read_cohort_toml(folder: str | Path) -> CohortFile:
         raise InputError(explain_validation(error, str(path), CohortFile)) from error
 
 
+def cohort_stamp(folder: Path) -> float:
+    """Changes when a table of a cohort folder, or its list of feature files, is written again."""
+    return max((path.stat().st_mtime for path in folder.iterdir() if not path.name.startswith(".")), default=0.0)
+
+
 def write_cohort_toml(folder: str | Path, cohort: CohortFile) -> Path:
     """Write `cohort.toml`; the file appears complete or not at all."""
     folder = Path(folder)

@@ -33,20 +33,25 @@ def convert(table: pd.DataFrame, given: str, wanted: str) -> pd.DataFrame | None
 def in_units_of(
     cohort: Cohort, references: Mapping[OmicsName, OmicsReference]
 ) -> tuple[Cohort, tuple[tuple[str, str, str], ...]]:
-    """The cohort with its tables in the units of these references, as far as that is exact.
+    """The cohort with its tables in the units of these references; as `in_units`."""
+    return in_units(cohort, {name: reference.unit for name, reference in references.items()})
+
+
+def in_units(cohort: Cohort, units: Mapping[OmicsName, str]) -> tuple[Cohort, tuple[tuple[str, str, str], ...]]:
+    """The cohort with its tables in these units, as far as that is exact.
 
     Returns:
         The cohort, and (table in words, unit before, unit after) of every table that was converted.
     """
     converted = []
-    for name, reference in references.items():
+    for name, wanted in units.items():
         found = cohort.omics(name)
         if found is None:
             continue
         table, unit = found
-        other = convert(table, unit, reference.unit)
+        other = convert(table, unit, wanted)
         if other is not None:
-            changes = {name: other, f"{name}_unit": reference.unit}
+            changes = {name: other, f"{name}_unit": wanted}
             cohort = replace(cohort, **changes)  # type: ignore[arg-type]
-            converted.append((WORDS[name][0], unit, reference.unit))
+            converted.append((WORDS[name][0], unit, wanted))
     return cohort, tuple(converted)

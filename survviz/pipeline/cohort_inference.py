@@ -22,7 +22,7 @@ from survviz import __version__
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots
 from survviz.checkpoint.layout import CONFIG
 from survviz.data.cohort import Cohort
-from survviz.data.cohort_file import read_cohort_toml
+from survviz.data.cohort_file import cohort_stamp, read_cohort_toml
 from survviz.data.fingerprint import fingerprint, of_file
 from survviz.data.omics_units import in_units_of
 from survviz.errors import InputError
@@ -219,7 +219,7 @@ def _assembled(run: _Run, cohort: Cohort, out: Path, parts: Sequence[_Part], mor
         folder=out,
         checkpoint=checkpoint.name,
         checkpoint_sha256=of_file(checkpoint.folder / CONFIG),
-        cohort=cohort.folder,
+        cohort=cohort.folder.resolve(),
         cohort_name=cohort.name,
         table=table,
         survival=np.concatenate([part.survival for part in parts]).astype(np.float64),
@@ -234,6 +234,7 @@ def _assembled(run: _Run, cohort: Cohort, out: Path, parts: Sequence[_Part], mor
             "n_folds": checkpoint.n_folds,
             "modalities": list(run.predictor.modalities),
             "device": str(run.predictor.device),
+            "cohort_stamp": cohort_stamp(cohort.folder),
             "n_cohort": len(cohort),
             "n_scored": len(table),
             "cutoff": checkpoint.reference.cutoff,

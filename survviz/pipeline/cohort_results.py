@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from survviz import __version__
 from survviz.checkpoint.curves import HORIZONS_MONTHS
+from survviz.data.cohort_file import cohort_stamp
 from survviz.errors import InputError
 from survviz.types import MODALITIES, RESEARCH_USE
 from survviz.workspace import workspace
@@ -170,13 +171,14 @@ def read_document(folder: Path) -> dict[str, Any]:
 
 
 def find_results(checkpoint_sha256: str, cohort: Path) -> Path | None:
-    """Folder of the newest results of a checkpoint on a cohort folder in the workspace; None where there are none."""
+    """Folder of the newest results of a checkpoint on a cohort folder as it is now, in the workspace; None without."""
+    wanted = (checkpoint_sha256, str(cohort), FORMAT, cohort_stamp(cohort))
     newest: tuple[float, Path] | None = None
     for path in workspace("cohort-results").glob(f"*/{DOCUMENT}"):
         document = json.loads(path.read_text(encoding="utf-8"))
-        same = (document["checkpoint_sha256"], document["cohort"]) == (checkpoint_sha256, str(cohort))
+        found = tuple(document.get(name) for name in ("checkpoint_sha256", "cohort", "format", "cohort_stamp"))
         written = path.stat().st_mtime
-        if same and document["format"] == FORMAT and (newest is None or written > newest[0]):
+        if found == wanted and (newest is None or written > newest[0]):
             newest = written, path.parent
     return None if newest is None else newest[1]
 
@@ -189,7 +191,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _text_table(path: Path, texts: tuple[str, ...]) -> pd.DataFrame:
     """A table whose named columns are text as it was written ("007", "NA"), and whose others are numbers or bools."""
     found = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return pd.DataFrame({name: found[name] if name in texts else _values(found[name]) for name in found.columns})
+    return pd.DataFrame({name: cells if name in texts else _values(cells) for name, cells in found.items()})
 
 
 def _values(cells: pd.Series) -> pd.Series:

@@ -6,8 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from survviz.data.omics import OmicsName
 from survviz.types import Case, ClinicalValue, Notice
+
+if TYPE_CHECKING:
+    from survviz.data.cohort import Cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class Recipe:
     """A case of a cohort folder, or the files from which one is built.
 
     Attributes:
-        cohort: folder of the cohort that holds the case; nothing else is read then.
+        cohort: folder of the cohort that holds the case; nothing else but `units` is read then.
+        units: table of that cohort ("rna", ...) -> the unit into which it is put, where that is exact.
         slides: slide id -> its file.
         features: patch features, one h5 per slide.
         rna: expression table.
@@ -38,6 +44,7 @@ class Recipe:
     clinical: Mapping[str, ClinicalValue] | None = None
     notices: tuple[Notice, ...] = ()
     cohort: str | None = None
+    units: Mapping[OmicsName, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -51,6 +58,7 @@ class Recipe:
             values["clinical"],
             tuple(Notice(**notice) for notice in values["notices"]),
             values.get("cohort"),
+            values.get("units", {}),
         )
 
     def write(self, path: Path) -> None:
@@ -60,6 +68,17 @@ class Recipe:
         fresh.replace(path)
 
 
+def case_of_cohort(cohort: Cohort, case_id: str, units: Mapping[OmicsName, str]) -> Case:
+    """A case of a cohort, its tables in these units, where that is exact.
+
+    Raises:
+        InputError: the cohort has no such case, or one of its files cannot be used.
+    """
+    from survviz.data.omics_units import in_units
+
+    return in_units(cohort.subset([case_id]), units)[0].case(case_id)
+
+
 def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
     """The case of a recipe, and what was noticed on the way.
 
@@ -67,9 +86,9 @@ def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
         InputError: a file cannot be read, or does not hold this case.
     """
     if recipe.cohort is not None:
-        from survviz.data.cohort import load_cohort
+        from survviz.pipeline.evaluation import load_for_evaluation
 
-        return load_cohort(recipe.cohort).case(recipe.case_id), ()
+        return case_of_cohort(load_for_evaluation(recipe.cohort), recipe.case_id, recipe.units), ()
     from survviz.pipeline.files import case_from_files
 
     return case_from_files(

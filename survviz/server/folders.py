@@ -35,6 +35,11 @@ def upload_folder(owner: str) -> Path:
     return workspace("uploads", hashlib.sha256(owner.encode()).hexdigest()[:24])
 
 
+def cohort_folder(owner: str) -> Path:
+    """Where the cohorts lie that an owner uploaded and that survviz wrote anew after checking them."""
+    return workspace("cohorts", upload_folder(owner).name)
+
+
 def slide_folders(owner: str) -> tuple[Path, ...]:
     """The sample data, the owner's uploads, and the folders of `$SURVVIZ_SLIDES` (separated like `$PATH`)."""
     named = [Path(part) for part in os.environ.get(SLIDE_FOLDERS_VARIABLE, "").split(os.pathsep) if part]
@@ -57,7 +62,7 @@ class ServerFile:
 
 
 def allowed_path(owner: str, path: str | Path) -> Path:
-    """The resolved path of an existing file inside one of the owner's slide folders.
+    """The resolved path of an existing file inside one of the owner's slide folders, or their checked cohorts.
 
     Links are followed first, so that none leads out of a folder; hidden files are no one's to open.
 
@@ -65,7 +70,7 @@ def allowed_path(owner: str, path: str | Path) -> Path:
         InputError: the file lies elsewhere, is hidden, or does not exist.
     """
     found = Path(path).expanduser().resolve()
-    if not any(_is_visible(found, folder) for folder in slide_folders(owner)):
+    if not any(_is_visible(found, folder) for folder in (*slide_folders(owner), cohort_folder(owner).resolve())):
         raise InputError(
             f"{path} lies outside the folders that this app may read, or is hidden. Upload the file, or start the app "
             f"with {SLIDE_FOLDERS_VARIABLE} set to the folder that holds your slides."
@@ -73,6 +78,15 @@ def allowed_path(owner: str, path: str | Path) -> Path:
     if not found.exists():
         raise InputError(f"{path} does not exist. Choose a file from {', '.join(map(str, slide_folders(owner)[2:]))}.")
     return found
+
+
+def may_open(owner: str, path: str | Path) -> bool:
+    """Whether `allowed_path` gives the path."""
+    try:
+        allowed_path(owner, path)
+    except InputError:
+        return False
+    return True
 
 
 def _is_visible(path: Path, folder: Path) -> bool:
@@ -98,12 +112,12 @@ def list_files(owner: str, suffixes: Sequence[str], *, most: int = MOST_FILES) -
 
 
 def list_cohorts(owner: str, *, most: int = 200) -> list[tuple[str, Path]]:
-    """(label, folder) of the sample cohort and of every cohort in the folders of `$SURVVIZ_SLIDES`.
+    """(label, folder) of the sample cohort, the owner's checked cohorts, and every cohort in `$SURVVIZ_SLIDES`.
 
     Uploads are left out: a stranger's cohort file could name files of the server.
     """
     found: list[tuple[str, Path]] = []
-    for folder, group in _named_folders(owner).items():
+    for folder, group in (_named_folders(owner) | {cohort_folder(owner).resolve(): "Checked"}).items():
         if folder == upload_folder(owner).resolve():
             continue
         for where, names, files in os.walk(folder):
