@@ -193,7 +193,9 @@ def _report_dates(path: Path, names: Sequence[str], notices: list[Notice]) -> No
 def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
     def looks_like(names: list[str]) -> tuple[int, int]:
         is_case = sum(name in cases or tcga_case(name) is not None for name in names)
-        return is_case, sum(name.split("|")[0] in known_gene_names() or name.lower().startswith("hsa-") for name in names)
+        return is_case, sum(
+            name.split("|")[0] in known_gene_names() or name.lower().startswith("hsa-") for name in names
+        )
 
     (row_cases, row_genes), (column_cases, column_genes) = looks_like(rows), looks_like(columns)
     evidence = (row_cases > column_cases) - (row_cases < column_cases)

@@ -130,7 +130,7 @@ class AverageGenes(BaseFix):
         twice = {name: n for name, n in Counter(values.columns).items() if n > 1}
         if not twice:
             return Applied(tables, ())
-        means = {name: pd.DataFrame(values[name]).mean(axis=1).astype(np.float32) for name in twice}
+        means = {name: np.asarray(pd.DataFrame(values[name]).mean(axis=1), dtype=np.float32) for name in twice}
         values = values.loc[:, ~values.columns.duplicated()].assign(**means)
         changes = [
             Change(self.table, "", name, f"{n} columns", "their mean", cells=len(values)) for name, n in twice.items()
