@@ -8,7 +8,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -190,24 +190,33 @@ def _report_dates(path: Path, names: Sequence[str], notices: list[Notice]) -> No
         )
 
 
-def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
-    def looks_like(names: list[str]) -> tuple[int, int]:
-        is_case = sum(name in cases or tcga_case(name) is not None for name in names)
-        return is_case, sum(
-            name.split("|")[0] in known_gene_names() or name.lower().startswith("hsa-") for name in names
-        )
+def tell_orientation(label: str, rows: Sequence[str], columns: Sequence[str], cases: Set[str]) -> Orientation | None:
+    """Which way round a table is: by known cases and TCGA barcodes, then known genes, then its first header."""
+
+    def looks_like(names: Sequence[str]) -> tuple[int, int]:
+        return sum(name in cases or tcga_case(name) is not None for name in names), sum(map(is_known_gene, names))
 
     (row_cases, row_genes), (column_cases, column_genes) = looks_like(rows), looks_like(columns)
     evidence = (row_cases > column_cases) - (row_cases < column_cases)
     evidence = evidence or (row_genes < column_genes) - (row_genes > column_genes)
     evidence = evidence or (label.lower() in CASE_HEADERS) - (label.lower() in GENE_HEADERS)
-    if not evidence:
+    return None if not evidence else "cases in rows" if evidence > 0 else "genes in rows"
+
+
+def is_known_gene(name: str) -> bool:
+    """Whether a name is a gene of ours, also as `TP53|7157`, or a miRNA."""
+    return name.split("|")[0] in known_gene_names() or name.lower().startswith("hsa-")
+
+
+def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
+    told = tell_orientation(label, rows, columns, cases)
+    if told is None:
         raise InputError(
             f"{path.name}: it cannot be told whether rows are cases or genes (first column {label!r}, first row "
             f"{rows[0]!r}, second column {columns[0]!r}). Name the first column case_id or gene, or say "
             'orientation = "cases in rows" or "genes in rows" in cohort.toml.'
         )
-    return "cases in rows" if evidence > 0 else "genes in rows"
+    return told
 
 
 @cache
