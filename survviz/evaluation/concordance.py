@@ -149,13 +149,36 @@ def pair_counts(
     return order[event], below, equal, len(time) - start
 
 
+def pair_shares(
+    risk: NDArray[np.float64], time: NDArray[np.float64], event: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) what each case's comparable pairs score, as the earlier or the later one, and (n,) how many they are.
+
+    Both sums count every pair twice.
+
+    Raises:
+        UndefinedMetricError: no pair is comparable.
+    """
+    rows, below, equal, partners = pair_counts(risk, time, event)
+    if not partners.sum():
+        raise UndefinedMetricError(why_no_pair("The concordance index", event))
+    won, pairs = np.zeros(len(risk)), np.zeros(len(risk))
+    won[rows], pairs[rows] = below + equal / 2, partners
+    rank = np.unique(risk, return_inverse=True)[1].astype(np.int64)
+    key = 2 * np.unique(time, return_inverse=True)[1] + ~event
+    events = np.flatnonzero(event)[np.argsort(key[event], kind="stable")]
+    n_before = np.searchsorted(key[events], key, side="left")  # events before each case, counted from the end of:
+    lower, same = _count_in_suffix(rank[events][::-1], len(events) - n_before, rank)
+    return won + (n_before - lower - same) + same / 2, pairs + n_before
+
+
 def _count_in_suffix(
     values: NDArray[np.int64], start: NDArray[np.int64], query: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each query q, how many of values[start:] are below q and how many equal it: a wavelet matrix, bit by bit."""
     left, right = start.copy(), np.full(len(start), len(values))
     below = np.zeros(len(start), dtype=np.int64)
-    top = int(values.max(initial=0)).bit_length()
+    top = int(max(values.max(initial=0), query.max(initial=0))).bit_length()
     for bit in reversed(range(top)):
         ones = (values >> bit & 1).astype(bool)
         zeros_before = np.concatenate([[0], np.cumsum(~ones)])

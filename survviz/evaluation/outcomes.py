@@ -49,3 +49,32 @@ def check_outcomes(time: ArrayLike, event: ArrayLike) -> tuple[NDArray[np.float6
     events = given.astype(bool)
     check_same_length(time=times, event=events)
     return times, events
+
+
+def check_entry(entry: ArrayLike | None, time: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """(n,) times at which follow-up began, each before its own end; None = everybody from time 0.
+
+    Raises:
+        InputError: a missing or negative entry, one at or after the end of follow-up, different lengths.
+    """
+    if entry is None:
+        return None
+    entries = check_numbers("entry", entry)
+    check_same_length(time=time, entry=entries)
+    late = np.flatnonzero((entries >= time) | (entries < 0))
+    if len(late):
+        raise InputError(
+            f"{len(late)} entries are below 0 or not before the end of follow-up (first at position {late[0]}: entry "
+            f"{entries[late[0]]:g}, end {time[late[0]]:g}); leave these cases out, they were never at risk."
+        )
+    return entries
+
+
+def count_at_risk(
+    time: NDArray[np.float64], entry: NDArray[np.float64] | None, at: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """(T,) cases under observation just before each time: entry < t <= time."""
+    left = len(time) - np.searchsorted(np.sort(time), at, side="left")
+    if entry is None:
+        return left
+    return left - (len(entry) - np.searchsorted(np.sort(entry), at, side="left"))

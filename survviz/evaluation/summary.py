@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from survviz.evaluation import summary_bootstrap
+from survviz.evaluation import closed_form, summary_bootstrap
 from survviz.evaluation.brier import brier_score, integrated_brier_score
 from survviz.evaluation.calibration import calibration_slope, observed_over_expected
 from survviz.evaluation.concordance import concordance_index, within_strata_concordance
 from survviz.evaluation.d_calibration import d_calibration, survival_at_own_time
 from survviz.evaluation.dynamic_auc import cumulative_dynamic_auc
-from survviz.evaluation.kaplan_meier import logrank
+from survviz.evaluation.logrank import logrank
 from survviz.evaluation.outcomes import UndefinedMetricError
 from survviz.evaluation.resampling import percentile_interval
 from survviz.evaluation.scored import CALIBRATED_AT, HORIZONS, MONTHS, NO_CURVES, Scored
@@ -56,7 +56,7 @@ def summarise(
     cutoff: float | None = None,
     strata: ArrayLike | None = None,
     level: float = 0.95,
-    n_resamples: int = 1000,
+    n_resamples: int | None = 1000,
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """All statistics of one set of predictions; one that is undefined stands there with its reason.
@@ -74,6 +74,7 @@ def summarise(
         train_time: (m,) months; outcomes of the training patients, from which the censoring distribution is taken.
         cutoff: of the risk, fixed in training; above it is the high group. None: no log-rank test.
         strata: (n,) for example the cancer type; None: no `within_c`.
+        n_resamples: of the bootstrap. None: intervals in closed form, at once, for those statistics that have one.
 
     Returns:
         harrell_c, uno_c, auc_12, auc_36, auc_60, iauc; brier_12, brier_36, brier_60, ibs; calibration (slope at 36
@@ -105,6 +106,9 @@ def summarise(
             "",
         )
     found = {name: _estimate(row, scored) for name, row in rows.items()}
+    if n_resamples is None:
+        limits = closed_form.intervals(scored, level)
+        return {name: _with_limits(one, limits.get(name)) for name, one in found.items()}
     drawn = summary_bootstrap.resample(scored, n_resamples, seed)
     return {name: _with_interval(one, drawn.get(name), level) for name, one in found.items()}
 
@@ -116,6 +120,10 @@ def _estimate(row: Callable[[], tuple[float, str]], scored: Scored) -> Estimate:
     except UndefinedMetricError as error:
         return Estimate(None, None, None, n, n_events, str(error))
     return Estimate(value, None, None, n, n_events, reason)
+
+
+def _with_limits(estimate: Estimate, limits: tuple[float, float] | None) -> Estimate:
+    return estimate if estimate.value is None or limits is None else replace(estimate, low=limits[0], high=limits[1])
 
 
 def _with_interval(estimate: Estimate, drawn: NDArray[np.float64] | None, level: float) -> Estimate:

@@ -36,7 +36,7 @@ def affordable(n: int, n_events: int, n_resamples: int) -> int:
 def resample(scored: Scored, n_resamples: int, seed: int) -> dict[str, Values]:
     """Statistic -> (R,) its value in every resample, NaN where it has none; undefined statistics are left out."""
     n = len(scored.time)
-    if n == 0:
+    if n == 0 or n_resamples == 0:
         return {}
     counts = draw_counts(n, affordable(n, int(scored.event.sum()), n_resamples), seed)
     rows: dict[str, Callable[[], Values]] = {
@@ -49,7 +49,7 @@ def resample(scored: Scored, n_resamples: int, seed: int) -> dict[str, Values]:
     }
     for months in HORIZONS:
         rows[f"auc_{months:.0f}"] = lambda at=months: _blocks(counts, lambda part: _auc(scored, at, part))
-        rows[f"brier_{months:.0f}"] = lambda at=months: counts @ _errors(scored, np.array([at]))[:, 0] / n
+        rows[f"brier_{months:.0f}"] = lambda at=months: counts @ patient_errors(scored, np.array([at]))[:, 0] / n
     if scored.strata is not None:
         labels = scored.strata
         rows["within_c"] = lambda: resampled_concordance(scored.risk, scored.time, scored.event, counts, labels=labels)
@@ -92,7 +92,7 @@ def _iauc(scored: Scored, counts: Counts) -> Values:
     return np.divide(total, dead, out=np.full(len(counts), np.nan), where=dead > 0)
 
 
-def _errors(scored: Scored, months: Values) -> Values:
+def patient_errors(scored: Scored, months: Values) -> Values:
     """(n, M) every patient's part in the Brier score."""
     stated = scored.survival_on(months)
     columns = [
@@ -106,7 +106,7 @@ def _ibs(scored: Scored, counts: Counts) -> Values:
     months = scored.curve_months
     if len(months) < 2:
         return np.full(len(counts), np.nan)
-    integral = np.trapezoid(_errors(scored, months), months, axis=1) / (months[-1] - months[0])
+    integral = np.trapezoid(patient_errors(scored, months), months, axis=1) / (months[-1] - months[0])
     return counts @ integral / len(integral)
 
 

@@ -52,7 +52,6 @@ def test_counts_add_up() -> None:
     assert curve.times.tolist() == [0, 1, 2, 3]
     assert curve.at_risk.tolist() == [5, 5, 3, 2]
     assert (curve.n_events + curve.n_censored).sum() == 5
-    assert curve.at_risk_at([0, 1, 1.5, 3, 4]).tolist() == [5, 5, 3, 2, 0]
 
 
 def test_nobody_is_extrapolated_beyond_follow_up() -> None:
