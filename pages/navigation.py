@@ -34,6 +34,9 @@ sections = {
         st.Page(HERE / "risk_survival.py", title="Risk & survival", icon=":material/timeline:"),
         st.Page(HERE / "why_this_risk.py", title="Why this risk", icon=":material/balance:"),
     ],
+    "Cohort": [
+        st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
+    ],
 }
 alone = False
 if reader.is_enabled():

@@ -31,14 +31,17 @@ class CohortJob:
 
     Attributes:
         kind: of the job; also what the keys of its widgets begin with.
+        of: folder of the one cohort that is meant; None = any.
     """
 
     kind: str
+    of: Path | None = None
 
     def about(self) -> dict[str, str]:
         """Names the jobs of the chosen checkpoint."""
         folder = session.checkpoint_folder()
-        return {f"{self.kind} of": folder.name, "stamp": str(session.checkpoint_stamp(folder))}
+        about = {f"{self.kind} of": folder.name, "stamp": str(session.checkpoint_stamp(folder))}
+        return about if self.of is None else {**about, "cohort": str(self.of)}
 
     def newest(self) -> tuple[str, JobStatus] | None:
         """Token and state of this browser's newest one that was not cancelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import cases, session
+from pages.components import cases, current_cohort, session
 from survviz.figures.overlay import RESEARCH_USE
 
 __all__ = ["RESEARCH_USE", "show", "show_blinded"]
@@ -27,6 +27,7 @@ def show(title: str) -> None:
             st.markdown(RESEARCH_USE, text_alignment="right")
     with st.sidebar:
         choose_model()
+        current_cohort.back()
 
 
 def show_blinded(title: str) -> None:

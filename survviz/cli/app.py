@@ -231,6 +231,22 @@ def evaluate(
     )  # fmt: skip
 
 
+@app.command()
+def infer(
+    checkpoint: CheckpointOption,
+    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; of an unfinished run, to go on with it.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Cases in one forward pass, at most.")] = 32,
+    device: Device = "auto",
+    anyway: Annotated[bool, typer.Option("--anyway", help="Score cases unlike the training cohort too.")] = False,
+    json: Json = False,
+) -> None:
+    """Score every case of a cohort folder; a killed run goes on where it was, a case that fails stops nobody else."""
+    from survviz.cli.inference import run_infer
+
+    run_infer(checkpoint, cohort, out, batch_size=batch_size, device=device, anyway=anyway, as_json=json)
+
+
 for verb in (explain, regions, baselines):
     app.command()(verb)
 

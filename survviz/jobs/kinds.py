@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from survviz.errors import InputError, UnknownNameError
+from survviz.jobs.cohort_kinds import InferenceArguments, TrainingArguments, infer, train
 from survviz.pipeline.recipe import Recipe
 from survviz.types import MapKind, Progress
 from survviz.workspace import workspace
@@ -185,6 +186,8 @@ KINDS: dict[str, tuple[type[BaseModel], Run, str]] = {
     "maps": (MapsArguments, maps, "Computing the map"),
     "faithfulness": (FaithfulnessArguments, faithfulness, "Testing the map against chance"),
     "regions": (RegionsArguments, regions, "Mapping the cohort"),
+    "cohort-inference": (InferenceArguments, infer, "Scoring the cohort"),
+    "training": (TrainingArguments, train, "Training"),
     "attribution": (AttributionArguments, attribution, "Weighing the evidence over the cohort"),
 }
 
