@@ -91,8 +91,11 @@ class Scored:
         knots, curves = self.times, self.survival
         if knots[0] > 0:
             knots, curves = np.append(0.0, knots), np.column_stack([np.ones(len(curves)), curves])
-        rows = [np.interp(asked, knots, curve, right=np.nan) for curve in curves]
-        return np.array(rows).reshape(len(curves), len(asked))
+        left = np.clip(np.searchsorted(knots, asked, side="right") - 1, 0, len(knots) - 1)
+        right = np.minimum(left + 1, len(knots) - 1)
+        share = (asked - knots[left]) / np.where(right > left, knots[right] - knots[left], 1)
+        between = curves[:, left] * (1 - share) + curves[:, right] * share
+        return np.where(asked == knots[left], curves[:, left], np.where(asked < knots[-1], between, np.nan))
 
     @property
     def tau(self) -> float:
