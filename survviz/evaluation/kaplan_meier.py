@@ -40,6 +40,11 @@ class KaplanMeier:
     level: float = 0.95
 
     @property
+    def n_cases(self) -> int:
+        """Cases that the curve was made of."""
+        return int(self.n_events.sum() + self.n_censored.sum())
+
+    @property
     def median(self) -> float | None:
         """First time at which S is one half or less; None if it never is."""
         return self._first_below_half(self.survival)
