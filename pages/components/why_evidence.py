@@ -54,6 +54,7 @@ def show(case: OpenCase, choice: Choice) -> None:
             config=plot_config("modalities", found),
         )
         meaning(found, choice)
+        test_shares(case, choice)
     with features:
         st.subheader("The features that push most", anchor=False)
         draw_features(case, found, explained)
@@ -125,6 +126,26 @@ def meaning(found: CaseAttribution, choice: Choice) -> None:
         f"Vermillion pushes the {found.target_words} {worse} (worse), blue {better} (better). A push says what the "
         "model's estimate rests on, not what made the disease."
     )
+
+
+def test_shares(case: OpenCase, choice: Choice) -> None:
+    """On request: are these shares more than those of a model that has learnt nothing?"""
+    asked = st.session_state.setdefault("shares_tested", set())
+    about = (*session.case_key(case), choice)
+    if about not in asked:
+        st.button(
+            "Test these shares against chance",
+            icon=":material/shuffle:",
+            help="Explains the case again by 19 copies of the model whose weights were shuffled.",
+            on_click=asked.add,
+            args=(about,),
+        )
+        return
+    found = why_results.learnt_of(case, choice)
+    if found.learnt:
+        st.success(found.words, icon=":material/check:")
+    else:
+        st.warning(found.words, icon=":material/casino:")
 
 
 def named_modalities(pieces: Sequence[Piece]) -> list[Piece]:

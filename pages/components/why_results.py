@@ -16,6 +16,7 @@ from survviz.types import Modality
 
 if TYPE_CHECKING:
     from survviz.pipeline.attribution import CaseAttribution, Method
+    from survviz.pipeline.learnt import LearntShares
     from survviz.pipeline.predictor import Predictor
     from survviz.pipeline.standing import Standing
     from survviz.pipeline.token_tissue import Overlap, TokenTissue
@@ -49,6 +50,24 @@ def _attribution(
         if method == FALLBACK or not ran_out_of_memory(error):
             raise
         return attribute(_predictor, _case.case, method=FALLBACK, target=target, baseline=baseline)
+
+
+def learnt_of(case: OpenCase, choice: Choice) -> LearntShares:
+    """Whether the shares of the modalities show what the model has learnt.
+
+    Raises:
+        SurvvizError: as `attribution_of`.
+    """
+    return _learnt(session.predictor(), case, session.case_key(case), choice.method, choice.target, choice.baseline)
+
+
+@st.cache_resource(show_spinner="Shuffling the weights of the model …", max_entries=64)
+def _learnt(
+    _predictor: Predictor, _case: OpenCase, key: Key, method: Method, target: str, baseline: str
+) -> LearntShares:
+    from survviz.pipeline.learnt import learnt_shares
+
+    return learnt_shares(_predictor, [_case.case], method=method, target=target, baseline=baseline)
 
 
 def over_time_of(case: OpenCase, choice: Choice) -> tuple[CaseAttribution, ...]:

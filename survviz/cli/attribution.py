@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -17,6 +18,9 @@ from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 if TYPE_CHECKING:
     from survviz.cli.cases import CaseFiles
     from survviz.pipeline.attribution import CaseAttribution
+    from survviz.pipeline.learnt import LearntShares
+    from survviz.pipeline.predictor import Predictor
+    from survviz.types import Case
 
 stdout = Console(highlight=False, soft_wrap=True)
 
@@ -36,15 +40,35 @@ BaselineOption = Annotated[
 MethodOption = Annotated[
     str, typer.Option(help="With --attribution: integrated-gradients, relevance, shapley or removal.")
 ]
+ShuffledOption = Annotated[
+    int,
+    typer.Option(
+        "--shuffled", min=0, help="With --attribution: compare the shares with those of so many shuffled models (19)."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a case."""
+    """What is asked of a case or a cohort; `shuffled` models to compare with."""
 
     target: str
     baseline: str
     method: str
+    shuffled: int = 0
+
+    def learnt(self, predictor: Predictor, cases: Sequence[Case]) -> LearntShares | None:
+        """Whether the shares show what was learnt, if that was asked."""
+        from survviz.pipeline.attribution import Method
+        from survviz.pipeline.learnt import learnt_shares
+
+        if not self.shuffled:
+            return None
+        with progress_bar("shuffling weights") as progress:
+            return learnt_shares(
+                predictor, cases, method=cast(Method, self.method), target=self.target, baseline=self.baseline,
+                n_shuffled=self.shuffled, progress=progress,
+            )  # fmt: skip
 
 
 def run_attribution(
@@ -63,8 +87,9 @@ def run_attribution(
             predictor, case, method=cast(Method, question.method), target=question.target, baseline=question.baseline,
             progress=progress,
         )  # fmt: skip
+    learnt = question.learnt(predictor, [case])
     out.mkdir(parents=True, exist_ok=True)
-    document = as_document(found)
+    document = as_document(found) | learnt_part(learnt)
     write_text(out / "attribution.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     write_text(out / "attribution.csv", as_csv(found))
     write_text(out / "attribution.html", as_page(found))
@@ -72,7 +97,22 @@ def run_attribution(
         show_json(document | {"written": [out / name for name in FILES]})
     else:
         show(found)
+        show_learnt(learnt)
         stdout.print(f"wrote {', '.join(FILES)} to {out}")
+
+
+def learnt_part(found: LearntShares | None) -> dict[str, Any]:
+    """For JSON; nothing where it was not asked."""
+    if found is None:
+        return {}
+    more = {"p": found.p, "fold": found.fold, "shares": found.shares, "words": found.words}
+    return {"learnt": to_json(found) | to_json(more)}
+
+
+def show_learnt(found: LearntShares | None) -> None:
+    """The verdict, if it was asked."""
+    if found is not None:
+        stdout.print(found.words, markup=False)
 
 
 def as_document(found: CaseAttribution) -> dict[str, Any]:

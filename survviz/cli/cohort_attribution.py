@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from survviz.cli.attribution import Question
+from survviz.cli.attribution import Question, learnt_part, show_learnt
 from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.types import RESEARCH_USE
 
@@ -36,11 +36,13 @@ def run_cohort_attribution(
             predictor, data, method=cast(Method, question.method), target=question.target, baseline=question.baseline,
             progress=progress,
         )  # fmt: skip
-    written, document = write_attribution_files(found, out), document_of(found)
+    learnt = question.learnt(predictor, [data.case(case.case_id) for case in found.cases])
+    written, document = write_attribution_files(found, out), document_of(found) | learnt_part(learnt)
     if as_json:
         show_json(document | {"written": [out / name for name in written]})
         return
     show(found, document)
+    show_learnt(learnt)
     stdout.print(f"wrote {', '.join(written)} to {out}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from survviz.cli.attribution import Attribution, BaselineOption, MethodOption, TargetOption
+from survviz.cli.attribution import Attribution, BaselineOption, MethodOption, ShuffledOption, TargetOption
 from survviz.cli.exports import Dicom, Exports, Report
 from survviz.cli.faithfulness import Faithfulness
 from survviz.cli.options import (
@@ -49,6 +49,7 @@ def explain(
     target: TargetOption = "risk",
     baseline: BaselineOption = "training mean",
     method: MethodOption = "integrated-gradients",
+    shuffled: ShuffledOption = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def explain(
     from survviz.cli.cohorts import run_explain_cohort
     from survviz.cli.faithfulness import run_faithfulness
 
-    question = Question(target, baseline, method)
+    question = Question(target, baseline, method, shuffled)
     if cohort is not None and case is None:
         if attribution:
             run_cohort_attribution(checkpoint, cohort, question, out, device=device, as_json=json)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from survviz.errors import UnknownNameError
 from survviz.explain.attention import ALL_TOKENS, PATCHES
 from survviz.explain.embeddings import embedding_contributions
-from survviz.explain.gradients import InputContributions, contributions
+from survviz.explain.gradients import TOLERANCE, InputContributions, contributions
 from survviz.explain.relevance import relevance
 from survviz.explain.shapley import shapley
 from survviz.explain.slides import Story, split_by_slide
@@ -98,6 +98,8 @@ def attribute(
     target: str = "risk",
     baseline: str = TRAINING_MEAN,
     patches: bool = False,
+    embeddings: bool = True,
+    tolerance: float = TOLERANCE,
     progress: Progress | None = None,
 ) -> CaseAttribution:
     """What every piece of a case's evidence adds to the target, mean over the folds that may score it.
@@ -106,6 +108,8 @@ def attribute(
         target: "risk", "survival:MONTHS" or "logit:BIN" (bins count from 1).
         baseline: "training mean", "zero" or "median of the low-risk group".
         patches: also a map of the patches.
+        embeddings: also over the model's fused embeddings, where it has some.
+        tolerance: share of the change by which the parts of integrated gradients may miss it.
         progress: it may raise `CancelledError`.
 
     Raises:
@@ -118,7 +122,8 @@ def attribute(
         raise UnknownNameError("method of attribution", method, METHODS)
     named = TargetName.parse(target)
     of_modalities = method in ("shapley", "removal")
-    asked = _Asked(predictor, case, method, named, named.words(predictor.checkpoint), predictor.folds_for(case)[0])
+    folds = predictor.folds_for(case)[0]
+    asked = _Asked(predictor, case, method, named, named.words(predictor.checkpoint), folds, embeddings, tolerance)
     found = asked.of_modalities(progress) if of_modalities else asked.of_inputs(baseline, progress)
     change = np.array([one.change for one in found.contributions])
     return CaseAttribution(
@@ -188,6 +193,8 @@ class _Asked:
     target: TargetName
     words: str
     folds: tuple[int, ...]
+    embeddings: bool
+    tolerance: float
 
     def of_inputs(self, baseline: str, progress: Progress | None) -> _Found:
         """By a method that sees every input."""
@@ -198,8 +205,11 @@ class _Asked:
             if self.method == "relevance":
                 found, fused = relevance(model, inputs, target=aim, baseline=start), {}
             else:
-                found = contributions(model, inputs, target=aim, baseline=start, progress=part(progress, i, self.folds))
-                fused = embedding_contributions(model, inputs, target=aim, baseline=start)
+                found = contributions(
+                    model, inputs, target=aim, baseline=start, tolerance=self.tolerance,
+                    progress=part(progress, i, self.folds),
+                )  # fmt: skip
+                fused = embedding_contributions(model, inputs, target=aim, baseline=start) if self.embeddings else {}
             with torch.inference_mode():
                 output.append(float(aim(model(inputs))))
             readings.append(Reading(model, self.predictor.checkpoint.preprocess(fold), inputs, found, fused))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots, survival_cur
 from survviz.data.preprocess import Preprocess, Sample
 from survviz.errors import InputError, OutOfDistributionError
 from survviz.explain.attention import ALL_TOKENS
+from survviz.explain.sanity import randomised
 from survviz.explain.tokens import TokenContribution
 from survviz.models import Model
 from survviz.pipeline import maps
@@ -64,6 +66,12 @@ class Predictor(CaseReader):
     def model(self, fold: int) -> Model:
         """One fold's model, in evaluation mode; not to be changed."""
         return self._models[fold]
+
+    def shuffled(self, seed: int) -> Predictor:
+        """The same checkpoint with the weights of every model shuffled: what it says then, it never learnt."""
+        other = copy.copy(self)
+        other._models = tuple(randomised(model, seed) for model in self._models)
+        return other
 
     def inputs(self, fold: int, case: Case) -> Inputs:
         """A batch of one case as a fold's model reads it."""

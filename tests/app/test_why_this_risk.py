@@ -138,3 +138,12 @@ def test_methods_of_modalities_need_no_baseline(open_page: OpenPage, member: str
     assert app.selectbox(key="against").disabled
     assert "Against the baseline *no modality*" in words(app)
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_shares_are_tested_against_shuffled_weights_on_request(open_page: OpenPage, member: str) -> None:
+    app = open_page(PAGE, case=member, by="Shapley of modalities")
+    (button,) = [one for one in app.button if one.label == "Test these shares against chance"]
+    button.click().run()
+    assert not app.exception
+    assert "with shuffled weights (p = " in " ".join(one.value for one in (*app.success, *app.warning))
+    assert "Test these shares against chance" not in [one.label for one in app.button]

@@ -21,6 +21,7 @@ from survviz.models import Model
 from survviz.models.inputs import random_inputs
 from survviz.pipeline import Predictor
 from survviz.pipeline.faithfulness import check_map, smallest_move
+from survviz.pipeline.learnt import learnt_shares
 from survviz.pipeline.map_test import MapTest
 from survviz.pipeline.maps import MapRequest
 from survviz.types import Inputs
@@ -121,6 +122,25 @@ def test_the_chip_exposes_a_checkpoint_that_was_never_trained(
     for direction in predictor.directions_of(case):
         found = check_map(fresh, case, MapRequest("attention", *direction), n_chance=9)
         assert found.verdict != "better"
+
+
+@pytest.mark.parametrize("weights", range(4))
+def test_the_shares_expose_random_weights(predictor: Predictor, cohort: Cohort, weights: int) -> None:
+    """They look like any others, and are no larger than those of shuffled weights; a trained model's are."""
+    cases = [cohort.case(name) for name in cohort.case_ids[:3]]
+    fresh = Predictor(predictor.checkpoint, device="cpu")
+    torch.manual_seed(weights)
+    fresh._models = tuple(type(model)(model.config).eval() for model in fresh._models)
+    found = learnt_shares(fresh, cases, method="shapley")
+    assert max(found.shares.values()) < 1.0
+    assert not found.learnt
+    assert "Not distinguishable from chance" in found.words
+
+
+def test_the_shares_of_a_trained_checkpoint_were_learnt(predictor: Predictor, cohort: Cohort) -> None:
+    found = learnt_shares(predictor, [cohort.case(name) for name in cohort.case_ids[:3]], method="shapley")
+    assert found.learnt
+    assert found.fold > 2
 
 
 def test_chip_and_shares_expose_signal_in_clinic_only(clinic_only: Model) -> None:
