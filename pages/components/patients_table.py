@@ -28,9 +28,10 @@ def show(entry: CohortEntry, found: CohortResults) -> None:
     _numbers(found)
     event = st.dataframe(
         readable(found), hide_index=True, width="stretch", height=440, placeholder="–", key="patients",
-        column_config=_columns(found), on_select="rerun", selection_mode="single-row",
+        column_config=_columns(found), on_select="rerun",
+        selection_mode=["single-row", "single-cell"],
     )  # fmt: skip
-    rows = event["selection"]["rows"]
+    rows = [*event["selection"]["rows"], *(row for row, _ in event["selection"]["cells"])]
     chosen = str(found.table.index[rows[0]]) if rows else None
     with st.container(horizontal=True, vertical_alignment="center"):
         words = f"Open {chosen}" if chosen else "Open the patient"
@@ -45,7 +46,7 @@ def show(entry: CohortEntry, found: CohortResults) -> None:
             "Curves (CSV)", _curves(found), f"{stem}_survival.csv", "text/csv", icon=":material/download:",
             on_click="ignore",
         )  # fmt: skip
-        st.caption("Select a row to open its patient.", width="content")
+        st.caption("Click a patient, then open it.", width="content")
     _not_scored(found)
     st.caption(f"Every number is a model estimate, not a prognosis. {RESEARCH_USE}")
 
@@ -82,8 +83,8 @@ def readable(found: CohortResults) -> pd.DataFrame:
     table = found.table
     columns = {
         "Patient": table.index.to_numpy(), "Risk": table["risk"], "Percentile": table["percentile"],
-        "Group": [GROUPS[group] for group in table["group"]], "1 year": table["S_12"], "3 years": table["S_36"],
-        "5 years": table["S_60"],
+        "Group": [GROUPS[group] for group in table["group"]], "1 year": table["S_12"].round(2),
+        "3 years": table["S_36"].round(2), "5 years": table["S_60"].round(2),
     }  # fmt: skip
     outcome = _outcome(found)
     columns |= {"Months": outcome["time_months"], "Event": outcome["event"]}
