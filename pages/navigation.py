@@ -36,6 +36,7 @@ sections = {
     ],
     "Cohort": [
         st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
+        st.Page(HERE / "stratify.py", title="Stratify", icon=":material/stacked_line_chart:"),
     ],
 }
 alone = False

@@ -79,7 +79,7 @@ def kaplan_meier_figure(
     end = max(float(one.curve.times[-1]) for one in groups)
     pad = 0.04 * end
     figure.update_xaxes(range=[(landmark or 0) - pad, end + pad], tickvals=ticks, showgrid=False, zeroline=False)
-    figure.update_xaxes(title="Months", showticklabels=True, row=1, col=1, title_standoff=4)
+    figure.update_xaxes(title="Months", title_standoff=10, showticklabels=True, row=1, col=1)
     figure.update_xaxes(showticklabels=False, ticks="", row=2, col=1)
     what = f"{endpoint}: share without event" if endpoint else "Share without event"
     figure.update_yaxes(title=what, range=[0, 1.02], tickformat=".0%", row=1, col=1)
@@ -114,7 +114,7 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
     figure.add_scatter(
         x=curve.times, y=curve.survival, mode="lines", name=f"{escape(group.name)} (n = {curve.n_cases:,})",
         line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2},
-        customdata=np.column_stack([curve.at_risk, limits_text]),
+        customdata=np.column_stack([curve.at_risk, limits_text, [group.name] * len(curve.times)]),
         hovertemplate=f"<b>{escape(group.name)}</b><br>%{{x:.1f}} months: %{{y:.0%}} (%{{customdata[1]}})<br>"
         "%{customdata[0]} at risk<extra></extra>",
         **place,

@@ -83,7 +83,7 @@ def member_table(found: Stratification) -> pd.DataFrame:
     """Which patient is in which group, and why the others are in none."""
     rows = [(case, one.name, "") for one in found.groups for case in one.cases]
     rows += [(case, "", reason) for case, reason in found.left_out.items()]
-    return pd.DataFrame(rows, columns=["case_id", "group", "left_out_because"])
+    return pd.DataFrame(rows, columns=pd.Index(["case_id", "group", "left_out_because"]))
 
 
 def headline(found: Stratification) -> str:
