@@ -55,10 +55,10 @@ def guess_outcome(text: Mapping[str, pd.DataFrame]) -> OutcomeGuess:
     outcome = max(found, key=lambda item: item[0])[1]
     used = {outcome.id, outcome.entry, *(column for one in outcome.endpoints for column in (one.time, one.event))}
     outcome = outcome.model_copy(update={"fields": guess_fields(text, outcome.table, used)})
-    return OutcomeGuess(outcome, outcome_inwords_of(outcome, text[outcome.table]), tuple(findings))
+    return OutcomeGuess(outcome, outcome_in_words(outcome, text[outcome.table]), tuple(findings))
 
 
-def outcome_inwords_of(outcome: Outcome, cells: pd.DataFrame) -> tuple[str, ...]:
+def outcome_in_words(outcome: Outcome, cells: pd.DataFrame) -> tuple[str, ...]:
     """What is read as what: `OS: OS.time in days; column OS: 1 = event, 1,083 of 3,302; 0 = censored`."""
     lines = [f"Cases: column {outcome.id} of {outcome.table}, {len(set(cells[outcome.id])):,} of them"]
     for one in outcome.endpoints:
