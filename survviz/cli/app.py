@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from survviz import __version__
+from survviz.cli.analysing import bundle, infer, reproduce
 from survviz.cli.explaining import baselines, explain, regions
 from survviz.cli.options import (
     Anyway,
@@ -92,6 +93,27 @@ def tcga(
     from survviz.cli.tcga import Wanted, run_tcga
 
     run_tcga(Wanted(tuple(project), modalities, slides, list_, yes), out, source=from_, api=api, as_json=json)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Tables, folders or zip archives; also a cohort folder of ours.")],
+    plan: Annotated[
+        Path | None, typer.Option(help="A plan, or the cleaning.json of a cohort that was made by one: replay it.")
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(help="Mend the findings of this code; all-recommended for all errors and warnings. Repeatable."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the cohort.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Cohort folder to write when no error stands.")] = None,
+    save_plan: Annotated[Path | None, typer.Option(help="Write the plan that was proposed, to change it.")] = None,
+    json: Json = False,
+) -> None:
+    """Check somebody's tables, say what is wrong, mend what is asked for, write a cohort folder."""
+    from survviz.cli.check import run_check
+
+    run_check(files, plan=plan, fixes=fix or [], name=name, out=out, save_plan=save_plan, as_json=json)
 
 
 @app.command()
@@ -231,23 +253,7 @@ def evaluate(
     )  # fmt: skip
 
 
-@app.command()
-def infer(
-    checkpoint: CheckpointOption,
-    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results; of an unfinished run, to go on with it.")],
-    batch_size: Annotated[int, typer.Option(min=1, help="Cases in one forward pass, at most.")] = 32,
-    device: Device = "auto",
-    anyway: Annotated[bool, typer.Option("--anyway", help="Score cases unlike the training cohort too.")] = False,
-    json: Json = False,
-) -> None:
-    """Score every case of a cohort folder; a killed run goes on where it was, a case that fails stops nobody else."""
-    from survviz.cli.inference import run_infer
-
-    run_infer(checkpoint, cohort, out, batch_size=batch_size, device=device, anyway=anyway, as_json=json)
-
-
-for verb in (explain, regions, baselines):
+for verb in (infer, bundle, reproduce, explain, regions, baselines):
     app.command()(verb)
 
 

@@ -127,7 +127,7 @@ class CohortResults:
         folder = Path(folder)
         document = read_document(folder)
         try:
-            table = _table(folder / PATIENTS)
+            table = read_patients(folder / PATIENTS)
             curves = load_file(folder / CURVES)
             clinical = json.loads((folder / CLINICAL).read_text(encoding="utf-8"))
             outcomes = _text_table(folder / OUTCOMES, ("case_id", "endpoint")).set_index("case_id")
@@ -183,8 +183,8 @@ def find_results(checkpoint_sha256: str, cohort: Path) -> Path | None:
     return None if newest is None else newest[1]
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """The patients; numbers come back to the last bit."""
+def read_patients(path: Path) -> pd.DataFrame:
+    """`CohortResults.table` from its CSV file; numbers come back to the last bit."""
     return _text_table(path, TEXTS).set_index("case_id").astype({"n_slides": int})
 
 

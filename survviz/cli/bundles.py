@@ -1,0 +1,90 @@
+"""The verbs `bundle` and `reproduce`: an analysis to give away, and the same numbers again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from survviz.cli.console import progress_bar, show_json
+from survviz.errors import InputError, SurvvizError
+
+if TYPE_CHECKING:
+    from survviz.pipeline.stratification import Stratification, StratifyPlan
+
+SHOWN = 10
+
+stdout = Console(highlight=False, soft_wrap=True)
+
+
+def run_bundle(results: Path, checkpoint: Path, plan: Path | None, out: Path) -> None:
+    """Write the bundle of scored patients, with its figure for print."""
+    from survviz.pipeline.bundle import bundle
+    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.stratification import stratify
+
+    found, chosen = CohortResults.load(results), read_plan(plan)
+    content = bundle(found, checkpoint, chosen, figures=_figures(stratify(found, chosen)))
+    fresh = out.with_name(f".{out.name}.tmp")
+    fresh.write_bytes(content)
+    fresh.replace(out)
+    stdout.print(f"wrote       {out} ({len(content) / 1e6:.2f} MB); it names patients one by one")
+
+
+def _figures(found: Stratification) -> dict[str, bytes]:
+    """The Kaplan-Meier figure for print, in every format."""
+    from survviz.figures.kaplan_meier import GroupCurve
+    from survviz.figures.paper import kaplan_meier_paper
+    from survviz.pipeline.stratification_words import headline
+
+    groups = [GroupCurve(one.name, one.curve, one.counts) for one in found.groups]
+    words = {
+        "endpoint": found.endpoint, "note": headline(found).replace("<br>", "\n"),
+        "title": f"{found.cohort} · {found.checkpoint}",
+    }  # fmt: skip
+    return {f"kaplan-meier.{kind}": kaplan_meier_paper(groups, kind, **words) for kind in ("svg", "pdf", "png")}
+
+
+def run_reproduce(path: Path, checkpoint: Path | None, cohort: Path | None, *, device: str, as_json: bool) -> None:
+    """Make the numbers again and compare; fails where they differ."""
+    from survviz.pipeline.reproduction import TOLERANCE, reproduce
+
+    with progress_bar("Scoring") as progress:
+        found = reproduce(path, checkpoint, cohort, device=device, progress=progress)
+    if as_json:
+        show_json({"n_numbers": found.n_numbers, "largest_difference": found.largest, "differ": found.differences})
+    else:
+        stdout.print(
+            f"bundle      {found.config.checkpoint} on {found.config.cohort}, made with {found.config.survviz}"
+        )
+        stdout.print(f"compared    {found.n_numbers:,} numbers; largest difference {found.largest:.3g}")
+        for one in found.differences[:SHOWN]:
+            stdout.print(f"differs     {one.what}: {one.before} then, {one.now} now", markup=False)
+    if found.differences:
+        raise SurvvizError(
+            f"{len(found.differences):,} of {found.n_numbers:,} numbers of {path.name} came out otherwise (beyond "
+            f"{TOLERANCE:g}). Compare the versions in its config.json with yours."
+        )
+    if not as_json:
+        stdout.print("same        every number came out as in the bundle")
+
+
+def read_plan(path: Path | None) -> StratifyPlan:
+    """The choices of a JSON file, as the page Stratify gives it; the defaults without one.
+
+    Raises:
+        InputError: it cannot be read, or holds unknown choices.
+    """
+    from survviz.data.words import explain_validation
+    from survviz.pipeline.stratification import StratifyPlan
+
+    if path is None:
+        return StratifyPlan()
+    try:
+        return StratifyPlan.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(explain_validation(error, str(path), StratifyPlan)) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"The choices {path} cannot be read: {error}.") from error
