@@ -126,7 +126,7 @@ def attribute_cohort(
     if not found:
         reason = f" The first, {left_out[0].case_id}: {left_out[0].reason}" if left_out else ""
         raise InputError(f"No case of cohort {cohort.name} can be explained by {predictor.checkpoint.name}.{reason}")
-    strata = strata_of(cohort, list(found))
+    strata = strata_of(cohort.clinical, list(found))
     names = () if strata is None else tuple(str(name) for name in strata)
     return CohortAttribution(cohort.name, tuple(found.values()), names, tuple(left_out))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from survviz.checkpoint.curves import HORIZONS_MONTHS
@@ -116,7 +117,7 @@ def evaluate(
     time, event = cohort.time.loc[ids].to_numpy(dtype=float), cohort.event.loc[ids].to_numpy(dtype=bool)
     risk = np.array([one.risk for one in scores.predictions])
     times, survival = common_curves(scores.predictions)
-    strata = strata_of(cohort, ids)
+    strata = strata_of(cohort.clinical, ids)
     reference = predictor.checkpoint.reference
     followed = _followed(scores, training_cases) if censoring == "auto" else censoring
     train_time, train_event = reference.curves["all"].outcomes() if followed == "training" else (time, event)
@@ -162,11 +163,11 @@ def thinned(times: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.union1d(times[kept], [months for months in HORIZONS_MONTHS if months <= times[-1]])
 
 
-def strata_of(cohort: Cohort, ids: list[str]) -> NDArray[np.str_] | None:
+def strata_of(clinical: pd.DataFrame, ids: list[str]) -> NDArray[np.str_] | None:
     """Cancer type of each case; None where there is one type only."""
-    if STRATUM not in cohort.clinical.columns:
+    if STRATUM not in clinical.columns:
         return None
-    values = cohort.clinical.loc[ids, STRATUM]
+    values = clinical.loc[ids, STRATUM]
     labels = np.array([NOT_RECORDED if value is None or value != value else str(value) for value in values])
     return labels if len(np.unique(labels)) > 1 else None
 
