@@ -39,7 +39,7 @@ class CohortTables:
 
     Attributes:
         clinical: index case_id, columns time, event (0 or 1) and clinical fields.
-        fields: clinical token -> column.
+        fields: clinical token -> column, or its column and unit (see `FieldColumn`).
         matrices: "rna", "mirna", "cnv" -> (index case_id, unit).
         pathology: rows with a column case_id; `pathology_section` says how to read it.
         slides: columns case_id, slide_id and, where known, path and mpp.
@@ -51,7 +51,7 @@ class CohortTables:
     name: str
     clinical: pd.DataFrame
     time_unit: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, str | Mapping[str, str]]
     matrices: Mapping[str, tuple[pd.DataFrame, str]] = field(default_factory=dict)
     pathology: pd.DataFrame | None = None
     pathology_section: Mapping[str, object] = field(default_factory=dict)
