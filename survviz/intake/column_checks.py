@@ -37,6 +37,7 @@ def check_columns(tables: Tables) -> Iterator[Finding]:
     for name, cells in tables.text.items():
         yield from _personal(name, cells)
         yield from _after_baseline(name, cells, used)
+        yield from _empty(name, cells)
         yield from _cells(name, cells)
         yield from _missing_words(name, cells, used)
 
@@ -81,6 +82,13 @@ def _after_baseline(name: str, cells: pd.DataFrame, used: set[tuple[str, str]]) 
         text += f"{shorten(fields)} would be read: choose another column." if fields else "None of them is read."
         fix = DropColumns(table=name, columns=tuple(found), reason="known only after baseline")
         yield Finding("after-baseline", "warning" if fields else "note", name, text, (), tuple(found), (fix,))
+
+
+def _empty(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
+    found = [str(one) for one in cells.columns if all(map(is_missing, column(cells, one).unique()))]
+    if found and len(cells):
+        text = f"{len(found)} columns hold nothing ({shorten(found)}). They are as good as not there."
+        yield Finding("empty-field", "note", name, text, (), tuple(found))
 
 
 def _cells(name: str, cells: pd.DataFrame) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ MOST_CELLS = 2_000_000
 LARGEST_LOG2 = 32.0
 """log2 of four billion: no sequencer counts further."""
 FLOOR_SHARE = 0.002
+FEW_NEGATIVE = 0.01
 PER_MILLION = 1e6
 
 
@@ -49,7 +50,7 @@ def guess_unit(values: NDArray[np.floating], *, per_million: str = "TPM") -> Uni
         return UnitGuess("", "unknown", "no number was found")
     low, high = float(known.min()), float(known.max())
     span = f"values from {low:,.4g} to {high:,.4g}"
-    if low < 0:
+    if low < 0 and not (float((known < 0).mean()) < FEW_NEGATIVE and high > LARGEST_LOG2):
         return _signed(part, known, low, span)
     if high <= LARGEST_LOG2:
         return UnitGuess("log2(x+1)", "logged", f"{span}: too small for counts or TPM, so they were logged")
@@ -68,10 +69,9 @@ def _signed(part: NDArray[np.floating], known: NDArray[np.floating], low: float,
         return UnitGuess(
             f"log2(x+{offset:.2g})", "logged", f"{span}; {at_floor:.1%} lie on the floor, log2({offset:.2g})"
         )
-    with np.errstate(all="ignore"):
-        middle = np.nanmedian(part, axis=0)
-        middle = middle[np.isfinite(middle)]
-    if middle.size and float(np.median(np.abs(middle))) < 1:
+    given = np.where(np.isfinite(part), part, np.nan)
+    middle = np.nanmedian(given[:, np.isfinite(part).any(axis=0)], axis=0)
+    if float(np.median(np.abs(middle))) < 1:
         return UnitGuess("z-score", "scaled", f"{span}, around 0 in every gene")
     return UnitGuess("log ratio", "scaled", f"{span}, some below 0")
 

@@ -86,17 +86,15 @@ def check_fields(tables: Tables) -> Iterator[Finding]:
 
 def _gaps(one: _Column) -> Iterator[Finding]:
     n, known = len(one.cells), sum(one.counts.values())
-    if n == 0 or known > n * (1 - MOSTLY_MISSING):
-        if n > 1 and len(one.counts) == 1 and known == n:
-            text = (
-                f"{one.field.token} ({one.name}) is {next(iter(one.counts))!r} in every row, so it tells nobody apart."
-            )
-            yield Finding("constant-field", "note", one.table, text, (), (one.name,))
-        return
-    what = "is missing in every row" if known == 0 else f"is missing in {n - known:,} of {n:,} rows"
-    text = f"{one.field.token} ({one.name}) {what}. Where it is missing, a model is told so, not given a guess."
-    code = "empty-field" if known == 0 else "mostly-missing-field"
-    yield Finding(code, "note", one.table, text, (), (one.name,))
+    if n > 1 and len(one.counts) == 1 and known == n:
+        text = f"{one.field.token} ({one.name}) is {next(iter(one.counts))!r} in every row, so it tells nobody apart."
+        yield Finding("constant-field", "note", one.table, text, (), (one.name,))
+    if known < n * (1 - MOSTLY_MISSING):
+        text = (
+            f"{one.field.token} ({one.name}) is missing in {n - known:,} of {n:,} rows. Where it is missing, a model "
+            "is told so, not given a guess."
+        )
+        yield Finding("mostly-missing-field", "note", one.table, text, (), (one.name,))
 
 
 # ---- numbers
@@ -115,6 +113,10 @@ def _numbers(one: _Column) -> Iterator[Finding]:
     outside = ~years.between(low, high) & np.isfinite(years)
     known = int(np.isfinite(values).sum())
     if not outside.any():
+        if one.source.unit not in ("", "years") and known:
+            middle = f"median {values.median():,.0f} {unit}, {years.median():.0f} years"
+            text = f"{one.field.token} ({one.name}) is read in {unit} ({middle}) and written in years."
+            yield Finding("age-unit", "note", one.table, text, (), (one.name,))
         return
     if outside.sum() > known / 2:
         yield _other_unit(one, values, unit, low, high)
@@ -146,27 +148,34 @@ def _no_numbers(one: _Column, rows: list[int]) -> Finding:
 
 
 def _other_unit(one: _Column, values: pd.Series, unit: TimeUnit, low: float, high: float) -> Finding:
-    """More than half of the ages are impossible in this unit: in which would they be possible?"""
+    """More than half of the ages are impossible in this unit: in which, or with which sign, would they be possible?"""
     middle = float(values.abs().median())
-    text = f"Half of the values of {one.field.token} ({one.name}) are beyond {middle:,.0f}, read in {unit}"
-    fits: list[TimeUnit] = [
-        other for other in UNITS if low < 10 <= middle * MONTHS_PER_UNIT[other] / 12 <= high and other != unit
-    ]
     rows = row_names(rows_where(values.notna()))
+    fits: list[TimeUnit] = [
+        other for other in (unit, *UNITS) if low < 10 <= middle * MONTHS_PER_UNIT[other] / 12 <= high
+    ]
+    text = f"Half of the values of {one.field.token} ({one.name}) are beyond {middle:,.0f}"
     if not fits:
-        text += f"; expected {low:g} to {high:g} years, and no other unit fits. Is this the right column?"
-        return Finding("impossible-age", "error", one.table, text, rows, (one.name,))
-    fixes: tuple[Fix, ...] = (ChangeUnit(table=one.table, column=one.name, given=fits[0], wanted=unit),)
-    if float(values.median()) < 0:
-        per_year = 12 / MONTHS_PER_UNIT[fits[0]]
-        cells = {cell.strip(): f"{abs(float(cell)) / per_year:.6g}" for cell in one.counts}
-        fixes = (one.rewritten(cells),)
         text += (
-            f", and negative: {fits[0]} before the diagnosis, as {one.name} says? Written as years they are possible."
+            f", read in {unit}; expected {low:g} to {high:g} years, and no other unit fits. Is this the right column?"
         )
-    else:
-        text += f"; in {fits[0]} they would be possible. Convert them."
-    return Finding("age-unit", "error", one.table, text, rows, (one.name,), fixes)
+        return Finding("impossible-age", "error", one.table, text, rows, (one.name,))
+    if float(values.median()) < 0:
+        text += f" and negative, as {fits[0]} from diagnosis back to birth are. Write them without the minus."
+        factor = MONTHS_PER_UNIT[fits[0]] / MONTHS_PER_UNIT[unit]
+        cells = {cell.strip(): f"{abs(float(cell)) * factor:.6g}" for cell in one.counts if _is_number(cell)}
+        return Finding("age-unit", "error", one.table, text, rows, (one.name,), (one.rewritten(cells),))
+    text += f", read in {unit}; in {fits[0]} they would be possible. Convert them."
+    fix = ChangeUnit(table=one.table, column=one.name, given=fits[0], wanted=unit)
+    return Finding("age-unit", "error", one.table, text, rows, (one.name,), (fix,))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 # ---- words

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from survviz.data.genes import current_symbol, shorten
-from survviz.data.tables import EXCEL_DATE, known_gene_names
+from survviz.data.tables import EXCEL_DATE, is_known_gene, is_missing, known_gene_names
 from survviz.intake.findings import Finding
 from survviz.intake.fixes import AverageGenes, DropGenes, RenameGenes
+from survviz.intake.layout import FILE_WORDS
 from survviz.intake.tables import Matrix
 
 ENSEMBL = re.compile(r"^ENS[A-Z]*[GT]\d{11}(\.\d+)?$")
@@ -30,13 +31,32 @@ def check_genes(name: str, matrix: Matrix) -> Iterator[Finding]:
         yield from _no_genes(name, genes)
         yield from _dates(name, genes)
         yield from _suffixes(name, genes)
-    if matrix.role == "rna":
+    said = "rna" if FILE_WORDS["rna"].search(name) else "other"
+    said = "mirna" if FILE_WORDS["mirna"].search(name) else said
+    if (said if matrix.role == "features" else matrix.role) == "rna":
         yield from _identifiers(name, genes)
-        yield from _older_symbols(name, genes)
-    if matrix.role == "mirna":
+    if (said if matrix.role == "features" else matrix.role) == "mirna":
         yield from _not_mirna(name, genes)
+    if matrix.role == "rna":
+        yield from _older_symbols(name, genes)
+    yield from _no_measurements(name, matrix)
     yield from _repeated(name, genes)
     yield from _without_variation(name, matrix, genes)
+
+
+def _no_measurements(name: str, matrix: Matrix) -> Iterator[Finding]:
+    """Columns that were set aside because they hold no numbers, though they may have been meant."""
+    blank = [str(one) for one in matrix.about.columns if all(is_missing(cell) for cell in matrix.about[one])]
+    if blank:
+        text = f"{len(blank):,} columns hold no value at all ({shorten(blank)}) and are not read."
+        yield Finding("empty-columns", "warning", name, text, columns=tuple(blank))
+    words = [str(one) for one in matrix.about.columns if str(one) not in blank and is_known_gene(str(one))]
+    if words:
+        text = (
+            f"{len(words):,} columns are named as genes but hold mostly words ({shorten(words)}), so they are not read "
+            "as measurements. Write numbers, or leave cells empty."
+        )
+        yield Finding("genes-in-words", "warning", name, text, columns=tuple(words))
 
 
 def _no_genes(name: str, genes: Sequence[str]) -> Iterator[Finding]:

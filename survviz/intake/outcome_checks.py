@@ -66,7 +66,10 @@ def _event_codes(view: EndpointView) -> Iterator[Finding]:
 def _coding(view: EndpointView) -> Iterator[Finding]:
     """A coding that the words of its own cells, its column's name or another column contradict."""
     endpoint = view.endpoint
-    reason = _inverted_by_words(endpoint) or (_inverted_by_vital_status(view) if endpoint.name == "OS" else "")
+    opposite = _opposite_of_vital_status(view) if endpoint.name == "OS" else None
+    reason = _inverted_by_words(endpoint) if opposite is None or opposite[1] > 0.2 else ""
+    if opposite is not None and opposite[1] > 0.8:
+        reason = f"{opposite[0]} says the opposite in {opposite[1]:.0%} of the rows"
     events = view.events.dropna()
     if not reason or not endpoint.coding.censored:
         yield from _disagreement(view)
@@ -104,13 +107,13 @@ def _vital(view: EndpointView) -> pd.Series | None:
     return None
 
 
-def _inverted_by_vital_status(view: EndpointView) -> str:
+def _opposite_of_vital_status(view: EndpointView) -> tuple[str, float] | None:
+    """The column that says who died in words, and the share of rows where the event says the opposite."""
     vital = _vital(view)
-    both = None if vital is None else pd.concat([vital, view.events], axis=1).dropna()
-    if vital is None or both is None or len(both) < 5:
-        return ""
-    opposite = float((both.iloc[:, 0] != both.iloc[:, 1]).mean())
-    return f"{vital.name} says the opposite in {opposite:.0%} of {len(both):,} rows" if opposite > 0.8 else ""
+    if vital is None:
+        return None
+    both = pd.concat([vital, view.events], axis=1).dropna()
+    return (str(vital.name), float((both.iloc[:, 0] != both.iloc[:, 1]).mean())) if len(both) >= 5 else None
 
 
 def _disagreement(view: EndpointView) -> Iterator[Finding]:

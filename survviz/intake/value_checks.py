@@ -172,7 +172,8 @@ def _outliers(name: str, matrix: Matrix, values: NDArray[np.float32]) -> Iterato
     if len(values) < MANY or values.shape[1] < MANY:
         return
     filled = np.where(np.isfinite(values), values, 0)
-    level = np.log2(1 + filled.clip(min=0).mean(axis=1)) if (filled >= 0).all() else np.median(filled, axis=1)
+    linear = bool((filled >= 0).all()) and float(filled.max()) > LARGEST_LOG2
+    level = np.log2(1 + filled.mean(axis=1)) if linear else np.median(filled, axis=1)
     distance = np.abs(level - np.median(level))
     spread = 1.4826 * np.median(distance)
     far = distance > max(2 * SHIFT * spread, SHIFT / 2)

@@ -18,7 +18,8 @@ CENTRES = ["North" if event == "1" else "South" for event in TABLE["OS"]]
 FIELDS = (
     one_table("aged 231", "impossible-age", "231", "0 to 120", rows=1, age={2: "231"}),
     one_table("aged -7", "impossible-age", "-7", rows=1, age={2: "-7"}),
-    one_table("ages in days", "age-unit", "days", rows=N, age=DAYS),
+    one_table("ages in days", "age-unit", "in days", severity="note", mended=False, age=DAYS),
+    one_table("ages in days and years", "impossible-age", "23360", rows=3, age={2: "23360", 5: "19710", 9: "30000"}),
     one_table("days before birth", "age-unit", "negative", rows=N, age=[f"-{age}" for age in DAYS]),
     one_table("ages of 90+", "not-a-number", "90+", rows=2, age={2: "90+", 3: ">89"}),
     one_table("ages with a comma", "not-a-number", "63,5", rows=1, age={2: "63,5"}),
@@ -52,7 +53,7 @@ FIELDS = (
         sex=[str(i % 2) for i in range(N)],
     ),
     one_table("an unknown sex", "unknown-values", "'X1'", severity="warning", mended=False, rows=1, sex={2: "X1"}),
-    one_table("no stage at all", "empty-field", "every row", severity="note", mended=False, stage=["NA"] * N),
+    one_table("no stage at all", "empty-field", "stage", severity="note", mended=False, stage=["NA"] * N),
     one_table(
         "few stages",
         "mostly-missing-field",

@@ -186,7 +186,15 @@ MOLECULES = (
     ),
     _rna("a gene twice", TWICE, "repeated-columns", "TP53", severity="warning", mended=False),
     _rna("constant genes", expression().assign(EGFR=3.0), "constant-columns", "EGFR", severity="note"),
-    _rna("an empty gene", expression().assign(EGFR=np.nan), "empty-columns", "EGFR", severity="warning"),
+    _rna("an empty gene", expression().assign(EGFR=np.nan), "empty-columns", "EGFR", severity="warning", mended=False),
+    _rna(
+        "a gene in words",
+        expression().assign(MKI67=["high" if i % 2 else "low" for i in range(N)]),
+        "genes-in-words",
+        "MKI67",
+        severity="warning",
+        mended=False,
+    ),
     _rna("gaps in a gene", HALF, "gaps", "20%", severity="warning"),
     _rna(
         "names of no genes",
