@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import cohort_run, current_cohort, patients_table
+from pages.components import cohort_run, current_cohort, outputs, patients_table
 
 entry = current_cohort.bar()
 if entry is None:
@@ -14,3 +14,4 @@ found = cohort_run.scored(entry)
 if found is None:
     st.stop()
 patients_table.show(entry, found)
+outputs.show(entry, found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import current_cohort, estimate, stratify_choice, stratify_figures
+from pages.components import current_cohort, estimate, outputs, stratify_choice, stratify_figures
 from pages.components.cohort_list import CohortEntry
 from survviz.pipeline.stratification import Stratification, StratifyPlan, stratify
 from survviz.pipeline.stratification_words import (
@@ -51,6 +51,7 @@ def show(entry: CohortEntry, results: CohortResults, asked: Observation) -> None
     _numbers(found)
     _patients(entry, results, found, chosen)
     _downloads(entry, found, tried)
+    outputs.bundle_button(entry, results, plan, tried=tried, key="km_bundle")
     stratify_choice.footer()
 
 
