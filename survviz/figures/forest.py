@@ -78,5 +78,5 @@ def forest_figure(
         tickvals=places, ticktext=[escape(row.name) for row in rows], range=[-len(rows) + 0.4, 0.6], showgrid=False,
         zeroline=False, automargin=True,
     )  # fmt: skip
-    figure.update_layout(height=90 + ROW * len(rows), margin={"l": 8, "r": 230, "t": 8, "b": 8}, dragmode=False)
+    figure.update_layout(height=90 + ROW * len(rows), margin={"l": 8, "r": 260, "t": 8, "b": 8}, dragmode=False)
     return figure

@@ -188,7 +188,8 @@ def subgroups(
     rows = [("", "All patients", found.seen.cases)]
     for column in columns:
         made = by_clinical(results, found.seen.cases, column)
-        rows += [(column, name, pd.Index(list(made.labels[made.labels == name].index))) for name in made.order]
+        labels = made.labels.to_numpy(dtype=str)
+        rows += [(column, name, pd.Index(np.asarray(made.labels.index)[labels == name])) for name in made.order]
     return tuple(_subgroup(found, variable, name, cases, horizon) for variable, name, cases in rows)
 
 
