@@ -110,7 +110,7 @@ def judge(folder: Path) -> list[str]:
     from survviz.intake.plan import check
     from survviz.intake.reading import read_sources
 
-    report = check(read_sources([folder]))
+    report = check(read_sources(sorted(folder.iterdir())))
     return sorted({finding.code for finding in report.findings})
 
 

@@ -26,11 +26,13 @@ def check_samples(name: str, matrix: Matrix) -> Iterator[Finding]:
     if normal:
         yield _normals(name, samples, normal)
     tumour = sorted(set(range(len(samples))) - {i for i, one in enumerate(samples) if one in set(normal)})
-    yield from _repeated(name, matrix, [samples[i] for i in tumour])
-    yield from _aliquots(name, matrix, samples, tumour)
+    if matrix.role != "features":  # a case may have several slides and regions
+        yield from _repeated(name, matrix, [samples[i] for i in tumour])
+        yield from _aliquots(name, matrix, samples, tumour)
     yield from _later_tumours(name, [samples[i] for i in tumour])
     yield from _machines(name, matrix)
-    yield from _copies(name, matrix)
+    if matrix.role != "cnv":  # many tumours have no change in a short list of genes
+        yield from _copies(name, matrix)
     yield from _without_values(name, matrix)
 
 
@@ -156,7 +158,7 @@ def _copies(name: str, matrix: Matrix) -> Iterator[Finding]:
     values = np.ascontiguousarray(matrix.values.to_numpy(dtype=np.float32))
     if values.shape[1] < 5:
         return
-    known, varied = np.isfinite(values).any(axis=1), _spread(values) > 0
+    known, varied = np.isfinite(values).any(axis=1), _varies(values)
     groups: dict[bytes, list[str]] = {}
     for i in np.flatnonzero(known & varied):
         groups.setdefault(values[i].tobytes(), []).append(str(matrix.values.index[i]))
@@ -181,7 +183,7 @@ def _without_values(name: str, matrix: Matrix) -> Iterator[Finding]:
     names = np.array([str(one) for one in matrix.values.index], dtype=object)
     missing = np.isnan(values).mean(axis=1)
     empty = missing == 1
-    zero = ~empty & (np.nanmax(np.where(np.isnan(values), 0, np.abs(values)), axis=1) == 0)
+    zero = ~empty & (matrix.role != "cnv") & (np.nanmax(np.where(np.isnan(values), 0, np.abs(values)), axis=1) == 0)
     for which, what in ((empty, "have no value at all"), (zero, "are 0 in every column")):
         if which.any():
             rows = tuple(dict.fromkeys(names[which]))
@@ -206,6 +208,6 @@ def _filled(cells: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.nan_to_num(cells, nan=-np.inf)
 
 
-def _spread(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    filled = np.where(np.isfinite(values), values, values[:, :1])
-    return filled.max(axis=1) - filled.min(axis=1)
+def _varies(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether a sample has two different numbers."""
+    return np.fmax.reduce(values, axis=1) != np.fmin.reduce(values, axis=1)
