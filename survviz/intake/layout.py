@@ -20,7 +20,7 @@ Role: TypeAlias = Literal["clinical", "slides", "rna", "mirna", "cnv", "features
 
 LOOKED_AT = 40
 MIXED_GENES = 20
-FEW_COLUMNS = 300
+FEW_COLUMNS, HEAD_ROWS = 300, 500
 MIRNA = re.compile(r"^(hsa-)?(mir|let)-?\d|^mimat\d{7}", re.IGNORECASE)
 SYMBOL = re.compile(r"^([A-Z][A-Z0-9]*[A-Z0-9-]*(orf\d+)?(\.\d+)?(\|\d+)?|ENSG\d{11}(\.\d+)?|\?\|\d+)$")
 SUFFIX = re.compile(r"_(rnaseq|rna|mrna|expr|cnv|cna|mut)$", re.IGNORECASE)
@@ -72,10 +72,10 @@ def _known_cases(sources: Sequence[Source]) -> frozenset[str]:
     for source in sources:
         if len(source.columns) > FEW_COLUMNS:
             continue
-        cells = source.text()
-        column = id_column(cells)
-        if column is not None and find_endpoints(source.name, cells)[0]:
-            found |= {cell.strip() for cell in cells[column] if not is_missing(cell)}
+        head = source.text(limit=HEAD_ROWS)
+        column = id_column(head)
+        if column is not None and find_endpoints(source.name, head)[0]:
+            found |= {cell.strip() for cell in source.column(column) if not is_missing(cell)}
     return frozenset(found)
 
 
@@ -86,7 +86,7 @@ def _uses(source: Source, cases: Set[str]) -> list[TableUse]:
     genes = [name for name in numeric if is_known_gene(SUFFIX.sub("", name)) or MIRNA.match(name)]
     hint = _hint(source)
     wide = len(numeric) >= max(4, 0.5 * len(source.columns))
-    head = source.text(source.columns[:FEW_COLUMNS])
+    head = source.text(source.columns[:FEW_COLUMNS], HEAD_ROWS)
     if hint != "clinical" and wide:
         endpoints = find_endpoints(source.name, head)[0] if id_column(head, cases) else ()
         if endpoints and len(genes) >= MIXED_GENES:
@@ -112,7 +112,7 @@ def _hint(source: Source) -> str:
 
 
 def _text(source: Source, cases: Set[str]) -> TableUse:
-    head = source.text(source.columns[:FEW_COLUMNS])
+    head = source.text(source.columns[:FEW_COLUMNS], HEAD_ROWS)
     column = id_column(head, cases)
     headers = {plain(name): name for name in source.columns}
     slide = next((headers[name] for name in ("slide_id", "slide", "slide_name") if name in headers), None)
@@ -153,7 +153,9 @@ def _matrix(source: Source, numeric: list[str], cases: Set[str], hint: str) -> T
 
 def _mixed(source: Source, numeric: list[str]) -> list[TableUse]:
     """Clinical fields and genes in one table."""
-    label = id_column(source.text([name for name in source.columns if name not in numeric])) or source.columns[0]
+    label = (
+        id_column(source.text([name for name in source.columns if name not in numeric], HEAD_ROWS)) or source.columns[0]
+    )
     groups: dict[Role, list[str]] = {}
     for name in numeric:
         gene, suffix = SUFFIX.sub("", name), SUFFIX.search(name)

@@ -12,9 +12,11 @@ import pandas as pd
 from survviz.data.genes import shorten
 from survviz.data.tables import is_missing
 from survviz.intake.case_checks import check_cases
+from survviz.intake.coding import CODEBOOK
 from survviz.intake.endpoint_view import EndpointView, column, rows_where, spelling
 from survviz.intake.findings import Finding, row_names
 from survviz.intake.fixes import DropRows, SetCoding
+from survviz.intake.header_words import plain
 from survviz.intake.tables import Endpoint, Outcome, Tables
 from survviz.intake.time_checks import check_times
 
@@ -88,6 +90,8 @@ def _inverted_by_words(endpoint: Endpoint) -> str:
     censored = {spelling(cell) for cell in endpoint.coding.censored}
     if observed & ALIVE or censored & DEAD:
         return f"{shorten(sorted(observed))} would be the event"
+    if CODEBOOK.search(plain(endpoint.event)):
+        return ""
     if SAYS_CENSORED.search(endpoint.event) and observed == {"1"} and censored == {"0"}:
         return "the name says that 1 is censored (as CNSR of CDISC ADaM, and censorship of CLAM and MCAT)"
     if SAYS_EVENT.search(endpoint.event) and not SAYS_CENSORED.search(endpoint.event) and observed == {"0"}:

@@ -55,10 +55,11 @@ class Source:
         cells = cells if limit is None else cells.slice(0, limit)
         return as_text(cells)
 
-    def text(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Cells as text, index = row numbers; "" = empty."""
+    def text(self, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
+        """Cells as text, index = row numbers; "" = empty. With `limit`, its first rows only."""
         wanted = list(self.columns if columns is None else columns)
-        return pd.DataFrame({name: self.column(name) for name in wanted}, index=pd.Index(self.rows), dtype=object)
+        rows = pd.Index(self.rows[:limit])
+        return pd.DataFrame({name: self.column(name, limit) for name in wanted}, index=rows, dtype=object)
 
     def numbers(self, columns: Sequence[str]) -> tuple[NDArray[np.float32], list[tuple[int, str, str]]]:
         """Columns as numbers.
