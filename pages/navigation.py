@@ -38,6 +38,10 @@ sections = {
         st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
         st.Page(HERE / "stratify.py", title="Stratify", icon=":material/stacked_line_chart:"),
     ],
+    "Models": [
+        st.Page(HERE / "library.py", title="Library", icon=":material/shelves:"),
+        st.Page(HERE / "train.py", title="Train", icon=":material/model_training:"),
+    ],
 }
 alone = False
 if reader.is_enabled():

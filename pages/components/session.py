@@ -11,6 +11,7 @@ import streamlit as st
 from pages.components.cases import CaseError, OpenCase, cohort_of, demo_key, open_case
 from pages.components.owner import current_owner
 from survviz.errors import SurvvizError
+from survviz.server.folders import own_checkpoints
 from survviz.types import MAP_KINDS, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ PREFERRED = "demo-survpgc"
 
 
 def checkpoint_folders() -> dict[str, Path]:
-    """Name -> folder: those shipped with the app, and those in the folders of `$SURVVIZ_CHECKPOINTS`."""
+    """Name -> folder: those shipped with the app, of `$SURVVIZ_CHECKPOINTS`, and those that this browser trained."""
     more = [Path(part) for part in os.environ.get(CHECKPOINTS_VARIABLE, "").split(os.pathsep) if part]
-    found = {
-        path.parent.name: path.parent for root in (*more, ROOT / "checkpoints") for path in root.glob("*/config.json")
-    }
+    roots = (*more, own_checkpoints(current_owner()), ROOT / "checkpoints")
+    paths = [path.parent for root in roots for path in root.glob("*/config.json")]
+    found = {path.name: path for path in paths if not path.name.startswith(".")}
     return dict(sorted(found.items(), key=lambda item: (item[0] != PREFERRED, item[0])))
 
 

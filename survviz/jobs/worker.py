@@ -47,8 +47,11 @@ class Reporter:
 
 
 @contextmanager
-def slot(folder: Path) -> Iterator[None]:
+def slot(folder: Path, row: str = "slot") -> Iterator[None]:
     """Wait for one of the machine's places for jobs; a place frees itself when its holder dies.
+
+    Args:
+        row: of places; a training of hours stands in another one than what somebody is waiting for.
 
     Raises:
         CancelledError: a person asked for it while the job was waiting.
@@ -56,7 +59,7 @@ def slot(folder: Path) -> Iterator[None]:
     places = max(1, int(os.environ.get(SLOTS_VARIABLE) or 1))
     while True:
         for number in range(places):
-            with (workspace("jobs") / f"slot-{number}.lock").open("w") as lock:
+            with (workspace("jobs") / f"{row}-{number}.lock").open("w") as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -80,7 +83,7 @@ def work(folder: Path) -> JobStatus:
     )
     final = replace(report.status, state="failed", error=unexpected)
     try:
-        with slot(folder):
+        with slot(folder, "training" if job["kind"] == "training" else "slot"):
             report.keep(report.status)
             result = run(check_arguments(job["kind"], job["arguments"]), report)
             done = report.status.total or report.status.done

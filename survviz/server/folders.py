@@ -40,6 +40,11 @@ def cohort_folder(owner: str) -> Path:
     return workspace("cohorts", upload_folder(owner).name)
 
 
+def own_checkpoints(owner: str) -> Path:
+    """Where the checkpoints lie that an owner trained."""
+    return workspace("checkpoints", upload_folder(owner).name)
+
+
 def slide_folders(owner: str) -> tuple[Path, ...]:
     """The sample data, the owner's uploads, and the folders of `$SURVVIZ_SLIDES` (separated like `$PATH`)."""
     named = [Path(part) for part in os.environ.get(SLIDE_FOLDERS_VARIABLE, "").split(os.pathsep) if part]
