@@ -34,6 +34,10 @@ class OutOfDistributionError(InputError):
     """A case is so unlike the training cohort that a score would mislead; it is given only when a person insists."""
 
 
+class PrivacyError(SurvvizError):
+    """What was asked would break a privacy guarantee, or pass the cap of a ledger; nothing was released."""
+
+
 class CancelledError(SurvvizError):
     """A long step stopped because a person asked for it."""
 

@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
     "intake": BASE | {"data"},
+    "privacy": BASE,
     "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"},
     "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs"},
 }
