@@ -71,9 +71,9 @@ def summary(folder: str, stamp: float) -> Summary:
         paper=outline.model.card.paper,
         purpose=config.purpose,
         cohort=config.cohort or "not named",
-        inputs=", ".join(estimate.NAMES[name].lower() for name in outline.model.modalities),
+        inputs=", ".join(estimate.NAMES[name] for name in outline.model.modalities),
         encoder=patches.encoder if patches else "",
-        patients=f"{reference.n_cases:,} ({reference.n_events:,} events"
+        patients=f"{reference.n_cases:,} patients ({reference.n_events:,} events"
         + (f", follow-up {follow_up:.0f} months)" if follow_up else ")"),
         c_index=UNDEFINED if metrics.c_index is None else f"{metrics.c_index:.3f}{ends}",
         against_clinic=f"{clinic.words} ({clinic.difference:+.3f})" if clinic else "",

@@ -110,14 +110,8 @@ def protocol(entry: CohortEntry, cohort: Cohort) -> dict[str, Any]:
         "Settings tried in each fold", 0, 100, 0, key="train_trials",
         help="A seeded random search over learning rate and weight decay, inside the training part; 0 = none.",
     ))  # fmt: skip
-    st.caption(
-        "Each fold is tested once, on patients who chose nothing. "
-        + (
-            "The epoch is fixed beforehand."
-            if choose == "last"
-            else "The epoch is chosen inside the training patients."
-        )
-    )
+    chosen = "is fixed beforehand" if choose == "last" else "is chosen inside the training patients"
+    st.caption(f"Each fold is tested once, on patients who chose nothing. The epoch {chosen}.")
     found = {"splits": {**splits, "seed": seed}, "epochs": epochs, "seed": seed, "choose_by": choose}
     return found | ({"search": {"trials": trials}} if trials > 1 else {})
 

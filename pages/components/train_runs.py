@@ -72,7 +72,7 @@ def _live(grant: Grant, state: str) -> None:
         st.rerun(scope="app")
     _head(grant, now)
     left = remaining(now)
-    words = f"{now.done:,} of {now.total:,} epochs{left}" if now.total else "Preparing the patients …"
+    words = f"{now.done:,} of {now.total:,} epochs{left}" if now.total else "Preparing the patients"
     st.progress(now.fraction, f"{words}. You may leave this page and come back.")
     _curves(grant)
     if st.button("Stop", icon=":material/stop:", key=f"stop-{grant.token}", help="What is done is kept."):
@@ -114,7 +114,7 @@ def _head(grant: Grant, now: JobStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{grant.payload['training']}**", width="content")
         st.badge(words, color=colour)  # type: ignore[arg-type]
-        reads = ", ".join(estimate.NAMES[name].lower() for name in settings["modalities"])
+        reads = ", ".join(estimate.NAMES[name] for name in settings["modalities"])
         st.caption(
             f"{settings['model']} on {Path(grant.payload['arguments']['cohort']).name}: {reads}", width="content"
         )
