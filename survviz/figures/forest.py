@@ -75,8 +75,14 @@ def forest_figure(
     if ratio:
         figure.update_xaxes(dtick="D2", tickformat="~g")
     figure.update_yaxes(
-        tickvals=places, ticktext=[escape(row.name) for row in rows], range=[-len(rows) + 0.4, 0.6], showgrid=False,
+        tickvals=places, ticktext=[_label(row) for row in rows], range=[-len(rows) + 0.4, 0.6], showgrid=False,
         zeroline=False, automargin=True,
     )  # fmt: skip
     figure.update_layout(height=90 + ROW * len(rows), margin={"l": 8, "r": 260, "t": 8, "b": 8}, dragmode=False)
     return figure
+
+
+def _label(row: ForestRow) -> str:
+    """A heading is bold."""
+    name = escape(row.name)
+    return name if row.words else f"<b>{name}</b>"

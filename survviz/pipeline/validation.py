@@ -33,6 +33,7 @@ from survviz.pipeline.cohort_results import CohortResults
 from survviz.pipeline.evaluation import strata_of
 from survviz.pipeline.observation import Observation, Observed, observed
 from survviz.pipeline.patient_groups import by_clinical
+from survviz.pipeline.stratification import FEWEST_EVENTS, FEWEST_PATIENTS
 
 HORIZONS = (12.0, 36.0, 60.0)
 THRESHOLDS = np.arange(1, 100) / 100
@@ -227,6 +228,10 @@ def _subgroup(found: Scored, variable: str, name: str, cases: pd.Index, horizon:
     rows = found.seen.cases.isin(cases)
     time, event = found.seen.time[rows], found.seen.event[rows]
     n, n_events = len(time), int(event.sum())
+    if n < FEWEST_PATIENTS or n_events < FEWEST_EVENTS:
+        too_few = f"Hidden: fewer than {FEWEST_PATIENTS} patients or {FEWEST_EVENTS} events."
+        hidden = Estimate(None, None, None, n, n_events, too_few)
+        return Subgroup(variable, name, hidden, hidden)
     try:
         value, error = concordance_error(found.risk[rows], time, event)
         c_index = Estimate(value, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error), n, n_events)
