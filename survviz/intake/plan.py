@@ -26,6 +26,7 @@ from survviz.intake.layout import TableUse, propose
 from survviz.intake.matching import Match, RuleName
 from survviz.intake.molecular_checks import check_molecular
 from survviz.intake.outcome import guess_outcome, outcome_in_words
+from survviz.intake.own_cohort import left_behind, outcome_of, uses_of
 from survviz.intake.reading import Brought
 from survviz.intake.tables import Outcome, Tables
 
@@ -99,17 +100,19 @@ def check(brought: Brought, plan: IntakePlan | None = None) -> Report:
     plan = plan or IntakePlan()
     sources = {source.name: source.sha256 for source in brought.sources}
     _same_files(plan, sources)
-    uses = plan.uses or propose(brought.sources)
+    uses, said = _uses(brought, plan)
     tables = build_tables(brought.sources, uses)
     guess = guess_outcome({name: cells for name, cells in tables.text.items() if _is_clinical(name, uses)})
-    outcome = plan.outcome or guess.outcome
+    outcome = plan.outcome or said or guess.outcome
     tables, steps = apply_all(replace(tables, outcome=outcome), plan.fixes)
     slides = [name for name in {**brought.slides, **brought.features}]
     matches = match_tables(tables, uses, plan.rules, slides)
     findings = [*brought.findings, *(finding for source in brought.sources for finding in source.findings)]
     findings = [finding for finding in findings if not _answered(finding, uses, tables)]
-    if plan.outcome is None:
+    if plan.outcome is None and said is None:
         findings += guess.findings
+    if brought.cohort is not None:
+        findings += left_behind(brought.cohort)
     structure = list(check_structure(tables, matches))
     findings += structure
     if not any(finding.code == "lost-column" for finding in structure):
@@ -180,6 +183,15 @@ def read_plan(path: str | Path) -> IntakePlan:
         return IntakePlan.model_validate(document.get("plan", document) if isinstance(document, dict) else document)
     except ValidationError as error:
         raise InputError(explain_validation(error, path.name, IntakePlan)) from error
+
+
+def _uses(brought: Brought, plan: IntakePlan) -> tuple[tuple[TableUse, ...], Outcome | None]:
+    """What each table is for: as the plan says, as `cohort.toml` says, or as it is proposed."""
+    if plan.uses:
+        return plan.uses, None
+    if brought.cohort is None:
+        return propose(brought.sources), None
+    return uses_of(brought.cohort, brought.sources), outcome_of(brought.cohort, brought.sources)
 
 
 def _as_json(fix: Fix) -> str:

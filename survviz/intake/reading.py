@@ -25,6 +25,8 @@ SLIDES = (
     ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".qptiff", ".dcm", ".czi",
     ".jpg", ".jpeg", ".png",
 )  # fmt: skip
+PICTURES = (".jpg", ".jpeg", ".png")
+"""Slides only where there is no other file of the name: they may be thumbnails."""
 OWN = ("cleaning.json", "cleaning.md", "notes.txt", "plan.json", "readme.txt", "readme.md", "license.txt")
 
 
@@ -90,13 +92,16 @@ def read_sources(paths: Iterable[str | Path]) -> Brought:
     slides: dict[str, LooseFile] = {}
     features: dict[str, LooseFile] = {}
     cohort: CohortFile | None = None
+    others: list[str] = []
     for item in items:
         file = PurePosixPath(item.name)
         suffix, bare = file.suffix.lower(), file.name.lower()
         if suffix in FEATURE_SUFFIXES:
             features[file.stem] = LooseFile(item.name, "features", item.open)
         elif suffix in SLIDES:
-            slides[file.stem.removesuffix(".ome")] = LooseFile(item.name, "slide", item.open)
+            slide = file.stem.removesuffix(".ome")
+            if slide not in slides or suffix not in PICTURES:
+                slides[slide] = LooseFile(item.name, "slide", item.open)
         elif bare in OWN or bare.startswith("."):
             continue
         else:
@@ -108,11 +113,24 @@ def read_sources(paths: Iterable[str | Path]) -> Brought:
                 elif bare.startswith("meta_") and suffix == ".txt":
                     beside |= _meta(item)
                 else:
-                    sources += _tables(item, findings)
+                    sources += _tables(item, others)
             except InputError as error:
                 findings.append(Finding("unreadable", "error", item.name, str(error)))
+    if others:
+        findings.append(_not_looked_at(others))
     sources = [replace(one, hints={**one.hints, **beside.get(PurePosixPath(one.name).name, {})}) for one in sources]
     return Brought(tuple(sources), slides, features, cohort, tuple(findings))
+
+
+def _not_looked_at(names: list[str]) -> Finding:
+    old = (
+        " An old Excel file (.xls) must be saved as xlsx." if any(one.lower().endswith(".xls") for one in names) else ""
+    )
+    text = (
+        f"{len(names):,} files were not looked at ({shorten(names)}). Expected csv, tsv, txt, xlsx or parquet, slides, or "
+        f"features (h5, pt).{old}"
+    )
+    return Finding("not-a-table", "note", names[0] if len(names) == 1 else "", text, rows=tuple(names))
 
 
 def _items(path: Path, findings: list[Finding]) -> list[_Item]:
@@ -140,17 +158,11 @@ def _item(file: Path, name: str) -> _Item:
     return _Item(name, read, lambda _: file)
 
 
-def _tables(item: _Item, findings: list[Finding]) -> list[Source]:
+def _tables(item: _Item, others: list[str]) -> list[Source]:
     suffixes = [suffix.lower() for suffix in PurePosixPath(item.name).suffixes]
     kind = next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
     if kind not in (*TEXT, ".xlsx", ".parquet"):
-        known = ", ".join((*TEXT[:4], ".xlsx", ".parquet"))
-        what = "an old Excel file: save it as xlsx" if kind == ".xls" else f"not one of {known}"
-        findings.append(
-            Finding(
-                "not-a-table", "note", item.name, f"{item.name} was not looked at: it is {what}, a slide or features."
-            )
-        )
+        others.append(item.name)
         return []
     data = item.read()
     sha256 = hashlib.sha256(data).hexdigest()

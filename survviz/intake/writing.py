@@ -195,6 +195,7 @@ def _slides(report: Report, brought: Brought, folder: Path) -> pd.DataFrame | No
     tables = report.tables
     use = next((use for use in report.plan.uses if use.role == "slides"), None)
     rows: dict[str, dict[str, object]] = {}
+    files: dict[str, str] = {}
     if use is not None:
         cells = tables.table(use.source)
         owners = report.matches[use.source].owners
@@ -204,6 +205,7 @@ def _slides(report: Report, brought: Brought, folder: Path) -> pd.DataFrame | No
             slide = Path(str(record[column]).strip()).name
             if case is not None:
                 rows[slide] = {"case_id": case, "slide_id": slide, "path": "", "mpp": record.get("mpp", "")}
+                files[slide] = str(record.get("path", "")).strip().removeprefix("./")
     owners = report.matches["slides"].owners if "slides" in report.matches else {}
     for slide in {**brought.slides, **brought.features}:
         if slide in owners and slide not in rows:
@@ -211,7 +213,7 @@ def _slides(report: Report, brought: Brought, folder: Path) -> pd.DataFrame | No
     if not rows:
         return None
     for slide, file in brought.slides.items():
-        if slide in rows:
+        if slide in rows and (slide not in files or file.name.endswith(files[slide] or "\n")):
             rows[slide]["path"] = _put(file, folder, "slides")
     return pd.DataFrame(list(rows.values()))
 
