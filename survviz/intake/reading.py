@@ -123,12 +123,10 @@ def read_sources(paths: Iterable[str | Path]) -> Brought:
 
 
 def _not_looked_at(names: list[str]) -> Finding:
-    old = (
-        " An old Excel file (.xls) must be saved as xlsx." if any(one.lower().endswith(".xls") for one in names) else ""
-    )
+    old = " Of an old Excel file: save it as xlsx." if any(one.lower().endswith(".xls") for one in names) else ""
     text = (
-        f"{len(names):,} files were not looked at ({shorten(names)}). Expected csv, tsv, txt, xlsx or parquet, slides, or "
-        f"features (h5, pt).{old}"
+        f"{len(names):,} files were not looked at ({shorten(names)}). Expected csv, tsv, txt, xlsx or parquet, slides, "
+        f"or features (h5, pt).{old}"
     )
     return Finding("not-a-table", "note", names[0] if len(names) == 1 else "", text, rows=tuple(names))
 
