@@ -7,8 +7,10 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from survviz.checkpoint.layout import PREPROCESS, read_json
 from survviz.errors import CheckpointError
 
 IN_EVERY_FOLD = -1
@@ -58,6 +60,18 @@ class Membership:
         if document.get("algorithm") != "hmac-sha256" or len(key) != 32:
             raise CheckpointError("The list of training cases is not an hmac-sha256 list with a key of 32 bytes.")
         return cls(key, folds)
+
+
+def read_membership(folder: str | Path) -> Membership:
+    """The training cases of a checkpoint, read without its models.
+
+    Raises:
+        CheckpointError: the file that holds them is missing or damaged.
+    """
+    document = read_json(Path(folder), PREPROCESS).get("membership")
+    if not isinstance(document, dict):
+        raise CheckpointError(f"{PREPROCESS} of {folder} holds no list of training cases. Copy the checkpoint again.")
+    return Membership.from_dict(document)
 
 
 def _hash(key: bytes, case_id: str) -> str:

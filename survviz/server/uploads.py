@@ -21,7 +21,9 @@ KEEP_FREE = 1 << 30
 KEEP_PARTS_DAYS = 7
 UPLOAD_FORM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 SLIDE_SUFFIXES = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".svslide", ".vms", ".vmu")
-OTHER_SUFFIXES = (".h5", ".pt", ".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet", ".json", ".toml")
+OTHER_SUFFIXES = (
+    ".h5", ".pt", ".csv", ".tsv", ".txt", ".tab", ".gz", ".xlsx", ".parquet", ".json", ".toml", ".zip",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
