@@ -35,6 +35,7 @@ sections = {
         st.Page(HERE / "why_this_risk.py", title="Why this risk", icon=":material/balance:"),
     ],
     "Cohort": [
+        st.Page(HERE / "upload_check.py", title="Upload & check", icon=":material/fact_check:"),
         st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
         st.Page(HERE / "stratify.py", title="Stratify", icon=":material/stacked_line_chart:"),
     ],
