@@ -38,6 +38,7 @@ sections = {
         st.Page(HERE / "upload_check.py", title="Upload & check", icon=":material/fact_check:"),
         st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
         st.Page(HERE / "stratify.py", title="Stratify", icon=":material/stacked_line_chart:"),
+        st.Page(HERE / "compare.py", title="Compare", icon=":material/compare_arrows:"),
     ],
     "Models": [
         st.Page(HERE / "library.py", title="Library", icon=":material/shelves:"),

@@ -62,15 +62,15 @@ def mirror(entry: CohortEntry) -> None:
         st.query_params["model"] = name
 
 
-def results(entry: CohortEntry) -> CohortResults | None:
-    """What the chosen checkpoint says of a cohort as it is now; None until it was scored."""
+def results(entry: CohortEntry, name: str | None = None) -> CohortResults | None:
+    """What a checkpoint, by default the chosen one, says of a cohort as it is now; None until it was scored."""
     from survviz.checkpoint.layout import CONFIG
     from survviz.data.fingerprint import of_file
     from survviz.pipeline.cohort_results import DOCUMENT, find_results
 
     if session.checkpoint_name() is None:
         return None
-    folder = find_results(of_file(session.checkpoint_folder() / CONFIG), entry.folder)
+    folder = find_results(of_file(session.checkpoint_folder(name) / CONFIG), entry.folder)
     return None if folder is None else _load(str(folder), (folder / DOCUMENT).stat().st_mtime)
 
 
