@@ -62,7 +62,7 @@ class ReleasePlan(BaseModel):
         if len(names) > self.most_dimensions:
             raise PrivacyError(
                 f"{len(names)} coordinates were given, {self.most_dimensions} are allowed. Noise grows with "
-                "their number: release fewer (the risk alone is best), or raise most_dimensions and look at the utility."
+                "their number: release fewer (the risk alone is best), or raise most_dimensions knowingly."
             )
         if any(not 0 < level < 1000 for level in self.levels) or list(self.levels) != sorted(set(self.levels)):
             raise PrivacyError("Slider levels are different values of epsilon above 0 and below 1000, in rising order.")
@@ -77,8 +77,8 @@ class ReleasePlan(BaseModel):
     def finest(self) -> float:
         return self.levels[-1]
 
-    def mechanisms(self, level: float) -> list[Mechanism]:
-        """Noise of every coordinate at a level.
+    def place(self, level: float) -> int:
+        """Number of a slider position, from 0.
 
         Raises:
             PrivacyError: the plan has no such level.
@@ -86,6 +86,15 @@ class ReleasePlan(BaseModel):
         if level not in self.levels:
             shown = ", ".join(f"{known:g}" for known in self.levels)
             raise PrivacyError(f"The slider has no position {level:g}; its public positions are {shown}.")
+        return self.levels.index(level)
+
+    def mechanisms(self, level: float) -> list[Mechanism]:
+        """Noise of every coordinate at a level.
+
+        Raises:
+            PrivacyError: the plan has no such level.
+        """
+        self.place(level)
         return [
             Mechanism(
                 Fraction(level) * self.allocation.share(coordinate.name),
@@ -95,7 +104,12 @@ class ReleasePlan(BaseModel):
         ]
 
     def spec(self, level: float) -> PrivacySpec:
-        """The guarantee of a view at a level."""
+        """The guarantee of a view at a level.
+
+        Raises:
+            PrivacyError: the plan has no such level.
+        """
+        self.place(level)
         count, positions = len(self.coordinates), len(self.levels)
         return PrivacySpec(
             ledger="session",
@@ -203,9 +217,9 @@ class Releaser:
         Raises:
             PrivacyError: the slider has no such position.
         """
-        self.plan.mechanisms(level)
+        view = View(self.plan, level, self._codes[self.plan.place(level)])
         self._visited = max(self._visited, level)
-        return View(self.plan, level, self._codes[self.plan.levels.index(level)])
+        return view
 
     def secret(self) -> str:
         """The chain as JSON, to outlive a reload. It holds the finest level: keep it as safe as the record."""
