@@ -53,8 +53,9 @@ def read_text(name: str, sha256: str, data: bytes) -> Source:
     """
     text, encoding, findings = _decoded(name, data)
     layout = _layout(name, text)
-    body = text.split("\n", layout.skip + 1)[layout.skip + 1 :]
-    columns, lines, ragged = _parsed(name, body[0] if body else "", layout)
+    text = _after(text, layout.skip + 1)
+    columns, lines, ragged = _parsed(name, text, layout)
+    del text  # as large as the table itself
     rows = np.array(lines, dtype=np.int64) + layout.skip + 1
     if ragged:
         findings.append(_ragged(name, [(line + layout.skip + 1, n) for line, n in ragged], len(layout.names)))
@@ -65,6 +66,16 @@ def read_text(name: str, sha256: str, data: bytes) -> Source:
     comma = ", decimal comma" if decimal == "," else ""
     dialect = f"text, {encoding}, {SEPARATORS[layout.separator]}{comma}"
     return Source(name, sha256, names, columns, rows, dialect, decimal, hints=layout.hints, findings=(*findings, *more))
+
+
+def _after(text: str, lines: int) -> str:
+    """What follows the first lines."""
+    end = 0
+    for _ in range(lines):
+        end = text.find("\n", end) + 1
+        if not end:
+            return ""
+    return text[end:]
 
 
 def _decoded(name: str, data: bytes) -> tuple[str, str, list[Finding]]:
@@ -87,7 +98,8 @@ def _decoded(name: str, data: bytes) -> tuple[str, str, list[Finding]]:
                 "letters with accents are right; if not, save it as UTF-8.",
             )
         )  # fmt: skip
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(CONTROL.findall(text[:20_000])) > 0.01 * min(len(text), 20_000) or "\x00" in text:
         raise InputError(f"{name} is not text (it holds control characters). Expected csv, tsv, txt, xlsx or parquet.")
     if not text.strip():
@@ -179,11 +191,11 @@ def _parsed(name: str, body: str, layout: Layout) -> tuple[list[pa.Array], list[
         (ragged if row.text.strip(f" {layout.separator}") else blank).append((row.number, row.actual_columns))  # type: ignore[arg-type]
         return "skip"
 
-    data = body.rstrip("\n").encode()
     quoted = '"' if _quotes(body, layout.separator) else False
     places = [f"c{i}" for i in range(width)]
-    if not data:
+    if not body or body.isspace():
         return [pa.array([], pa.string()) for _ in places], [], []
+    data = body.encode()
     try:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
