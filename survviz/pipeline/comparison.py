@@ -33,7 +33,7 @@ class Contestant:
 
     Attributes:
         c_index: of all of them, with its bootstrap interval.
-        by_fold: C of the patients of each fold, where they were scored out of fold; NaN where it is undefined.
+        by_fold: C of the patients of each fold, of those who were scored out of fold; NaN where it is undefined.
     """
 
     name: str
@@ -176,11 +176,10 @@ def _common(fair: Sequence[CohortResults], endpoint: str) -> pd.Index:
 
 
 def _folds(first: CohortResults, common: pd.Index) -> pd.Series | None:
-    """The fold of each patient, where all of them were scored out of fold."""
+    """The fold of each patient, "" for those who were in none; None without folds."""
     table = first.table.loc[common]
-    if not (table["standing"] == OUT_OF_FOLD).all() or table["folds"].nunique() < 2:
-        return None
-    return pd.Series(table["folds"])
+    folds = pd.Series(table["folds"]).where(table["standing"] == OUT_OF_FOLD, "")
+    return folds if folds[folds != ""].nunique() > 1 else None
 
 
 def _contestant(
@@ -204,7 +203,7 @@ def _part(one: CohortResults, common: pd.Index, outcome: pd.DataFrame) -> tuple[
 
 def _by_fold(part: tuple[np.ndarray, np.ndarray, np.ndarray], folds: pd.Series | None) -> tuple[float, ...]:
     found = []
-    for fold in sorted(folds.unique()) if folds is not None else ():
+    for fold in sorted(set(folds) - {""}) if folds is not None else ():
         rows = (folds == fold).to_numpy()
         try:
             found.append(concordance_index(*(array[rows] for array in part)))
@@ -228,9 +227,10 @@ def _contest(
     if folds is not None:
         gaps = np.array(_by_fold(first, folds)) - np.array(_by_fold(second, folds))
         gaps = gaps[np.isfinite(gaps)]
-        n_test = len(common) / folds.nunique()
+        n_own = int((folds != "").sum())
+        n_test = n_own / len(set(folds) - {""})
         try:
-            over_folds = corrected_resampled_t(gaps, n_train=len(common) - n_test, n_test=n_test)
+            over_folds = corrected_resampled_t(gaps, n_train=n_own - n_test, n_test=n_test)
         except UndefinedMetricError:
             over_folds = None
     return Contest(a.checkpoint, b.checkpoint, difference, difference.p_value, over_folds)
@@ -245,4 +245,5 @@ def _standing(first: CohortResults, common: pd.Index) -> str:
             "Every patient was scored by models that never saw them (out of fold), held out together with the same "
             "others in every checkpoint."
         )
-    return f"{own:,} patients were scored out of fold on the same folds, {len(common) - own:,} by models of others."
+    rest = f"{len(common) - own:,} by models that were trained on others"
+    return f"{own:,} patients were scored out of fold on the same folds, {rest}."
