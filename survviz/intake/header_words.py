@@ -31,7 +31,7 @@ ENDPOINTS = (
     "os", "dss", "css", "pfi", "pfs", "dfi", "dfs", "rfs", "efs", "mfs", "dmfs", "ttp", "bcr",
 )  # fmt: skip
 TIME_WORDS = (
-    "time", "survival", "surv", "duration", "followup", "futime", "months", "month", "days", "day", "years",
+    "time", "aval", "survival", "surv", "duration", "followup", "futime", "months", "month", "days", "day", "years",
     "year", "mo", "mos", "yrs", "survtime",
 )  # fmt: skip
 EVENT_WORDS = (
