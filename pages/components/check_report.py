@@ -12,6 +12,7 @@ from pages.components.owner import current_owner
 from survviz.intake.cleaning import cleaning_in_words
 from survviz.intake.findings import Finding
 from survviz.intake.plan import Report, fix_until_done
+from survviz.intake.wording import many
 from survviz.intake.writing import write
 
 LOOKS = {
@@ -78,11 +79,11 @@ def _finding(finding: Finding, key: str, report: Report) -> None:
         for number, fix in enumerate(finding.fixes):
             st.button(
                 fix.words, icon=":material/build:", key=f"check_fix_{key}_{number}", on_click=check_desk.ask,
-                args=(report, [fix]), type="secondary" if number == 0 else "tertiary",
+                args=(report, [fix]), type="secondary" if number == 0 else "tertiary", help=fix.words,
             )  # fmt: skip
         if not finding.fixes and finding.severity != "note":
             st.caption("Only you can mend it: in the table below, or in the file.")
-    if len(finding.rows) > 1 or len(finding.columns) > 1:
+    if len(finding.rows or finding.columns) > 1:
         names = f"{len(finding.rows):,} rows" if finding.rows else f"{len(finding.columns):,} columns"
         with st.expander(f"All {names}"):
             st.dataframe(_rows(finding, report), hide_index=True, height=220, width="stretch")
@@ -119,7 +120,7 @@ def _asked(report: Report) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"check_step_{number}"):
             cells = sum(change.cells for change in step.changes)
             st.markdown(f"{number + 1}. {_plain(step.fix.words)}", width="stretch")
-            st.caption(f"{len(step.changes):,} changes, {cells:,} cells", width="content")
+            st.caption(f"{many(step.changes, 'change', 'changes')}, {many(cells, 'cell', 'cells')}", width="content")
             st.button(
                 "Take back", icon=":material/undo:", type="tertiary", key=f"check_undo_{number}",
                 on_click=check_desk.take_back, args=(report, number), help="And the changes after it",

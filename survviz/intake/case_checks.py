@@ -14,6 +14,7 @@ from survviz.intake.endpoint_view import column, rows_where
 from survviz.intake.findings import Finding, row_names
 from survviz.intake.fixes import DropRows, Fix, OneRowPerCase
 from survviz.intake.tables import Outcome, Tables
+from survviz.intake.wording import many
 
 SCIENTIFIC = re.compile(r"^\d(\.\d+)?E\+\d+$", re.IGNORECASE)
 
@@ -24,15 +25,18 @@ def check_cases(tables: Tables, outcome: Outcome) -> Iterator[Finding]:
     ids = column(cells, outcome.id).str.strip()
     empty = rows_where(ids.map(is_missing))
     if empty:
-        text = f"{len(empty):,} rows have no case id in {outcome.id!r} ({shorten(row_names(empty))}). Leave them out."
+        text = (
+            f"{many(empty, 'row has', 'rows have')} no case id in {outcome.id!r} "
+            f"({shorten(row_names(empty))}). Leave them out."
+        )
         fix = DropRows(table=name, rows=tuple(empty), reason="no case id")
         yield Finding("missing-id", "error", name, text, row_names(empty), (outcome.id,), (fix,))
     spoilt = rows_where(ids.map(lambda one: bool(SCIENTIFIC.match(one) or EXCEL_DATE.match(one))))
     if spoilt:
         shown = shorten(ids.loc[spoilt])
         text = (
-            f"{len(spoilt):,} case ids look as if a spreadsheet had changed them ({shown}): a long number or a date. "
-            "Take the ids from the source, with the column formatted as text."
+            f"{many(spoilt, 'case id looks', 'case ids look')} as if a spreadsheet had changed them ({shown}): a long "
+            "number or a date. Take the ids from the source, with the column formatted as text."
         )
         yield Finding("spoilt-ids", "warning", name, text, row_names(spoilt), (outcome.id,))
     yield from _repeated(name, cells, ids[~ids.map(is_missing)], outcome)
@@ -53,8 +57,9 @@ def _repeated(name: str, cells: pd.DataFrame, ids: pd.Series, outcome: Outcome) 
     if agree:
         rows = rows_where(barcodes.isin(agree) & barcodes.duplicated())
         text = (
-            f"{len(agree):,} cases have several rows ({shorten(agree)}) that agree in outcome and clinical fields, as "
-            f"where each row is a slide or a sample; expected one row per case. Keep the first of each."
+            f"{many(agree, 'case has', 'cases have')} several rows ({shorten(agree)}) that agree in outcome and "
+            "clinical fields, as where each row is a slide or a sample; expected one row per case. Keep the first of "
+            "each."
         )
         by_id = not conflict and bool((ids.loc[rows] == barcodes.loc[rows]).all())
         fix: Fix = (
@@ -67,7 +72,7 @@ def _repeated(name: str, cells: pd.DataFrame, ids: pd.Series, outcome: Outcome) 
         rows = rows_where(barcodes.isin(conflict))
         where = [column for column in columns if (differ.loc[conflict, column] > 1).any()]
         text = (
-            f"{len(conflict):,} cases have several rows that contradict one another in {shorten(where)} "
+            f"{many(conflict, 'case has', 'cases have')} several rows that contradict one another in {shorten(where)} "
             f"({shorten(conflict)}). Which row is right cannot be told: leave these cases out, or correct them."
         )
         fix = DropRows(table=name, rows=tuple(rows), reason="rows of one case that contradict one another")

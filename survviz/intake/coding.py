@@ -13,6 +13,7 @@ from survviz.data.genes import shorten
 from survviz.data.tables import is_missing
 from survviz.intake.endpoint_view import spelling
 from survviz.intake.tables import Coding
+from survviz.intake.wording import short
 from survviz.units import TimeUnit
 
 OBSERVED = frozenset(
@@ -106,7 +107,7 @@ def guess_unit(words: list[str], cells: pd.Series, *, tcga_name: bool) -> Guess:
     for unit, spellings in UNITS.items():
         if any(word in spellings[:3] for word in words):
             return Guess(unit, "as its name says")
-    span = f"median {median:,.4g}, longest {longest:,.4g}"
+    span = f"median {short(median)}, longest {short(longest)}"
     unit: TimeUnit = "days" if longest > LONGEST_MONTHS else "months" if longest > LONGEST_YEARS else "years"
     if tcga_name and unit == "days":
         return Guess(unit, f"as TCGA and Xena give it; {span}")

@@ -14,6 +14,7 @@ from survviz.intake.endpoint_view import column, rows_where
 from survviz.intake.findings import Finding, Severity, row_names
 from survviz.intake.fixes import Cell, DropColumns, SetCells
 from survviz.intake.tables import Tables
+from survviz.intake.wording import many
 
 PERSONAL = re.compile(
     r"^((first|last|sur|given|family|full|patient|middle)_?name|name|vorname|nachname|geburtsdatum|"
@@ -60,8 +61,8 @@ def _personal(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
     found = [one for one in cells.columns if PERSONAL.match(_plain(one))]
     if found:
         text = (
-            f"{len(found)} columns look like personal data ({shorten(found)}). They are not needed: leave them out, "
-            "and do not pass this table on."
+            f"{many(found, 'column looks', 'columns look')} like personal data ({shorten(found)}). They are not "
+            "needed: leave them out, and do not pass this table on."
         )
         fix = DropColumns(table=name, columns=tuple(found), reason="personal data")
         yield Finding("personal-data", "warning", name, text, (), tuple(found), (fix,))
@@ -76,8 +77,8 @@ def _after_baseline(name: str, cells: pd.DataFrame, used: set[tuple[str, str]]) 
     if found:
         fields = [one for one in found if (name, one) in used]
         text = (
-            f"{len(found)} columns are known only after baseline ({shorten(found)}): a model that read them would read "
-            "the outcome. "
+            f"{many(found, 'column is', 'columns are')} known only after baseline ({shorten(found)}): a model that "
+            "read them would read the outcome. "
         )
         text += f"{shorten(fields)} would be read: choose another column." if fields else "None of them is read."
         fix = DropColumns(table=name, columns=tuple(found), reason="known only after baseline")
@@ -87,7 +88,9 @@ def _after_baseline(name: str, cells: pd.DataFrame, used: set[tuple[str, str]]) 
 def _empty(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
     found = [str(one) for one in cells.columns if all(map(is_missing, column(cells, one).unique()))]
     if found and len(cells):
-        text = f"{len(found)} columns hold nothing ({shorten(found)}). They are as good as not there."
+        text = (
+            f"{many(found, 'column holds', 'columns hold')} nothing ({shorten(found)}). They are as good as not there."
+        )
         yield Finding("empty-field", "note", name, text, (), tuple(found))
 
 

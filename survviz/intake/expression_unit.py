@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.data.omics import is_linear
+from survviz.intake.wording import short
 
 MOST_CELLS = 2_000_000
 LARGEST_LOG2 = 32.0
@@ -49,7 +50,7 @@ def guess_unit(values: NDArray[np.floating], *, per_million: str = "TPM") -> Uni
     if known.size == 0:
         return UnitGuess("", "unknown", "no number was found")
     low, high = float(known.min()), float(known.max())
-    span = f"values from {low:,.4g} to {high:,.4g}"
+    span = f"values from {short(low)} to {short(high)}"
     if low < 0 and not (float((known < 0).mean()) < FEW_NEGATIVE and high > LARGEST_LOG2):
         return _signed(part, known, low, span)
     if high <= LARGEST_LOG2:

@@ -19,6 +19,7 @@ from survviz.intake.findings import Finding, row_names
 from survviz.intake.fixes import Cell, ChangeUnit, DecimalPoint, Fix, ReplaceValues, SetCells
 from survviz.intake.tables import FieldSource, Tables
 from survviz.intake.text_fixes import COMMA_NUMBER
+from survviz.intake.wording import many
 from survviz.units import MONTHS_PER_UNIT, TimeUnit
 
 OPEN_END = re.compile(r"^[<>≥≤=\s]*(\d+(?:\.\d+)?)\s*\+?$")
@@ -123,7 +124,7 @@ def _numbers(one: _Column) -> Iterator[Finding]:
         return
     rows = rows_where(outside)
     text = (
-        f"{len(rows):,} values of {one.field.token} ({one.name}) are impossible "
+        f"{many(rows, 'impossible value', 'impossible values')} of {one.field.token} ({one.name}) "
         f"({shorten(f'{values.at[row]:g}' for row in rows)}); expected {low:g} to {high:g} years. Empty them."
     )
     code = "impossible-age" if one.field.token == "Age" else "impossible-values"
@@ -143,7 +144,9 @@ def _no_numbers(one: _Column, rows: list[int]) -> Finding:
         fixes.append(one.rewritten(ends))
     fixes.append(one.emptied(rows, "no number"))
     shown = shorten(map(repr, dict.fromkeys(texts)))
-    text = f"{len(rows):,} cells of {one.field.token} ({one.name}) are no numbers ({shown}). {fixes[0].words}?"
+    text = (
+        f"{many(rows, 'cell', 'cells')} of {one.field.token} ({one.name}) without a number ({shown}). {fixes[0].words}?"
+    )
     return Finding("not-a-number", "error", one.table, text, row_names(rows), (one.name,), tuple(fixes))
 
 

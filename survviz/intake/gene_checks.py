@@ -14,6 +14,7 @@ from survviz.intake.findings import Finding
 from survviz.intake.fixes import AverageGenes, DropGenes, RenameGenes
 from survviz.intake.layout import FILE_WORDS
 from survviz.intake.tables import Matrix
+from survviz.intake.wording import many
 
 ENSEMBL = re.compile(r"^ENS[A-Z]*[GT]\d{11}(\.\d+)?$")
 ENTREZ_SUFFIX = re.compile(r"^([^|?]+)\|\d+$")
@@ -48,13 +49,13 @@ def _no_measurements(name: str, matrix: Matrix) -> Iterator[Finding]:
     """Columns that were set aside because they hold no numbers, though they may have been meant."""
     blank = [str(one) for one in matrix.about.columns if all(is_missing(cell) for cell in matrix.about[one])]
     if blank:
-        text = f"{len(blank):,} columns hold no value at all ({shorten(blank)}) and are not read."
+        text = f"{many(blank, 'column holds', 'columns hold')} no value at all ({shorten(blank)}) and cannot be read."
         yield Finding("empty-columns", "warning", name, text, columns=tuple(blank))
     words = [str(one) for one in matrix.about.columns if str(one) not in blank and is_known_gene(str(one))]
     if words:
         text = (
-            f"{len(words):,} columns are named as genes but hold mostly words ({shorten(words)}), so they are not read "
-            "as measurements. Write numbers, or leave cells empty."
+            f"{many(words, 'column is', 'columns are')} named as genes, with mostly words inside ({shorten(words)}), "
+            "so they are not read as measurements. Write numbers, or leave cells empty."
         )
         yield Finding("genes-in-words", "warning", name, text, columns=tuple(words))
 
@@ -63,7 +64,7 @@ def _no_genes(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     found = [gene for gene in dict.fromkeys(genes) if NO_GENE.match(gene) or SUMMARY_ROW.match(gene)]
     if found:
         text = (
-            f"{len(found):,} columns are no gene: without a name, or a summary of the counting "
+            f"{many(found, 'column is', 'columns are')} no gene: without a name, or a summary of the counting "
             f"({shorten(map(repr, found))}). Leave them out."
         )
         fix = DropGenes(table=name, genes=tuple(found), reason="no gene")
@@ -77,7 +78,8 @@ def _dates(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     back = {gene: f"SEPTIN{match.group(1) or match.group(2)}" for gene in found if (match := SEPTEMBER.match(gene))}
     back = {gene: symbol for gene, symbol in back.items() if symbol not in genes}
     text = (
-        f"{len(found):,} gene names are dates ({shorten(found)}): a spreadsheet has changed SEPT, MARCH and DEC genes. "
+        f"{many(found, 'gene name is a date', 'gene names are dates')} ({shorten(found)}): a spreadsheet has changed "
+        "SEPT, MARCH and DEC genes. "
         + ("Those of September can be named again (SEPTIN); " if back else "")
         + "of March it cannot be told (MARCHF or MTARC): take the table from before the spreadsheet."
     )
@@ -92,8 +94,8 @@ def _suffixes(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     if names:
         example = next(iter(names.items()))
         text = (
-            f"{len(names):,} names carry a suffix ({example[0]} for {example[1]}), under which no model knows a gene. "
-            "Cut it off."
+            f"{many(names, 'name carries', 'names carry')} a suffix ({example[0]} for {example[1]}), under which no "
+            "model knows a gene. Cut it off."
         )
         fix = RenameGenes(table=name, names=names)
         yield Finding("gene-suffixes", "warning", name, text, columns=tuple(names), fixes=(fix,))
@@ -108,8 +110,9 @@ def _identifiers(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     for code, found, what in (("ensembl-ids", ensembl, "Ensembl ids"), ("entrez-ids", entrez, "Entrez numbers")):
         if len(found) > len(genes) / 2:
             text = (
-                f"{len(found):,} of {len(genes):,} columns are {what} ({shorten(found, 3)}). The models know HGNC "
-                "symbols, so none of these genes would be used: map them to symbols first (biomaRt, a probe map)."
+                f"{len(found):,} of {len(genes):,} columns are {what} ({shorten(found, 3)}). The models "
+                "know HGNC symbols, so none of these genes would be used: map them to symbols first (biomaRt, a probe "
+                "map)."
             )
             yield Finding(code, "error", name, text, columns=tuple(found))
             return
@@ -118,8 +121,8 @@ def _identifiers(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     count = sum(gene in known or gene.upper() in known for gene in bare)
     if count < FEW_KNOWN * len(genes):
         text = (
-            f"Only {count:,} of {len(genes):,} columns are gene symbols that survviz knows (they look like "
-            f"{shorten(genes, 3)}). Expected HGNC symbols, as TP53. Are these probes, transcripts or patients?"
+            f"Only {count:,} of {len(genes):,} columns are gene symbols that survviz knows (they look "
+            f"like {shorten(genes, 3)}). Expected HGNC symbols, as TP53. Are these probes, transcripts or patients?"
         )
         yield Finding("unknown-genes", "warning", name, text, columns=tuple(genes))
 
@@ -144,8 +147,8 @@ def _not_mirna(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     lost = [gene for gene in genes if "mir-" not in gene.lower() and "let-" not in gene.lower()]
     if len(lost) > len(genes) / 2:
         text = (
-            f"{len(lost):,} of {len(genes):,} columns are not named as miRNAs ({shorten(lost, 3)}). Expected names "
-            "such as hsa-mir-21. Is this another kind of table?"
+            f"{len(lost):,} of {len(genes):,} columns are not named as miRNAs ({shorten(lost, 3)}). "
+            "Expected names such as hsa-mir-21. Is this another kind of table?"
         )
         yield Finding("unknown-mirnas", "warning", name, text, columns=tuple(lost))
 
@@ -154,8 +157,8 @@ def _repeated(name: str, genes: Sequence[str]) -> Iterator[Finding]:
     twice = [gene for gene, count in Counter(genes).items() if count > 1]
     if twice:
         text = (
-            f"{len(twice):,} columns have a name that another one has too ({shorten(twice)}); expected one per gene. "
-            "Average them, or keep one of each."
+            f"{many(twice, 'column has', 'columns have')} a name that another one has too ({shorten(twice)}); expected "
+            "one per gene. Average them, or keep one of each."
         )
         yield Finding("duplicate-genes", "error", name, text, columns=tuple(twice), fixes=(AverageGenes(table=name),))
 
@@ -169,7 +172,7 @@ def _without_variation(name: str, matrix: Matrix, genes: Sequence[str]) -> Itera
     empty = missing == 1
     if empty.any():
         found = tuple(dict.fromkeys(np.array(genes, dtype=object)[empty]))
-        text = f"{len(found):,} columns hold no value at all ({shorten(found)}). Leave them out."
+        text = f"{many(found, 'column holds', 'columns hold')} no value at all ({shorten(found)}). Leave them out."
         fix = DropGenes(table=name, genes=found, reason="no value")
         yield Finding("empty-columns", "warning", name, text, columns=found, fixes=(fix,))
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
@@ -186,8 +189,8 @@ def _without_variation(name: str, matrix: Matrix, genes: Sequence[str]) -> Itera
     if gaps.any():
         found = tuple(dict.fromkeys(np.array(genes, dtype=object)[gaps]))
         text = (
-            f"{len(found):,} of {len(genes):,} columns are missing in more than {MANY_GAPS:.0%} of the samples "
-            f"({shorten(found)}). A model takes each gap for the mean of its training cohort."
+            f"{len(found):,} of {len(genes):,} columns are missing in more than {MANY_GAPS:.0%} of the "
+            f"samples ({shorten(found)}). A model takes each gap for the mean of its training cohort."
         )
         fix = DropGenes(table=name, genes=found, reason=f"missing in more than {MANY_GAPS:.0%} of the samples")
         yield Finding("gaps", "warning", name, text, columns=found, fixes=(fix,))

@@ -16,6 +16,7 @@ from survviz.data.genes import shorten
 from survviz.errors import InputError
 from survviz.intake.fix import LEFT_OUT, Applied, BaseFix, Change, because, require_columns, require_samples
 from survviz.intake.tables import Matrix, Tables
+from survviz.intake.wording import many
 
 
 class DropSamples(BaseFix):
@@ -28,7 +29,7 @@ class DropSamples(BaseFix):
 
     @property
     def words(self) -> str:
-        return f"Leave out {len(self.samples):,} samples of {self.table}{because(self.reason)}"
+        return f"Leave out {many(self.samples, 'sample', 'samples')} of {self.table}{because(self.reason)}"
 
     def apply(self, tables: Tables) -> Applied:
         matrix = tables.matrix(self.table)
@@ -81,7 +82,7 @@ class DropGenes(BaseFix):
 
     @property
     def words(self) -> str:
-        return f"Leave out {len(self.genes):,} columns of {self.table}{because(self.reason)}"
+        return f"Leave out {many(self.genes, 'column', 'columns')} of {self.table}{because(self.reason)}"
 
     def apply(self, tables: Tables) -> Applied:
         matrix = tables.matrix(self.table)
@@ -103,7 +104,7 @@ class RenameGenes(BaseFix):
     @property
     def words(self) -> str:
         pairs = shorten((f"{old} to {new}" for old, new in self.names.items()), 3)
-        return f"Rename {len(self.names):,} columns of {self.table}: {pairs}"
+        return f"Rename {many(self.names, 'column', 'columns')} of {self.table}: {pairs}"
 
     def apply(self, tables: Tables) -> Applied:
         matrix = tables.matrix(self.table)
@@ -148,7 +149,7 @@ class RenameSamples(BaseFix):
     @property
     def words(self) -> str:
         pairs = shorten((f"{old!r} to {new!r}" for old, new in self.names.items()), 2)
-        return f"Rename {len(self.names):,} samples of {self.table}: {pairs}"
+        return f"Rename {many(self.names, 'sample', 'samples')} of {self.table}: {pairs}"
 
     def apply(self, tables: Tables) -> Applied:
         matrix = tables.matrix(self.table)

@@ -19,6 +19,7 @@ from survviz.intake.fixes import DropRows, SetCoding
 from survviz.intake.header_words import plain
 from survviz.intake.tables import Endpoint, Outcome, Tables
 from survviz.intake.time_checks import check_times
+from survviz.intake.wording import many
 
 SAYS_CENSORED = re.compile(r"cens|cnsr", re.IGNORECASE)
 SAYS_EVENT = re.compile(r"event|dead|death|deceased|died|^(os|dss|pfi|dfi|pfs|dfs|rfs)$", re.IGNORECASE)
@@ -127,7 +128,7 @@ def _disagreement(view: EndpointView) -> Iterator[Finding]:
     rows = rows_where((vital != view.events) & vital.notna() & view.events.notna())
     if rows:
         text = (
-            f"{len(rows):,} rows where {vital.name} and {view.endpoint.event} disagree on who died "
+            f"{many(rows, 'row', 'rows')} where {vital.name} and {view.endpoint.event} disagree on who died "
             f"({shorten(row_names(rows))}). {view.endpoint.event} is used; look these up."
         )
         yield Finding(
@@ -165,14 +166,17 @@ def _between_endpoints(tables: Tables, outcome: Outcome) -> Iterator[Finding]:
         later = rows_where(time > end + 0.1)
         if later:
             text = (
-                f"{len(later):,} cases have a longer {name} than OS time ({shorten(row_names(later))}); nothing is "
-                "observed after the end of follow-up. Look these up."
+                f"{many(later, 'case has', 'cases have')} a longer {name} than OS time ({shorten(row_names(later))}); "
+                "nothing is observed after the end of follow-up. Look these up."
             )
             columns = (view.endpoint.time, overall.endpoint.time)
             yield Finding("endpoint-after-death", "warning", view.name, text, row_names(later), columns)
         alive = rows_where((view.events == 1) & (overall.events == 0))
         if name == "DSS" and alive:
             shown = shorten(row_names(alive))
-            text = f"{len(alive):,} cases died of the disease by DSS, but are alive by OS ({shown}). Look these up."
+            text = (
+                f"{many(alive, 'case died', 'cases died')} of the disease by DSS, though alive by OS "
+                f"({shown}). Look these up."
+            )
             columns = (view.endpoint.event, overall.endpoint.event)
             yield Finding("endpoint-contradiction", "warning", view.name, text, row_names(alive), columns)

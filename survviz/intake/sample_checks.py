@@ -13,6 +13,7 @@ from survviz.data.genes import shorten
 from survviz.intake.findings import Finding
 from survviz.intake.fixes import DropSamples, OneSamplePerCase
 from survviz.intake.tables import Matrix
+from survviz.intake.wording import many
 
 NORMAL_WORDS = ("normal", "blood", "control")
 LATER_TYPES = {2: "recurrent", 5: "additional", 6: "metastatic", 7: "metastatic"}
@@ -78,8 +79,8 @@ def _repeated(name: str, matrix: Matrix, samples: Sequence[str]) -> Iterator[Fin
         "always with the same values" if len(alike) == len(twice) else f"{len(twice) - len(alike):,} with other values"
     )
     text = (
-        f"{len(twice):,} sample names stand more than once, {same} ({shorten(twice)}); expected one row per sample. "
-        "Keep the first row of each, or find out which one is right."
+        f"{many(twice, 'sample name stands', 'sample names stand')} more than once, {same} ({shorten(twice)}); "
+        "expected one row per sample. Keep the first row of each, or find out which one is right."
     )
     fix = OneSamplePerCase(table=name, machines=_machines_by_use(matrix))
     yield Finding("duplicate-samples", "error", name, text, tuple(twice), fixes=(fix,))
@@ -98,9 +99,9 @@ def _aliquots(name: str, matrix: Matrix, samples: Sequence[str], tumour: Sequenc
         return
     patients = sorted({str(tcga_case(sample)) for sample in spare})
     text = (
-        f"{len(patients):,} patients have several tumour samples or aliquots ({shorten(patients)}); expected one per "
-        f"patient. Leave out {len(spare):,}: kept is the primary tumour, of several the one on the machine of most "
-        "samples, then the first barcode."
+        f"{many(patients, 'patient has', 'patients have')} several tumour samples or aliquots ({shorten(patients)}); "
+        f"expected one per patient. Leave out {len(spare):,}: kept is the primary tumour, of several the one on the "
+        "machine of most samples, then the first barcode."
     )
     fix = OneSamplePerCase(table=name, machines=machines)
     yield Finding("several-samples", "error", name, text, tuple(spare), fixes=(fix,))
@@ -114,7 +115,10 @@ def _later_tumours(name: str, samples: Sequence[str]) -> Iterator[Finding]:
     if not later:
         return
     kinds = sorted({LATER_TYPES[types[sample] or 0] for sample in later})
-    text = f"{len(later):,} patients have no primary tumour here, only a {' or '.join(kinds)} one ({shorten(later)})"
+    text = (
+        f"{many(later, 'patient has', 'patients have')} no primary tumour here, only a "
+        f"{' or '.join(kinds)} one ({shorten(later)})"
+    )
     if len(later) > len(primary):
         text += f", as most of this table. Say so where you describe the cohort; {len(primary):,} are primary tumours."
         yield Finding("metastases", "note", name, text, tuple(later))
@@ -168,8 +172,9 @@ def _copies(name: str, matrix: Matrix) -> Iterator[Finding]:
     rows = tuple(sample for group in alike for sample in group)
     shown = shorten(" = ".join(group[:3]) for group in alike)
     text = (
-        f"{len(rows):,} samples of different names have exactly the same values ({shown}). Two tumours never do: a row "
-        "was copied, or one sample was renamed. Look them up at the source, or leave the later ones out."
+        f"{len(rows):,} samples of different names have exactly the same values ({shown}). Two tumours "
+        "never do: a row was copied, or one sample was renamed. Look them up at the source, or leave the later ones "
+        "out."
     )
     later = tuple(sample for group in alike for sample in group[1:])
     fix = DropSamples(table=name, samples=later, reason="the same values as another sample")
@@ -197,8 +202,9 @@ def _without_values(name: str, matrix: Matrix) -> Iterator[Finding]:
     if gaps.any():
         rows = tuple(dict.fromkeys(names[gaps]))
         text = (
-            f"{len(rows):,} samples lack more than half of their values ({shorten(rows)}); a model takes each gap for "
-            "the mean of the training cohort. Leave them out, or keep them and read their risks with care."
+            f"{many(rows, 'sample lacks', 'samples lack')} more than half of their values ({shorten(rows)}); a model "
+            "takes each gap for the mean of the training cohort. Leave them out, or keep them and read their risks "
+            "with care."
         )
         fix = DropSamples(table=name, samples=rows, reason="more than half of the values are missing")
         yield Finding("mostly-empty-samples", "warning", name, text, rows, fixes=(fix,))

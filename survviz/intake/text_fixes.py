@@ -13,6 +13,7 @@ from survviz.data.tables import is_missing
 from survviz.errors import InputError
 from survviz.intake.fix import LEFT_OUT, Applied, BaseFix, Change, because, require_columns, require_rows
 from survviz.intake.tables import Coding, Outcome, Tables
+from survviz.intake.wording import many
 from survviz.units import MONTHS_PER_UNIT, TimeUnit
 
 COMMA_NUMBER = re.compile(r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+(e[+-]?\d+)?$", re.IGNORECASE)
@@ -38,7 +39,7 @@ class DropRows(BaseFix):
 
     @property
     def words(self) -> str:
-        return f"Leave out {len(self.rows):,} rows of {self.table}{because(self.reason)}"
+        return f"Leave out {many(self.rows, 'row', 'rows')} of {self.table}{because(self.reason)}"
 
     def apply(self, tables: Tables) -> Applied:
         cells = tables.table(self.table)
@@ -81,7 +82,7 @@ class SetCells(BaseFix):
     def words(self) -> str:
         verb = "Change" if any(cell.value for cell in self.cells) else "Empty"
         columns = shorten(dict.fromkeys(cell.column for cell in self.cells), 3)
-        return f"{verb} {len(self.cells):,} cells of {columns} in {self.table}{because(self.reason)}"
+        return f"{verb} {many(self.cells, 'cell', 'cells')} of {columns} in {self.table}{because(self.reason)}"
 
     def apply(self, tables: Tables) -> Applied:
         cells = tables.table(self.table).copy()

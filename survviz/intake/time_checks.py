@@ -14,6 +14,7 @@ from survviz.intake.endpoint_view import EndpointView, column, numbers, rows_whe
 from survviz.intake.findings import Finding, row_names
 from survviz.intake.fixes import Cell, DecimalPoint, DropRows, Fix, SetCells, SetTimeUnit
 from survviz.intake.text_fixes import COMMA_NUMBER
+from survviz.intake.wording import many, short
 from survviz.units import MONTHS_PER_UNIT, TimeUnit, to_months
 
 SAYS_UNIT: dict[TimeUnit, re.Pattern[str]] = {
@@ -61,18 +62,23 @@ def _times(view: EndpointView) -> Iterator[Finding]:
     if words:
         commas = [row for row in words if COMMA_NUMBER.match(str(cells.at[row]).strip())]
         fixes: tuple[Fix, ...] = (DecimalPoint(table=view.name, columns=(name,)),) if commas else ()
-        text = f"{len(words):,} cells of {name} are no numbers ({shorten(repr(cells.at[row]) for row in words)}). " + (
-            "Write decimals with a point." if commas else "Correct them, or leave these rows out."
+        text = (
+            f"{many(words, 'cell', 'cells')} of {name} without a number "
+            f"({shorten(repr(cells.at[row]) for row in words)}). "
+            + ("Write decimals with a point." if commas else "Correct them, or leave these rows out.")
         )
         yield _bad_rows(view, "not-a-time", words, text, "no time", fixes)
     infinite = rows_where(np.isinf(times))
     if infinite:
-        yield _bad_rows(view, "not-a-time", infinite, f"{len(infinite):,} cells of {name} are infinite.", "no time")
+        yield _bad_rows(
+            view, "not-a-time", infinite, f"{many(infinite, 'infinite value', 'infinite values')} in {name}.", "no time"
+        )
     negative = rows_where((times < 0) & np.isfinite(times))
     if negative:
         text = (
-            f"{len(negative):,} values of {name} are negative ({shorten(f'{times.at[row]:g}' for row in negative)}): "
-            "a number for missing, or two dates the wrong way round. Correct them, or leave these rows out."
+            f"{many(negative, 'negative value', 'negative values')} in {name} "
+            f"({shorten(f'{times.at[row]:g}' for row in negative)}): a number for missing, or two dates the wrong way "
+            "round. Correct them, or leave these rows out."
         )
         yield _bad_rows(view, "negative-times", negative, text, "negative time")
     zero = rows_where(times == 0)
@@ -82,8 +88,8 @@ def _times(view: EndpointView) -> Iterator[Finding]:
             table=view.name, cells=tuple(Cell(row=row, column=name, value=half) for row in zero), reason="half a day"
         )
         text = (
-            f"{len(zero):,} cases have a {name} of 0 ({shorten(row_names(zero))}): nothing is known of what came "
-            "after. Leave them out, or say half a day."
+            f"{many(zero, 'case has', 'cases have')} a {name} of 0 ({shorten(row_names(zero))}): nothing is known of "
+            "what came after. Leave them out, or say half a day."
         )
         finding = _bad_rows(view, "zero-times", zero, text, "no follow-up")
         yield Finding(
@@ -126,7 +132,7 @@ def _time_unit(view: EndpointView) -> Iterator[Finding]:
         better, reason = "months", f"nobody would have been followed for longer than {longest:,.0f} days"
     if better is not None:
         text = (
-            f"{endpoint.time} is read in {given} (median {middle:,.4g}, longest {longest:,.4g}), but {reason}. "
+            f"{endpoint.time} is read in {given} (median {short(middle)}, longest {short(longest)}), but {reason}. "
             f"Read it in {better}?"
         )
         fix = SetTimeUnit(endpoint=endpoint.name, unit=better)
@@ -136,8 +142,9 @@ def _time_unit(view: EndpointView) -> Iterator[Finding]:
     long = rows_where(known.map(lambda time: to_months(time, given) / 12 > LONGEST_YEARS))
     if long:
         text = (
-            f"{len(long):,} cases were followed for more than {LONGEST_YEARS:.0f} years by {endpoint.time} in {given} "
-            f"({shorten(f'{known.at[row]:g}' for row in long)}). Correct them, or leave these rows out."
+            f"{many(long, 'case was', 'cases were')} followed for more than {LONGEST_YEARS:.0f} years by "
+            f"{endpoint.time} in {given} ({shorten(f'{known.at[row]:g}' for row in long)}). Correct them, or leave "
+            "these rows out."
         )
         yield _bad_rows(view, "impossible-times", long, text, "impossible time")
 
@@ -147,16 +154,17 @@ def _entry(view: EndpointView, name: str) -> Iterator[Finding]:
     late = rows_where((entry >= view.times) & (view.times > 0))
     if late:
         text = (
-            f"{len(late):,} cases enter ({name}) at or after the end of their follow-up ({view.endpoint.time}; "
-            f"{shorten(row_names(late))}), so they were never at risk. Correct them, or leave them out."
+            f"{many(late, 'case enters', 'cases enter')} ({name}) at or after the end of their follow-up "
+            f"({view.endpoint.time}; {shorten(row_names(late))}), so they were never at risk. Correct them, or leave "
+            "them out."
         )
         fix = DropRows(table=view.name, rows=tuple(late), reason="entry after the end of follow-up")
         yield Finding("entry-after-end", "error", view.name, text, row_names(late), (name,), (fix,))
     bad = rows_where(entry.isna() | (entry < 0))
     if bad:
         text = (
-            f"{len(bad):,} rows have no usable entry time in {name} ({shorten(row_names(bad))}); expected 0 or more, "
-            "0 where a case was followed from the start. Leave them out, or correct them."
+            f"{many(bad, 'row has', 'rows have')} no usable entry time in {name} ({shorten(row_names(bad))}); expected "
+            "0 or more, 0 where a case was followed from the start. Leave them out, or correct them."
         )
         fix = DropRows(table=view.name, rows=tuple(bad), reason="no entry time")
         yield Finding("missing-entry", "error", view.name, text, row_names(bad), (name,), (fix,))

@@ -14,6 +14,7 @@ from survviz.intake.findings import Finding
 from survviz.intake.fixes import DropSamples, EmptyUnread, Fix, LimitValues, SetUnit
 from survviz.intake.tables import Matrix
 from survviz.intake.text_fixes import COMMA_NUMBER
+from survviz.intake.wording import many
 
 ABSURD_Z = 100.0
 ABSURD_LINEAR = 1e10
@@ -47,7 +48,7 @@ def _unread(name: str, matrix: Matrix) -> Iterator[Finding]:
     commas = sum(bool(COMMA_NUMBER.match(cell.text.strip())) for cell in matrix.unread)
     shown = shorten(f"{cell.sample}, {cell.column}: {cell.text[:40]!r}" for cell in matrix.unread)
     advice = "Write decimals with a point." if commas else "Empty them, or write the numbers that they should be."
-    text = f"{len(matrix.unread):,} cells are no numbers ({shown}). {advice}"
+    text = f"{many(matrix.unread, 'cell is', 'cells are')} no numbers ({shown}). {advice}"
     rows = tuple(dict.fromkeys(cell.sample for cell in matrix.unread))
     columns = tuple(dict.fromkeys(cell.column for cell in matrix.unread))
     yield Finding("not-numbers", "error", name, text, rows, columns, (EmptyUnread(table=name),))
@@ -56,7 +57,10 @@ def _unread(name: str, matrix: Matrix) -> Iterator[Finding]:
 def _infinite(name: str, matrix: Matrix, values: NDArray[np.float32]) -> Iterator[Finding]:
     cells = np.argwhere(np.isinf(values))
     if len(cells):
-        text = f"{len(cells):,} cells are infinite ({_shown(matrix, values, cells)}). Was a zero logged? Empty them."
+        text = (
+            f"{many(cells, 'cell is', 'cells are')} infinite ({_shown(matrix, values, cells)}). Was a "
+            f"zero logged? Empty them."
+        )
         reach = float(np.finfo(np.float32).max)
         fix = LimitValues(table=name, low=-reach, high=reach)
         yield Finding("infinite-values", "error", name, text, *_names(matrix, cells), fixes=(fix,))
@@ -74,8 +78,8 @@ def _placeholder(values: NDArray[np.float32]) -> float | None:
 def _placeholders(name: str, matrix: Matrix, values: NDArray[np.float32], number: float) -> Finding:
     cells = np.argwhere(values == number)
     text = (
-        f"{len(cells):,} cells are {number:g}, far below every other value ({_shown(matrix, values, cells)}): a number "
-        "that stands for a missing value. Empty them."
+        f"{many(cells, 'cell is', 'cells are')} {number:g}, far below every other value "
+        f"({_shown(matrix, values, cells)}): a number that stands for a missing value. Empty them."
     )
     fix = LimitValues(table=name, low=float(np.nextafter(np.float32(number), np.float32(0))))
     return Finding("placeholder-values", "error", name, text, *_names(matrix, cells), fixes=(fix,))
@@ -159,8 +163,9 @@ def _absurd(name: str, matrix: Matrix, values: NDArray[np.float32]) -> Iterator[
         return
     order = np.argsort(-np.abs(values[cells[:, 0], cells[:, 1]]), kind="stable")
     text = (
-        f"{len(cells):,} cells lie beyond ±{limit:,.0f} ({_shown(matrix, values, cells[order])}); {why}. One such cell "
-        f"flattens its gene for everybody. {'Pull them in to the limit, or empty them.' if scaled else 'Empty them.'}"
+        f"{many(cells, 'cell lies', 'cells lie')} beyond ±{limit:,.0f} ({_shown(matrix, values, cells[order])}); "
+        f"{why}. One such cell flattens its gene for everybody. "
+        f"{'Pull them in to the limit, or empty them.' if scaled else 'Empty them.'}"
     )
     empty = LimitValues(table=name, low=-limit, high=limit)
     fixes = (empty.model_copy(update={"become": "the limit"}), empty) if scaled else (empty,)
@@ -180,8 +185,8 @@ def _outliers(name: str, matrix: Matrix, values: NDArray[np.float32]) -> Iterato
     if 0 < far.sum() <= len(values) // 5:
         rows = tuple(dict.fromkeys(matrix.values.index[far].astype(str)))
         text = (
-            f"{len(rows):,} samples lie far from all others as a whole ({shorten(rows)}): another unit, a failed "
-            "run or another tissue. Look at them; leave them out if they are wrong."
+            f"{many(rows, 'sample lies', 'samples lie')} far from all others as a whole ({shorten(rows)}): another "
+            "unit, a failed run or another tissue. Look at them; leave them out if they are wrong."
         )
         fix = DropSamples(table=name, samples=rows, reason="far from all others as a whole")
         yield Finding("outlier-samples", "warning", name, text, rows, fixes=(fix,))

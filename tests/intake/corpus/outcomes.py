@@ -29,7 +29,7 @@ DEAD = ["Dead" if event == "0" else "Alive" for event in TABLE["OS"]]
 FLIPPED = ["Dead" if (event == "1") != (i == 4) else "Alive" for i, event in enumerate(TABLE["OS"])]
 
 OUTCOMES = (
-    one_table("id empty", "missing-id", "1 rows", rows=1, case_id={3: ""}),
+    one_table("id empty", "missing-id", "1 row", rows=1, case_id={3: ""}),
     one_table("id is a word for missing", "missing-id", "2 rows", rows=2, case_id={3: "NA", 5: "[Not Available]"}),
     one_table(
         "ids turned into numbers by a spreadsheet",
@@ -42,7 +42,7 @@ OUTCOMES = (
     ),
     one_table("ids turned into dates", "spoilt-ids", "1-Mar", severity="warning", mended=False, rows=3, case_id=DATES),
     Broken("several slides per patient", _repeat([2, 2, 9]), "several-rows-per-case", ("2 cases", "P003"), rows=3),
-    Broken("two rows contradict", _repeat([2], OS="9"), "conflicting-rows", ("1 cases", "OS", "P003"), rows=2),
+    Broken("two rows contradict", _repeat([2], OS="9"), "conflicting-rows", ("1 case", "OS", "P003"), rows=2),
     Broken("two rows with other ages", _repeat([7], age="41"), "conflicting-rows", ("age", "P008"), rows=2),
     one_table("time missing", "missing-outcome", "2 of 40", "row 4", rows=2, OS__time={2: "", 8: "NA"}),
     one_table("event missing", "missing-outcome", "1 of 40", "row 4", rows=1, OS={2: "[Not Available]"}),
@@ -66,7 +66,7 @@ OUTCOMES = (
         "one patient dead and alive",
         _with(vital_status=FLIPPED),
         "vital-status",
-        ("1 rows", "disagree"),
+        ("1 row", "disagree"),
         severity="warning",
         rows=1,
         mended=False,
@@ -78,14 +78,14 @@ OUTCOMES = (
         "entered after the end",
         _with(entry_time=["9999" if i == 3 else "0" for i in range(N)]),
         "entry-after-end",
-        ("1 cases", "at or after the end"),
+        ("1 case", "at or after the end"),
         rows=1,
     ),
     Broken(
         "entry missing",
         _with(entry_time=["" if i == 3 else "0" for i in range(N)]),
         "missing-entry",
-        ("1 rows",),
+        ("1 row",),
         rows=1,
     ),
     Broken(
@@ -97,7 +97,7 @@ OUTCOMES = (
             }
         ),
         "endpoint-after-death",
-        ("1 cases", "PFI"),
+        ("1 case", "PFI"),
         severity="warning",
         rows=1,
         mended=False,
@@ -106,7 +106,7 @@ OUTCOMES = (
         "died of it but alive",
         _with(**{"DSS": ["1" if i == 1 else e for i, e in enumerate(TABLE["OS"])], "DSS.time": list(TABLE["OS.time"])}),
         "endpoint-contradiction",
-        ("1 cases", "DSS"),
+        ("1 case", "DSS"),
         severity="warning",
         rows=1,
         mended=False,
