@@ -211,8 +211,11 @@ def _assembled(run: _Run, cohort: Cohort, out: Path, parts: Sequence[_Part], mor
     rows = [row for part in parts for row in part.rows]
     refused = [row for part in parts for row in part.not_scored]
     if not rows:
-        reasons = "; ".join(dict.fromkeys(row["reason"] for row in refused[:3]))
-        raise InputError(f"None of the {len(cohort)} cases of {cohort.name!r} could be scored, for example: {reasons}")
+        hint = " Choose another checkpoint, or score unlike cases too." if refused[0]["kind"] == "unlike" else ""
+        raise InputError(
+            f"None of the {len(cohort)} cases of {cohort.name!r} could be scored; {refused[0]['case_id']}: "
+            f"{refused[0]['reason']}{hint}"
+        )
     table = pd.DataFrame(rows).set_index("case_id").astype({name: float for name in ("risk_sd", *SURVIVAL_AT.values())})
     checkpoint, refused = run.predictor.checkpoint, refused + without_outcome(cohort)
     return CohortResults(

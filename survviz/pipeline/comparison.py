@@ -179,7 +179,7 @@ def _folds(first: CohortResults, common: pd.Index) -> pd.Series | None:
     """The fold of each patient, "" for those who were in none; None without folds."""
     table = first.table.loc[common]
     folds = pd.Series(table["folds"]).where(table["standing"] == OUT_OF_FOLD, "")
-    return folds if folds[folds != ""].nunique() > 1 else None
+    return folds if len(set(folds) - {""}) > 1 else None
 
 
 def _contestant(
