@@ -89,8 +89,7 @@ def _draw(found: Stratification, limits: bool) -> str | None:
         selection_mode="points",
     )  # fmt: skip
     points: list[dict[str, Any]] = event["selection"]["points"]
-    names = [point["customdata"][2] for point in points if len(point.get("customdata") or ()) > 2]
-    return names[0] if names else None
+    return next((point["legendgroup"] for point in points if point.get("legendgroup")), None)
 
 
 def _sweep(found: Stratification) -> None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 MIDDLE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6BB3", "#8C6D31", "#5F6B6D")
 """Okabe and Ito's other colours, for groups between the lowest and the highest risk and for categories."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-ROW_HEIGHT = 22
+ROW_HEIGHT = 34
+UNSEEN = {"opacity": 0, "size": 10}
+"""Marks on a curve that make it clickable: plotly selects no bare line."""
 COUNTED = "Number at risk at the start of each interval (events until then)"
 
 
@@ -67,7 +69,7 @@ def kaplan_meier_figure(
     """
     from plotly.subplots import make_subplots
 
-    table = ROW_HEIGHT * (len(groups) + 1)
+    table = ROW_HEIGHT * len(groups) + 20
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=64 / (height + table),
         row_heights=[height, table], specs=[[{}], [{}]],
@@ -112,9 +114,10 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
         for low, high in zip(curve.ci_low, curve.ci_high, strict=True)
     ]
     figure.add_scatter(
-        x=curve.times, y=curve.survival, mode="lines", name=f"{escape(group.name)} (n = {curve.n_cases:,})",
-        line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2},
-        customdata=np.column_stack([curve.at_risk, limits_text, [group.name] * len(curve.times)]),
+        x=curve.times, y=curve.survival, mode="lines+markers", name=f"{escape(group.name)} (n = {curve.n_cases:,})",
+        line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2}, marker=UNSEEN,
+        selected={"marker": UNSEEN}, unselected={"marker": {"opacity": 0}},
+        customdata=np.column_stack([curve.at_risk, limits_text]),
         hovertemplate=f"<b>{escape(group.name)}</b><br>%{{x:.1f}} months: %{{y:.0%}} (%{{customdata[1]}})<br>"
         "%{customdata[0]} at risk<extra></extra>",
         **place,
@@ -122,21 +125,22 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
     x, y = censored_at(curve)
     figure.add_scatter(
         x=x, y=y, mode="markers", showlegend=False, hoverinfo="skip",
-        marker={"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": colour}}, **place,
+        marker={"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": colour}},
+        unselected={"marker": {"opacity": 1}}, **place,
     )  # fmt: skip
 
 
 def _draw_counts(figure: go.Figure, groups: Sequence[GroupCurve]) -> None:
     """One text per tick and group, at the tick's own place on the axis."""
     colours = group_colours(len(groups))
-    for row, (group, colour) in enumerate(zip(groups, colours, strict=True)):
+    for row, group in enumerate(groups):
         words = [
-            f"{n:,} ({events:,})" if events else f"{n:,}"
+            f"{n:,}<br><span style='font-size:10px'>({events:,})</span>"
             for n, events in zip(group.counts.at_risk, group.counts.n_events, strict=True)
         ]
         figure.add_scatter(
             x=group.counts.times, y=[-row] * len(words), mode="text", text=words,
-            textfont={"size": 12, "color": colour}, showlegend=False, hoverinfo="skip", cliponaxis=False, row=2, col=1,
+            textfont={"size": 12}, showlegend=False, hoverinfo="skip", cliponaxis=False, row=2, col=1,
         )  # fmt: skip
     figure.update_yaxes(
         range=[-len(groups) + 0.4, 0.7], tickvals=[-row for row in range(len(groups))], showgrid=False, zeroline=False,

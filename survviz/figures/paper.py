@@ -94,6 +94,7 @@ def forest_paper(rows: Sequence[ForestRow], kind: str, *, axis: str, ratio: bool
         axes.axvline(1.0 if ratio else 0.5, color="#8A8F98", linestyle="--", linewidth=0.8)
         if ratio:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
             axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
         axes.set_yticks([-place for place in range(len(rows))], [row.name for row in rows])

@@ -20,7 +20,7 @@ def p_text(p_value: float | None) -> str:
 def with_limits(value: float | None, low: float | None, high: float | None, digits: int = 1) -> str:
     """For example "20.3 (15.1 to 26.0)"; a limit that is not reached is said so."""
     if value is None:
-        return UNDEFINED if low is None else f"not reached (from {low:.{digits}f})"
+        return "not reached" if low is None else f"not reached (from {low:.{digits}f})"
     ends = ["not reached" if end is None else f"{end:.{digits}f}" for end in (low, high)]
     return f"{value:.{digits}f} ({ends[0]} to {ends[1]})".replace("-", "−")
 
@@ -36,7 +36,7 @@ def group_table(found: Stratification) -> pd.DataFrame:
             "Events": f"{one.n_events:,}",
             "Median, months": with_limits(one.curve.median, *one.curve.median_limits),
             "Hazard ratio": _ratio(found, one) if ratio is None else with_limits(*ratio[:3], digits=2),
-            "p (Cox)": "" if ratio is None else p_text(ratio[3]).removeprefix("p = ").removeprefix("p "),
+            "p (Cox)": "" if ratio is None or found.best else p_text(ratio[3]).removeprefix("p = ").removeprefix("p "),
             f"Mean until {found.until:.3g} months":
                 UNDEFINED if lived is None else with_limits(lived.value, lived.low, lived.high),
             "Difference": "" if gained is None else with_limits(gained.difference, gained.low, gained.high),

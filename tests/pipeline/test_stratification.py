@@ -218,7 +218,7 @@ def test_no_event_and_equal_risks_are_no_crash() -> None:
     found = stratify(replace(results, outcomes=nobody), asked())
     assert "0 events" in found.hidden
     assert found.groups[0].curve.median is None
-    assert group_table(found)["Median, months"].tolist() == ["–", "–"]
+    assert group_table(found)["Median, months"].tolist() == ["not reached", "not reached"]
     with pytest.raises(UndefinedMetricError, match="no event"):
         stratify(replace(results, outcomes=nobody), asked(groups="best cut-off"))
     same = replace(results, table=results.table.assign(risk=1.0))
