@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.components import check_desk, check_outcome
 from pages.components.check_desk import Desk
+from pages.components.literal import literal
 from survviz.intake.layout import Role, TableUse
 from survviz.intake.plan import Report
 
@@ -38,8 +39,8 @@ def _use(number: int, use: TableUse, report: Report) -> TableUse:
     """One table: its role, and for a matrix which way round it is, what names its rows, and its unit."""
     with st.container(border=True, key=f"check_use_{number}", horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
-            st.markdown(f"**{use.source}**")
-            st.caption(use.reason)
+            st.markdown(f"**{literal(use.source)}**")
+            st.caption(literal(use.reason))
         role = st.selectbox(
             "Use", list(ROLES), index=list(ROLES).index(use.role), format_func=ROLES.__getitem__, width=200,
             key=f"check_role_{number}_{use.source}",

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import streamlit as st
+from pydantic import ValidationError
 
 from pages.components.owner import current_owner
 from survviz.errors import InputError
@@ -47,10 +48,12 @@ def current() -> Desk:
     if "desk" not in st.session_state:
         path = _path()
         values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        desk = Desk(**values)
-        files = [file for file in desk.files if _may_be_read(file)]
-        st.session_state["desk"] = desk if files == desk.files else Desk(files)
-    return st.session_state["desk"]
+        st.session_state["desk"] = Desk(**values)
+    desk: Desk = st.session_state["desk"]
+    files = [file for file in desk.files if _may_be_read(file)]
+    if files != desk.files:
+        desk = st.session_state["desk"] = Desk(files)
+    return desk
 
 
 def _may_be_read(file: str) -> bool:
@@ -122,7 +125,10 @@ def report(desk: Desk) -> Report:
 
 @st.cache_resource(show_spinner="Checking …", max_entries=4)
 def _check(files: tuple[str, ...], stamps: tuple[float, ...], plan: str, _brought: Brought) -> Report:
-    asked = IntakePlan.model_validate_json(plan) if plan else IntakePlan(name=_name(files))
+    try:
+        asked = IntakePlan.model_validate_json(plan) if plan else IntakePlan(name=_name(files))
+    except ValidationError as error:
+        raise InputError("What was decided about these files is of another version of survviz. Begin again.") from error
     return check(_brought, asked)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.components import check_desk, check_examples
 from pages.components import draft as drafts
 from pages.components.check_desk import Desk
+from pages.components.literal import literal
 from pages.components.owner import current_owner
 from pages.components.upload import file_upload
 from survviz.intake.source import Source
@@ -73,9 +74,9 @@ def _listed(desk: Desk) -> None:
         name = Path(file).name
         inside = [one for one in brought.sources if one.name == name or one.name.startswith(f"{name}/")]
         with st.container(horizontal=True, vertical_alignment="center", key=f"check_file_{name}"):
-            st.markdown(f"**{name}**", width="content")
+            st.markdown(f"**{literal(name)}**", width="content")
             st.caption(f"{Path(file).stat().st_size / 1e6:,.2f} MB", width="content")
-            st.caption(" · ".join(map(_in_words, inside)) or "no table in it")
+            st.caption(literal(" · ".join(map(_in_words, inside))) or "no table in it")
             if st.button("Remove", icon=":material/close:", type="tertiary", key=f"check_drop_{name}"):
                 check_desk.lay([one for one in desk.files if one != file])
                 st.rerun()
@@ -87,7 +88,7 @@ def _listed(desk: Desk) -> None:
     if beside:
         st.caption(f"Also found: {' and '.join(beside)}.")
     for finding in brought.findings:
-        (st.error if finding.severity == "error" else st.info)(finding.text)
+        (st.error if finding.severity == "error" else st.info)(literal(finding.text))
 
 
 def _in_words(source: Source) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import check_desk
+from pages.components.literal import literal
 from survviz.intake.matching import RULES, Match, RuleName
 from survviz.intake.plan import Report
 
@@ -38,7 +39,7 @@ def _rule(name: str, match: Match, asked: RuleName | None) -> RuleName | None:
     with st.container(border=True, key=f"check_match_{name}"):
         left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
         with left:
-            st.markdown(f"**{name}**")
+            st.markdown(f"**{literal(name)}**")
             cases = len(set(match.owners.values()))
             st.markdown(f"{len(match.owners):,} of {len(match.owners) + len(match.alone):,} names → {cases:,} cases")
             st.caption(f"Rule: {RULES[match.rule]}.")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components import check_desk
 from pages.components.check_desk import Desk
+from pages.components.literal import literal
 from survviz.data.clinical import load_templates
 from survviz.data.tables import is_missing
 from survviz.intake.outcome import outcome_in_words
@@ -50,7 +51,7 @@ def show(desk: Desk, report: Report) -> None:
     if words:
         with st.container(border=True, key="check_words"):
             for line in words.split("\n"):
-                st.markdown(line.replace("$", r"\$"))
+                st.markdown(literal(line))
             right = st.checkbox("This is right", value=is_confirmed(desk, report), key=f"check_right_{hash(words)}")
             if right != is_confirmed(desk, report):
                 desk.confirmed = reading_of(report) if right else ""

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import session
+from pages.components.literal import literal
 from survviz.checkpoint.membership import read_membership
 from survviz.errors import CheckpointError
 from survviz.intake.building import case_ids
@@ -27,9 +28,9 @@ def show(report: Report) -> None:
     st.markdown("##### :material/shield_person: Patients that a model was trained on")
     chosen = known.get(session.checkpoint_name() or "")
     if chosen is not None and chosen.may_be_called_validation:
-        st.caption(f"{chosen.words} Results on them may be called a validation.")
+        st.caption(f"{literal(chosen.words)} Results on them may be called a validation.")
     elif chosen is not None:
-        st.warning(chosen.words, icon=":material/warning:")
+        st.warning(literal(chosen.words), icon=":material/warning:")
     seen = sum(not one.may_be_called_validation for one in known.values())
     with st.expander(f"{seen} of {len(known)} checkpoints have seen some of these patients"):
         rows = [

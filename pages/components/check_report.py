@@ -8,6 +8,7 @@ import streamlit as st
 from pages.components import check_desk, check_grid, check_outcome, check_overlap, check_steps, current_cohort
 from pages.components.check_desk import Desk
 from pages.components.cohort_list import new_cohort_folder
+from pages.components.literal import literal
 from pages.components.owner import current_owner
 from survviz.intake.cleaning import cleaning_in_words
 from survviz.intake.findings import Finding
@@ -73,13 +74,13 @@ def _finding(finding: Finding, key: str, report: Report) -> None:
     """What it says, its rows, its fixes."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(finding.code, color="gray")
-        st.caption(finding.table or "all tables", width="content")
-    st.markdown(_plain(finding.text))
+        st.caption(literal(finding.table) or "all tables", width="content")
+    st.markdown(literal(finding.text))
     with st.container(horizontal=True, vertical_alignment="center"):
         for number, fix in enumerate(finding.fixes):
             st.button(
-                fix.words, icon=":material/build:", key=f"check_fix_{key}_{number}", on_click=check_desk.ask,
-                args=(report, [fix]), type="secondary" if number == 0 else "tertiary", help=fix.words,
+                literal(fix.words), icon=":material/build:", key=f"check_fix_{key}_{number}", on_click=check_desk.ask,
+                args=(report, [fix]), type="secondary" if number == 0 else "tertiary", help=literal(fix.words),
             )  # fmt: skip
         if not finding.fixes and finding.severity != "note":
             st.caption("Only you can mend it: in the table below, or in the file.")
@@ -104,13 +105,6 @@ def _rows(finding: Finding, report: Report) -> pd.DataFrame:
     return pd.DataFrame({"Column": finding.columns[:SHOWN_ROWS]})
 
 
-def _plain(text: str) -> str:
-    """Text of somebody's file, not Markdown."""
-    for sign in "\\`*_$[]<>#~|":
-        text = text.replace(sign, f"\\{sign}")
-    return text
-
-
 def _asked(report: Report) -> None:
     """The log of fixes, the last of which can be taken back."""
     if not report.steps:
@@ -119,7 +113,7 @@ def _asked(report: Report) -> None:
     for number, step in enumerate(report.steps):
         with st.container(horizontal=True, vertical_alignment="center", key=f"check_step_{number}"):
             cells = sum(change.cells for change in step.changes)
-            st.markdown(f"{number + 1}. {_plain(step.fix.words)}", width="stretch")
+            st.markdown(f"{number + 1}. {literal(step.fix.words)}", width="stretch")
             st.caption(f"{many(step.changes, 'change', 'changes')}, {many(cells, 'cell', 'cells')}", width="content")
             st.button(
                 "Take back", icon=":material/undo:", type="tertiary", key=f"check_undo_{number}",

@@ -113,6 +113,13 @@ def test_two_files_of_one_name_are_refused(open_page: OpenPage, server_files: Pa
     assert "Two files are named clinical.csv" in words(app)
 
 
+def test_a_name_of_a_file_never_becomes_markdown() -> None:
+    from pages.components.literal import literal
+
+    assert literal("![x](http://a.b/c.png)") == r"\!\[x\](http\://a.b/c.png)"
+    assert literal("OS.time") == "OS.time"
+
+
 def test_only_changed_cells_of_the_grid_become_a_fix() -> None:
     from pages.components.check_grid import changes
 
