@@ -61,8 +61,9 @@ def _numbers(found: CohortResults) -> None:
         "High / low": f"{high:,} / {len(found) - high:,}",
         **{f"With {words.lower()}": f"{n:,}" for words, n in _present(found).items()},
     }
-    for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        column.metric(label, value)
+    with st.container(horizontal=True, gap="large"):
+        for label, value in facts.items():
+            st.metric(label, value, width="content")
     if found.n_out_of_fold:
         st.info(
             f"{found.n_out_of_fold:,} of these patients are in the training cohort of {found.checkpoint}. Each is "
