@@ -1,9 +1,9 @@
 """What DP-SGD costs its training patients: the Poisson-subsampled Gaussian, step after step.
 
 Every step each patient is in the batch with probability q, their gradient is clipped to C, and N(0, (sigma C)^2) is
-added to the sum. The worst neighbours are N(0, sigma^2) against (1 - q) N(0, sigma^2) + q N(1, sigma^2). Both directions
-(a patient added, a patient removed) are composed, and the worse one counts. Renyi's bound is a cross-check: valid too,
-some 10 % looser. The central limit (GDP) reads lower than either: it is no bound, and not here.
+added to the sum. The worst neighbours are N(0, sigma^2) against (1 - q) N(0, sigma^2) + q N(1, sigma^2). Both ways (a
+patient added, a patient removed) are composed, and the worse one counts. Renyi's bound is a cross-check: valid too, and
+10 % looser. The central limit (GDP) reads lower than either: it is no bound, and not here.
 """
 
 from __future__ import annotations

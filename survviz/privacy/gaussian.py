@@ -32,10 +32,12 @@ def analytic_sigma(epsilon: float, delta: float) -> float:
         raise PrivacyError(
             f"Gaussian noise needs epsilon above 0 and delta in (0, 1); {epsilon:g} and {delta:g} were given."
         )
+
+    def excess(log_sigma: float) -> float:
+        return analytic_delta(math.exp(log_sigma), epsilon) - delta
+
     bracket = (math.log(1e-3), math.log(1e6))
-    return math.exp(
-        optimize.root_scalar(lambda log: analytic_delta(math.exp(log), epsilon) - delta, bracket=bracket).root
-    )
+    return math.exp(optimize.root_scalar(excess, bracket=bracket).root)
 
 
 @dataclass(frozen=True, slots=True)
