@@ -108,12 +108,18 @@ def check(
     name: Annotated[str | None, typer.Option(help="Name of the cohort.")] = None,
     out: Annotated[Path | None, typer.Option(help="Cohort folder to write when no error stands.")] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan that was proposed, to change it.")] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="Say which patients this checkpoint was trained on. Repeatable.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check somebody's tables, say what is wrong, mend what is asked for, write a cohort folder."""
     from survviz.cli.check import run_check
 
-    run_check(files, plan=plan, fixes=fix or [], name=name, out=out, save_plan=save_plan, as_json=json)
+    run_check(
+        files, plan=plan, fixes=fix or [], name=name, out=out, save_plan=save_plan,
+        checkpoints=checkpoint or [], as_json=json,
+    )  # fmt: skip
 
 
 @app.command()

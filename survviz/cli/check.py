@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from rich.console import Console
 from typer import Exit
 
 from survviz.cli.console import show_json, stderr
+from survviz.intake.building import case_ids
+from survviz.intake.findings import Finding, in_order
+from survviz.intake.overlap import overlap, overlap_finding
 from survviz.intake.plan import IntakePlan, Report, check, fix_until_done, read_plan
 from survviz.intake.reading import read_sources
 from survviz.intake.writing import write
@@ -28,6 +32,7 @@ def run_check(
     name: str | None,
     out: Path | None,
     save_plan: Path | None,
+    checkpoints: Sequence[Path],
     as_json: bool,
 ) -> None:
     """Check, mend what is asked for, write the cohort if one is asked for; exit 1 while an error stands."""
@@ -36,6 +41,7 @@ def run_check(
     report = check(brought, asked.model_copy(update={"name": name}) if name else asked)
     if fixes:
         report = fix_until_done(brought, report, fixes)
+    report = replace(report, findings=in_order((*report.findings, *seen_in_training(report, checkpoints))))
     if save_plan is not None:
         save_plan.write_text(report.plan.model_dump_json(indent=1) + "\n", encoding="utf-8")
     written = write(report, brought, out) if out is not None and report.ready else None
@@ -55,6 +61,16 @@ def run_check(
 def _name(files: Sequence[Path]) -> str:
     first = files[0]
     return first.name.split(".")[0] if first.is_file() else first.resolve().name
+
+
+def seen_in_training(report: Report, checkpoints: Sequence[Path]) -> Iterator[Finding]:
+    """Patients whom these checkpoints were trained on."""
+    from survviz.checkpoint.membership import read_membership
+
+    for folder in checkpoints:
+        found = overlap_finding(overlap(case_ids(report.tables), folder.name, read_membership(folder)), "")
+        if found is not None:
+            yield found
 
 
 def as_document(report: Report) -> dict[str, Any]:

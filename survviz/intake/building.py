@@ -13,7 +13,7 @@ from survviz.data.genes import shorten
 from survviz.data.tables import is_missing
 from survviz.errors import InputError
 from survviz.intake.findings import Finding
-from survviz.intake.fixes import DropSamples, RenameGenes
+from survviz.intake.fixes import DropSamples, KeepWhere, RenameGenes
 from survviz.intake.layout import SUFFIX, TableUse
 from survviz.intake.matching import Match, RuleName, match_names
 from survviz.intake.source import Source
@@ -98,6 +98,7 @@ def match_tables(
 def check_structure(tables: Tables, matches: Mapping[str, Match]) -> Iterator[Finding]:
     """Columns that fixes took away, names that belong to no case, and cases with several samples."""
     yield from _lost_columns(tables)
+    yield from _other_cancers(tables, matches)
     for name, match in matches.items():
         yield from _unmatched(match)
         matrix = tables.matrices.get(name)
@@ -128,6 +129,31 @@ def _used(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield outcome.entry, outcome.table
     for field in outcome.fields.values():
         yield field.column, field.table
+
+
+def _other_cancers(tables: Tables, matches: Mapping[str, Match]) -> Iterator[Finding]:
+    """An outcome table of many projects beside measurements of a few."""
+    outcome = tables.outcome
+    field = outcome.fields.get("Cancer type") if outcome else None
+    if outcome is None or field is None or field.table != outcome.table or not tables.matrices:
+        return
+    cells = tables.table(outcome.table)
+    if field.column not in cells or outcome.id not in cells:
+        return
+    measured = {case for name in tables.matrices for case in matches[name].owners.values()}
+    types = Counter(cells[field.column])
+    here = Counter(cells.loc[cells[outcome.id].str.strip().isin(measured), field.column])
+    kept = tuple(name for name in types if here[name])
+    if not kept or len(kept) == len(types):
+        return
+    others = [name for name in types if name not in kept]
+    rest = sum(types[name] for name in others)
+    yield Finding(
+        "other-cancers", "note", outcome.table,
+        f"{rest:,} of {len(cells):,} rows are of cancers of which no other table has a patient ({shorten(others)}). "
+        f"Keep {shorten(kept)} alone if the cohort is about that.",
+        columns=(field.column,), fixes=(KeepWhere(table=outcome.table, column=field.column, values=kept),),
+    )  # fmt: skip
 
 
 def _unmatched(match: Match) -> Iterator[Finding]:
@@ -182,7 +208,7 @@ def _suffixes(name: str, matrix: Matrix) -> Iterator[Finding]:
         return
     names = {column: SUFFIX.sub("", column) for column in columns}
     yield Finding(
-        "gene-suffix", "warning", name,
+        "gene-suffixes", "warning", name,
         f"{name}: gene names end in {shorten(ending)}; a model will not find them ({shorten(columns, 2)}).",
         columns=tuple(columns), fixes=(RenameGenes(table=name, names=names),),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -22,6 +22,7 @@ from survviz.intake.matrix_fixes import (
     RenameSamples,
     SetUnit,
 )
+from survviz.intake.outcome_fixes import SetCoding, SetTimeUnit
 from survviz.intake.tables import Tables
 from survviz.intake.text_fixes import (
     Cell,
@@ -29,20 +30,19 @@ from survviz.intake.text_fixes import (
     DecimalPoint,
     DropColumns,
     DropRows,
+    FirstKnown,
     KeepWhere,
     OneRowPerCase,
     RenameColumns,
     ReplaceValues,
     SetCells,
-    SetCoding,
-    SetTimeUnit,
 )
 
 __all__ = [
-    "Applied", "AverageGenes", "Cell", "Change", "ChangeUnit", "DecimalPoint", "DropColumns", "DropGenes", "DropRows",
-    "DropSamples", "EmptyUnread", "Fix", "KeepWhere", "LimitValues", "LogValues", "OneRowPerCase", "OneSamplePerCase",
-    "RenameColumns", "RenameGenes", "RenameSamples", "ReplaceValues", "SetCells", "SetCoding", "SetTimeUnit", "SetUnit",
-    "Step", "apply_all",
+    "Applied", "AverageGenes", "Cell", "Change", "ChangeUnit", "DecimalPoint", "DropColumns", "DropGenes",
+    "DropRows", "DropSamples", "EmptyUnread", "FirstKnown", "Fix", "KeepWhere", "LimitValues", "LogValues",
+    "OneRowPerCase", "OneSamplePerCase", "RenameColumns", "RenameGenes", "RenameSamples", "ReplaceValues",
+    "SetCells", "SetCoding", "SetTimeUnit", "SetUnit", "Step", "apply_all",
 ]  # fmt: skip
 
 Fix: TypeAlias = Annotated[
@@ -54,6 +54,7 @@ Fix: TypeAlias = Annotated[
     | DecimalPoint
     | ChangeUnit
     | KeepWhere
+    | FirstKnown
     | OneRowPerCase
     | SetCoding
     | SetTimeUnit
@@ -79,8 +80,13 @@ class Step:
     changes: tuple[Change, ...]
 
 
-def apply_all(tables: Tables, fixes: Sequence[Fix]) -> tuple[Tables, tuple[Step, ...]]:
+def apply_all(
+    tables: Tables, fixes: Sequence[Fix], complete: Callable[[Tables], Tables] = lambda tables: tables
+) -> tuple[Tables, tuple[Step, ...]]:
     """The tables after all fixes, in their order.
+
+    Args:
+        complete: called after each fix, to look for what can be read now.
 
     Raises:
         InputError: a fix does not fit the tables; it is named by its place in the chain.
@@ -91,6 +97,6 @@ def apply_all(tables: Tables, fixes: Sequence[Fix]) -> tuple[Tables, tuple[Step,
             done = fix.apply(tables)
         except InputError as error:
             raise InputError(f"Fix {number} of {len(fixes)} ({fix.words}): {error}") from error
-        tables = done.tables
+        tables = complete(done.tables)
         steps.append(Step(fix, done.changes))
     return tables, tuple(steps)

@@ -16,10 +16,13 @@ from survviz.intake.coding import coding_in_words, guess_coding, guess_unit
 from survviz.intake.endpoint_view import column as column_of
 from survviz.intake.fields import guess_fields
 from survviz.intake.findings import Finding
+from survviz.intake.fixes import FirstKnown
 from survviz.intake.header_words import ENDPOINTS, ENTRIES, EVENT_WORDS, FILLERS, ID_NAMES, TIME_WORDS, plain, words_of
 from survviz.intake.tables import Endpoint, Outcome
 
 MOST_STATES = 12
+DEATH = re.compile(r"(^|_)days_to_death$|(^|_)death_days_to$")
+CONTACT = re.compile(r"(^|_)days_to_last_(follow_?up|contact|known_alive)|(^|_)last_contact_days_to$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def guess_outcome(text: Mapping[str, pd.DataFrame]) -> OutcomeGuess:
             continue
         endpoints, problems = find_endpoints(name, cells)
         findings += problems
+        if not endpoints and not problems:
+            findings += _two_times(name, cells)
         if endpoints:
             score = (len({one.name for one in endpoints}), len(set(cells[case])))
             found.append((score, Outcome(table=name, id=case, endpoints=endpoints, entry=_entry(cells))))
@@ -165,6 +170,23 @@ def _is_tcga(endpoint: Endpoint) -> bool:
 
 def _entry(cells: pd.DataFrame) -> str | None:
     return next((str(column) for column in cells.columns if plain(column) in ENTRIES), None)
+
+
+def _two_times(name: str, cells: pd.DataFrame) -> list[Finding]:
+    """GDC's way: the time of death in one column, that of the last contact in another."""
+    death = [column for column in map(str, cells.columns) if DEATH.search(plain(column))]
+    contact = [column for column in map(str, cells.columns) if CONTACT.search(plain(column))]
+    if not death or not contact:
+        return []
+    columns = (death[0], contact[0])
+    return [
+        Finding(
+            "time-in-two-columns", "error", name,
+            f"The time is in two columns: {columns[0]} of those who died, {columns[1]} of the others. Put them "
+            "together as OS.time, in days.",
+            columns=columns, fixes=(FirstKnown(table=name, columns=columns, name="OS.time"),),
+        )
+    ]  # fmt: skip
 
 
 def _unknown_coding(name: str, column: str, cells: pd.Series) -> Finding:

@@ -25,7 +25,7 @@ from survviz.intake.fixes import Fix, Step, apply_all
 from survviz.intake.layout import TableUse, propose
 from survviz.intake.matching import Match, RuleName
 from survviz.intake.molecular_checks import check_molecular
-from survviz.intake.outcome import guess_outcome, outcome_in_words
+from survviz.intake.outcome import OutcomeGuess, guess_outcome, outcome_in_words
 from survviz.intake.own_cohort import left_behind, outcome_of, uses_of
 from survviz.intake.reading import Brought
 from survviz.intake.tables import Outcome, Tables
@@ -102,15 +102,22 @@ def check(brought: Brought, plan: IntakePlan | None = None) -> Report:
     _same_files(plan, sources)
     uses, said = _uses(brought, plan)
     tables = build_tables(brought.sources, uses)
-    guess = guess_outcome({name: cells for name, cells in tables.text.items() if _is_clinical(name, uses)})
-    outcome = plan.outcome or said or guess.outcome
-    tables, steps = apply_all(replace(tables, outcome=outcome), plan.fixes)
+    guesses: list[OutcomeGuess] = []
+
+    def complete(now: Tables) -> Tables:
+        if now.outcome is not None:
+            return now
+        guesses.append(guess_outcome({name: cells for name, cells in now.text.items() if _is_clinical(name, uses)}))
+        return replace(now, outcome=guesses[-1].outcome)
+
+    tables = complete(replace(tables, outcome=plan.outcome or said))
+    tables, steps = apply_all(tables, plan.fixes, complete)
+    outcome = guesses[-1].outcome if guesses else plan.outcome or said
     slides = [name for name in {**brought.slides, **brought.features}]
     matches = match_tables(tables, uses, plan.rules, slides)
     findings = [*brought.findings, *(finding for source in brought.sources for finding in source.findings)]
     findings = [finding for finding in findings if not _answered(finding, uses, tables)]
-    if plan.outcome is None and said is None:
-        findings += guess.findings
+    findings += guesses[-1].findings if guesses else ()
     if brought.cohort is not None:
         findings += left_behind(brought.cohort)
     structure = list(check_structure(tables, matches))

@@ -12,7 +12,7 @@ from survviz.data.genes import shorten
 from survviz.data.tables import is_missing
 from survviz.errors import InputError
 from survviz.intake.fix import LEFT_OUT, Applied, BaseFix, Change, because, require_columns, require_rows
-from survviz.intake.tables import Coding, Outcome, Tables
+from survviz.intake.tables import Tables
 from survviz.intake.wording import many
 from survviz.units import MONTHS_PER_UNIT, TimeUnit
 
@@ -207,6 +207,29 @@ class KeepWhere(BaseFix):
         return Applied(tables.with_table(self.table, cells.loc[keep]), tuple(changes))
 
 
+class FirstKnown(BaseFix):
+    """A new column with the first known cell of several: the time of death, else that of the last contact."""
+
+    kind: Literal["first-known"] = "first-known"
+    table: str
+    columns: tuple[str, ...] = Field(min_length=2)
+    name: str = Field(min_length=1)
+
+    @property
+    def words(self) -> str:
+        return f"Make {self.name} of {self.table} from {self.columns[0]}, else {', else '.join(self.columns[1:])}"
+
+    def apply(self, tables: Tables) -> Applied:
+        cells = tables.table(self.table)
+        require_columns(self.table, cells, self.columns)
+        if self.name in cells:
+            raise InputError(f"{self.words}: there is a column of this name. Choose another one.")
+        rows = cells[list(self.columns)].to_numpy().tolist()
+        known = [next((cell for cell in row if not is_missing(cell)), "") for row in rows]
+        change = Change(self.table, "", self.name, "", f"from {shorten(self.columns)}", cells=len(cells))
+        return Applied(tables.with_table(self.table, cells.assign(**{self.name: known})), (change,))
+
+
 class OneRowPerCase(BaseFix):
     """Keep the first row of each case, where the rows of a case agree in the columns that are used.
 
@@ -242,37 +265,6 @@ class OneRowPerCase(BaseFix):
         return DropRows(table=self.table, rows=tuple(spare)).apply(tables)
 
 
-class SetCoding(BaseFix):
-    """Say anew which cells mean that the event was seen."""
-
-    kind: Literal["set-coding"] = "set-coding"
-    endpoint: str
-    coding: Coding
-
-    @property
-    def words(self) -> str:
-        sides = (shorten(map(repr, side), 3) for side in (self.coding.observed, self.coding.censored))
-        return "Read {} as event, {} as censored ({})".format(*sides, self.endpoint)
-
-    def apply(self, tables: Tables) -> Applied:
-        return _endpoint(tables, self.endpoint, {"coding": self.coding})
-
-
-class SetTimeUnit(BaseFix):
-    """Say anew in which unit the time is."""
-
-    kind: Literal["set-time-unit"] = "set-time-unit"
-    endpoint: str
-    unit: TimeUnit
-
-    @property
-    def words(self) -> str:
-        return f"Read the time of {self.endpoint} as {self.unit}"
-
-    def apply(self, tables: Tables) -> Applied:
-        return _endpoint(tables, self.endpoint, {"time_unit": self.unit})
-
-
 def _with_point(cell: str) -> str | None:
     text = cell.strip()
     return text.replace(".", "").replace(",", ".") if COMMA_NUMBER.match(text) else None
@@ -285,16 +277,3 @@ def _rewritten(tables: Tables, name: str, column: str, new: Callable[[str], str 
     different = cells.index[wanted != cells[column]]
     changes = [Change(name, f"row {row}", column, str(cells.at[row, column]), str(wanted.at[row])) for row in different]
     return Applied(tables.with_table(name, cells.assign(**{column: wanted})), tuple(changes))
-
-
-def _endpoint(tables: Tables, name: str, update: dict[str, object]) -> Applied:
-    outcome = tables.outcome
-    if outcome is None or name not in [endpoint.name for endpoint in outcome.endpoints]:
-        raise InputError(f"A fix is about the endpoint {name!r}, which these tables do not have. Check them again.")
-    old = next(endpoint for endpoint in outcome.endpoints if endpoint.name == name)
-    new = old.model_copy(update=update)
-    endpoints = tuple(new if endpoint is old else endpoint for endpoint in outcome.endpoints)
-    changed: Outcome = outcome.model_copy(update={"endpoints": endpoints})
-    before, after = (f"{one.coding.observed} = event, time in {one.time_unit}" for one in (old, new))
-    change = Change(outcome.table, "", old.event, before, after, cells=0)
-    return Applied(Tables(tables.text, tables.matrices, changed), (change,) if old != new else ())

@@ -58,6 +58,14 @@ def test_a_saved_plan_is_replayed(table: Path, tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
+def test_patients_of_the_training_cohort_are_named(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    code, said = run(root / "sample_data" / "clinical.csv", "--checkpoint", root / "checkpoints" / "demo-survpgc")
+    assert code == 0
+    assert "[training-overlap]" in said
+    assert "patients were in the training cohort of demo-survpgc" in said
+
+
 def test_json_holds_all_rows_and_the_fixes(table: Path) -> None:
     code, said = run(table, "--json")
     document = json.loads(said)

@@ -43,6 +43,7 @@ ALL: tuple[fx.Fix, ...] = (
     fx.DecimalPoint(table="c.csv", columns=("time",)),
     fx.ChangeUnit(table="c.csv", column="age", given="days", wanted="years"),
     fx.KeepWhere(table="c.csv", column="id", values=("A",)),
+    fx.FirstKnown(table="c.csv", columns=("age", "time"), name="known"),
     fx.OneRowPerCase(table="c.csv", id="id", columns=("time",)),
     fx.SetCoding(endpoint="OS", coding=CODING.inverted),
     fx.SetTimeUnit(endpoint="OS", unit="months"),
@@ -101,13 +102,18 @@ def test_a_fix_that_does_not_fit_is_refused_by_its_place(fix: fx.Fix) -> None:
 
 
 def test_text_fixes_do_what_they_say() -> None:
-    done, _ = fx.apply_all(tables(), [ALL[5], ALL[6], ALL[8], ALL[2]])
+    done, _ = fx.apply_all(tables(), [ALL[5], ALL[6], ALL[9], ALL[2]])
     assert text(done) == [["A", "1.5", "1", "54.757"], ["B", "2", "0", ""]]
     assert done.text["c.csv"].index.tolist() == [2, 5]
 
 
+def test_the_first_known_cell_wins() -> None:
+    done = fx.FirstKnown(table="c.csv", columns=("age", "time"), name="known").apply(tables())
+    assert list(done.tables.text["c.csv"]["known"]) == ["20000", "1,5", "x"]
+
+
 def test_matrix_fixes_do_what_they_say() -> None:
-    done, steps = fx.apply_all(tables(), [ALL[11], ALL[12], ALL[17], ALL[15], ALL[18]])
+    done, steps = fx.apply_all(tables(), [ALL[12], ALL[13], ALL[18], ALL[16], ALL[19]])
     values = done.matrices["r.csv"].values
     assert list(values.index) == ["TCGA-AA-0001-01A", "TCGA-AA-0002-01B"]
     assert list(values.columns) == ["TP53", "KRAS"]

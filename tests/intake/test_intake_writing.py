@@ -217,3 +217,38 @@ def test_a_cohort_folder_of_ours_is_read_as_it_says(files: Path, tmp_path: Path)
     assert one.rna is not None
     assert two.rna is not None
     pd.testing.assert_frame_equal(one.rna, two.rna)
+
+
+def test_times_in_two_columns_are_put_together_on_request(tmp_path: Path) -> None:
+    dead = [i % 3 == 0 for i in range(N)]
+    days = [str(300 + 20 * i) for i in range(N)]
+    table = pd.DataFrame(
+        {
+            "submitter_id": CASES,
+            "vital_status": ["Dead" if one else "Alive" for one in dead],
+            "days_to_death": [day if one else "'--" for day, one in zip(days, dead, strict=True)],
+            "days_to_last_follow_up": ["'--" if one else day for day, one in zip(days, dead, strict=True)],
+        }
+    )
+    path = tmp_path / "clinical.tsv"
+    table.to_csv(path, sep="\t", index=False)
+    brought = read_sources([path])
+    first = check(brought)
+    assert [found.code for found in first.findings if found.severity == "error"] == ["time-in-two-columns"]
+    report = fix_until_done(brought, first, ["time-in-two-columns"])
+    assert report.ready
+    write(report, brought, tmp_path / "cohort")
+    cohort = load_cohort(tmp_path / "cohort")
+    np.testing.assert_allclose(cohort.time, [to_months(float(day), "days") for day in days])
+    assert list(cohort.event) == dead
+    write(check(brought, read_plan(tmp_path / "cohort" / "cleaning.json")), brought, tmp_path / "again")
+
+
+def test_other_cancers_can_be_left_out(files: Path) -> None:
+    clinical().assign(cancer_type=["LUAD"] * 35 + ["BRCA"] * 5).to_csv(files / "clinical.csv", index=False)
+    brought = read_sources([files])
+    report = check(brought)
+    (other,) = [found for found in report.findings if found.code == "other-cancers"]
+    assert "5 of 40 rows" in other.text
+    kept = check(brought, report.plan.with_fixes(other.fixes[:1]))
+    assert kept.n_cases == 35
