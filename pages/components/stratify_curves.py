@@ -150,15 +150,14 @@ def _downloads(entry: CohortEntry, found: Stratification, tried: int) -> None:
     with st.expander("Methods paragraph", icon=":material/article:"):
         st.markdown(methods(found, tried=tried))
     stem = f"{found.checkpoint}_{entry.id}_{found.endpoint}"
-    tables = {"Groups": group_table(found), "Curves": curve_table(found), "At risk": risk_counts(found),
-              "Members": member_table(found)}  # fmt: skip
+    tables = {"Groups": group_table, "Curves": curve_table, "At risk": risk_counts, "Members": member_table}
     with st.container(horizontal=True):
         stratify_figures.figure_buttons(found, stem)
-        for words, table in tables.items():
+        for words, make in tables.items():
             name = f"{stem}_{words.lower().replace(' ', '-')}.csv"
             st.download_button(
-                f"{words} (CSV)", table.to_csv(index=False), name, "text/csv", icon=":material/download:",
-                on_click="ignore", key=f"km_{words}",
+                f"{words} (CSV)", lambda one=make: one(found).to_csv(index=False), name, "text/csv",
+                icon=":material/download:", on_click="ignore", key=f"km_{words}",
             )  # fmt: skip
         plan = json.dumps(found.plan.model_dump(), indent=1)
         st.download_button("Choices (JSON)", plan, f"{stem}_plan.json", "application/json", icon=":material/download:",

@@ -20,6 +20,7 @@ MIDDLE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6BB3", "#8C6D31", "#5F
 """Okabe and Ito's other colours, for groups between the lowest and the highest risk and for categories."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 ROW_HEIGHT = 34
+MOST_DRAWN = 1000
 UNSEEN = {"opacity": 0, "size": 10}
 """Marks on a curve that make it clickable: plotly selects no bare line."""
 COUNTED = "Number at risk at the start of each interval (events until then)"
@@ -48,6 +49,14 @@ def censored_at(curve: KaplanMeier) -> tuple[NDArray[np.float64], NDArray[np.flo
     """Where follow-up ends without an event: times and S there."""
     rows = curve.n_censored > 0
     return curve.times[rows], curve.survival[rows]
+
+
+def thinned(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rows of ascending times that are drawn: all, or of very many the first, and the last within each 1 / 1,000."""
+    if len(times) <= MOST_DRAWN:
+        return np.arange(len(times))
+    place = np.floor(times / times[-1] * MOST_DRAWN)
+    return np.union1d(0, np.flatnonzero(np.diff(place, append=np.inf) > 0))
 
 
 def kaplan_meier_figure(
@@ -101,8 +110,9 @@ def kaplan_meier_figure(
 
 def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, limits: bool) -> None:
     curve, place = group.curve, {"row": 1, "col": 1, "legendgroup": group.name}
+    rows = thinned(curve.times)
     if limits:
-        known = ~np.isnan(curve.ci_low)
+        known = rows[~np.isnan(curve.ci_low[rows])]
         edge = {"mode": "lines", "line": {"width": 0, "shape": "hv"}, "showlegend": False, "hoverinfo": "skip"}
         figure.add_scatter(x=curve.times[known], y=curve.ci_high[known], **edge, **place)
         figure.add_scatter(
@@ -111,20 +121,22 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
         )  # fmt: skip
     limits_text = [
         "" if np.isnan(low) else f"{low:.0%} to {high:.0%}"
-        for low, high in zip(curve.ci_low, curve.ci_high, strict=True)
+        for low, high in zip(curve.ci_low[rows], curve.ci_high[rows], strict=True)
     ]
     figure.add_scatter(
-        x=curve.times, y=curve.survival, mode="lines+markers", name=f"{escape(group.name)} (n = {curve.n_cases:,})",
+        x=curve.times[rows], y=curve.survival[rows], mode="lines+markers",
+        name=f"{escape(group.name)} (n = {curve.n_cases:,})",
         line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2}, marker=UNSEEN,
         selected={"marker": UNSEEN}, unselected={"marker": {"opacity": 0}},
-        customdata=np.column_stack([curve.at_risk, limits_text]),
+        customdata=np.column_stack([curve.at_risk[rows], limits_text]),
         hovertemplate=f"<b>{escape(group.name)}</b><br>%{{x:.1f}} months: %{{y:.0%}} (%{{customdata[1]}})<br>"
         "%{customdata[0]} at risk<extra></extra>",
         **place,
     )  # fmt: skip
     x, y = censored_at(curve)
+    shown = thinned(x)
     figure.add_scatter(
-        x=x, y=y, mode="markers", showlegend=False, hoverinfo="skip",
+        x=x[shown], y=y[shown], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": colour}},
         unselected={"marker": {"opacity": 1}}, **place,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from survviz.errors import UnknownNameError
 from survviz.evaluation import best_cutoff, calibration_at, d_calibration, decision_curve, kaplan_meier, risk_table
 from survviz.figures.cutpoint import cutpoint_figure
 from survviz.figures.forest import ForestRow, forest_figure
-from survviz.figures.kaplan_meier import GroupCurve, group_colours, kaplan_meier_figure
+from survviz.figures.kaplan_meier import GroupCurve, group_colours, kaplan_meier_figure, thinned
 from survviz.figures.paper import forest_paper, kaplan_meier_paper
 from survviz.figures.validation import calibration_figure, d_calibration_figure, decision_figure
 from survviz.types import RESEARCH_USE
@@ -60,6 +60,18 @@ def test_counts_stand_under_the_ticks_of_the_same_axis(groups: list[GroupCurve])
         assert [int(words.split("<")[0]) for words in trace.text] == group.counts.at_risk.tolist()
     assert "<risk>" not in figure.layout.yaxis2.ticktext[0]
     assert "&lt;risk&gt;" in figure.layout.yaxis2.ticktext[0]
+
+
+def test_very_long_curves_are_thinned_by_less_than_a_pixel() -> None:
+    time = np.random.default_rng(3).exponential(30, 9000)
+    curve = kaplan_meier(time, np.ones(9000, bool))
+    rows = thinned(curve.times)
+    assert len(rows) <= 1002
+    drawn = curve.survival[rows][np.searchsorted(curve.times[rows], curve.times, side="right") - 1]
+    shifted = curve.at(np.maximum(curve.times - curve.times[-1] / 1000, 0))
+    assert ((drawn >= curve.survival) & (drawn <= shifted + 1e-12)).all()
+    assert rows[-1] == len(curve.times) - 1
+    np.testing.assert_array_equal(thinned(np.arange(5.0)), range(5))
 
 
 def test_any_number_of_groups_has_its_own_colour() -> None:
