@@ -52,7 +52,9 @@ def _all_fixes(desk: Desk, report: Report) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            f"Ask for all {len(mendable)} recommended fixes", icon=":material/auto_fix_high:", key="check_fix_all"
+            f"Ask for {many(mendable, 'recommended fix', 'recommended fixes')}",
+            icon=":material/auto_fix_high:",
+            key="check_fix_all",
         ):
             done = fix_until_done(check_desk.brought(desk), report, ["all-recommended"])
             check_desk.decide(done.plan)

@@ -96,11 +96,11 @@ def _empty(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
 
 def _cells(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
     kinds: tuple[tuple[str, Severity, re.Pattern[str], str, str], ...] = (
-        ("sheet-errors", "warning", SHEET_ERROR, "are errors of a spreadsheet", "Empty them, or mend the sheet."),
-        ("spoilt-letters", "warning", SPOILT, "hold spoilt letters", "Save the table as UTF-8 at its source."),
-        ("formulas", "note", FORMULA, "begin like a formula", "They are kept as text, and never computed."),
-        ("markup", "note", MARKUP, "hold markup", "It is kept and shown as text."),
-        ("control-characters", "warning", CONTROL, "hold characters that cannot be seen", "Clean them at the source."),
+        ("sheet-errors", "warning", SHEET_ERROR, "with an error of a spreadsheet", "Empty them, or mend the sheet."),
+        ("spoilt-letters", "warning", SPOILT, "with spoilt letters", "Save the table as UTF-8 at its source."),
+        ("formulas", "note", FORMULA, "that begin like a formula", "They are kept as text, and never computed."),
+        ("markup", "note", MARKUP, "with markup", "It is kept and shown as text."),
+        ("control-characters", "warning", CONTROL, "with characters that cannot be seen", "Clean them at the source."),
     )
     for code, severity, pattern, what, advice in kinds:
         found = _matching(cells, pattern)
@@ -113,7 +113,9 @@ def _cells(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
             fixes = (SetCells(table=name, cells=empty, reason="an error of a spreadsheet"),)
         rows = row_names(dict.fromkeys(row for row, _, _ in found))
         columns = tuple(dict.fromkeys(one for _, one, _ in found))
-        yield Finding(code, severity, name, f"{len(found):,} cells {what} ({shown}). {advice}", rows, columns, fixes)
+        yield Finding(
+            code, severity, name, f"{many(found, 'cell', 'cells')} {what} ({shown}). {advice}", rows, columns, fixes
+        )
 
 
 def _matching(cells: pd.DataFrame, pattern: re.Pattern[str]) -> list[tuple[int, str, str]]:

@@ -57,7 +57,7 @@ def guess_unit(values: NDArray[np.floating], *, per_million: str = "TPM") -> Uni
         return UnitGuess("log2(x+1)", "logged", f"{span}: too small for counts or TPM, so they were logged")
     if bool((known == np.round(known)).all()):
         return UnitGuess("counts", "linear", f"{span}, all of them whole numbers")
-    totals = np.nansum(part, axis=1)
+    totals = np.where(np.isfinite(part), part, 0).sum(axis=1, dtype=np.float64)
     if values.shape[1] <= part.shape[1] and bool((np.abs(totals / PER_MILLION - 1) < 0.02).mean() > 0.9):
         return UnitGuess(per_million, "linear", f"{span}, and every sample adds up to a million")
     return UnitGuess("linear", "linear", f"{span}: too large to be logged")

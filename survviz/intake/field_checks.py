@@ -195,10 +195,10 @@ def _words(one: _Column) -> Iterator[Finding]:
     unknown = {cell: None for cell in written if cell not in known and cell not in codes}
     if unknown:
         counts = {cell: one.counts[cell] for cell in unknown}
-        shown = shorten(f"{cell!r} in {count:,} rows" for cell, count in counts.items())
+        shown = shorten(f"{cell!r}: {count:,}" for cell, count in counts.items())
         text = (
-            f"{one.field.token} ({one.name}) holds {len(unknown):,} values that survviz does not know ({shown}). They "
-            f"are used as they are written, as values of their own. {_expected(one.field)}"
+            f"{one.field.token} ({one.name}) holds {many(unknown, 'value', 'values')} unknown to survviz ({shown}). "
+            f"They are used as they are written, as values of their own. {_expected(one.field)}"
         )
         yield Finding(f"unknown-{_plural(one)}", "warning", one.table, text, row_names(one.rows(unknown)), (one.name,))
     several = Counter(known.values())

@@ -109,7 +109,8 @@ def to_numbers(cells: pa.Array, decimal: str = ".") -> tuple[NDArray[np.float32]
         return _cast(cells), []
     except pa.ArrowInvalid:
         texts = cells.to_pylist()
-    values = np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, which the checks report
+        values = np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float32)
     bad = [(i, text) for i, text in enumerate(texts) if not is_missing(text) and np.isnan(values[i])]
     return values, bad
 
