@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from survviz.data.clinical_table import read_clinical
@@ -26,14 +27,14 @@ def outcomes_of(cohort: Cohort, case_ids: Sequence[str]) -> dict[str, pd.DataFra
     """Endpoint -> index case_id, columns time (months) and event; only cases whose outcome is known.
 
     Other endpoints are read in the unit and the coding of the cohort's own; one that is not in that form is left out.
+    The cohort's own comes first, under the name of an endpoint that says the same of every case, where there is one.
     """
     own, *others = endpoints_of(cohort)
-    found = {own: pd.DataFrame({"time": cohort.time, "event": cohort.event})}
+    first = pd.DataFrame({"time": cohort.time, "event": cohort.event})
     section = read_cohort_toml(cohort.folder).clinical
-    for name in others:
-        table = _read(cohort, section, name)
-        if table is not None:
-            found[name] = table
+    tables = {name: table for name in others if (table := _read(cohort, section, name)) is not None}
+    named = next((name for name, table in tables.items() if _are_same(table, first)), own)
+    found = {named: first, **{name: table for name, table in tables.items() if name != named}}
     ids = pd.Index(case_ids, name="case_id")
     kept = {name: table.loc[ids.intersection(table.index, sort=False)] for name, table in found.items()}
     return {name: table for name, table in kept.items() if len(table)}
@@ -53,6 +54,14 @@ def without_outcome(cohort: Cohort) -> list[dict[str, str]]:
         for row, case in ids.items()
         if isinstance(row, int) and case not in known
     ]
+
+
+def _are_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    return (
+        one.index.equals(other.index)
+        and np.allclose(one["time"], other["time"])
+        and one["event"].equals(other["event"])
+    )
 
 
 def _read(cohort: Cohort, section: ClinicalSection, name: str) -> pd.DataFrame | None:

@@ -157,6 +157,16 @@ def test_every_endpoint_with_a_time_column_is_kept_and_unknown_outcomes_are_not(
     }
 
 
+def test_own_endpoint_has_the_name_of_the_one_that_says_the_same(predictor: Predictor, tmp_path: Path) -> None:
+    def overall(table: pd.DataFrame) -> pd.DataFrame:
+        others = {"PFI": "alive", "PFI.time": "4", "OS": table["event"], "OS.time": table["time_months"]}
+        return table.assign(**others)
+
+    cohort = load_for_evaluation(copy_of_sample(tmp_path / "cohort", slice(0, 4), clinical=overall))
+    found = run_cohort(predictor, cohort, tmp_path / "out")
+    assert list(found.outcomes) == ["OS", "PFI"]
+
+
 def test_what_is_saved_is_what_is_loaded(predictor: Predictor, tmp_path: Path) -> None:
     """Also ids that look like numbers, and cells that look missing."""
 
