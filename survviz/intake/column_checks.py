@@ -98,8 +98,8 @@ def _cells(name: str, cells: pd.DataFrame) -> Iterator[Finding]:
     kinds: tuple[tuple[str, Severity, re.Pattern[str], str, str], ...] = (
         ("sheet-errors", "warning", SHEET_ERROR, "with an error of a spreadsheet", "Empty them, or mend the sheet."),
         ("spoilt-letters", "warning", SPOILT, "with spoilt letters", "Save the table as UTF-8 at its source."),
-        ("formulas", "note", FORMULA, "that begin like a formula", "They are kept as text, and never computed."),
-        ("markup", "note", MARKUP, "with markup", "It is kept and shown as text."),
+        ("formula-text", "note", FORMULA, "that begin like a formula", "They are kept as text, and never computed."),
+        ("markup-text", "note", MARKUP, "with markup", "It is kept and shown as text."),
         ("control-characters", "warning", CONTROL, "with characters that cannot be seen", "Clean them at the source."),
     )
     for code, severity, pattern, what, advice in kinds:

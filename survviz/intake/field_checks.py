@@ -24,6 +24,7 @@ from survviz.units import MONTHS_PER_UNIT, TimeUnit
 
 OPEN_END = re.compile(r"^[<>≥≤=\s]*(\d+(?:\.\d+)?)\s*\+?$")
 MOSTLY_MISSING = 0.5
+UNKNOWN = {"stage": "unknown-stages", "grade": "unknown-grades", "text": "unknown-values"}
 UNITS: tuple[TimeUnit, ...] = ("days", "months", "years")
 
 
@@ -200,7 +201,7 @@ def _words(one: _Column) -> Iterator[Finding]:
             f"{one.field.token} ({one.name}) holds {many(unknown, 'value', 'values')} unknown to survviz ({shown}). "
             f"They are used as they are written, as values of their own. {_expected(one.field)}"
         )
-        yield Finding(f"unknown-{_plural(one)}", "warning", one.table, text, row_names(one.rows(unknown)), (one.name,))
+        yield Finding(UNKNOWN[one.field.kind], "warning", one.table, text, row_names(one.rows(unknown)), (one.name,))
     several = Counter(known.values())
     other = {cell: text for cell, text in known.items() if several[text] > 1 and cell != _short(one.field, text)}
     if other:
@@ -211,7 +212,7 @@ def _words(one: _Column) -> Iterator[Finding]:
         )
         fix = one.rewritten({cell: _short(one.field, text) for cell, text in other.items()})
         rows = row_names(one.rows(other))
-        yield Finding(f"{one.field.token.lower()}-spellings", "note", one.table, text, rows, (one.name,), (fix,))
+        yield Finding("several-spellings", "note", one.table, text, rows, (one.name,), (fix,))
 
 
 def _codes(one: _Column, codes: set[str]) -> Iterator[Finding]:
@@ -251,7 +252,3 @@ def _expected(field: ClinicalField) -> str:
     if field.kind == "grade":
         return "Expected grades as G1 to G4, high or low."
     return f"Expected {shorten(field.values, 6)}."
-
-
-def _plural(one: _Column) -> str:
-    return {"stage": "stages", "grade": "grades"}.get(one.field.kind, "values")

@@ -36,13 +36,15 @@ FIELDS = (
     ),
     one_table(
         "stages in five spellings",
-        "stage-spellings",
+        "several-spellings",
         "Stage II",
         severity="note",
         rows=4,
         stage={0: "Stage I", 1: "stage ii", 5: "2", 9: "Stage II"},
     ),
-    one_table("sexes in spellings", "sex-spellings", "'F'", severity="note", rows=3, sex={1: "F", 3: "Female", 4: "M"}),
+    one_table(
+        "sexes in spellings", "several-spellings", "'F'", severity="note", rows=3, sex={1: "F", 3: "Female", 4: "M"}
+    ),
     one_table(
         "sex in numbers",
         "unexplained-codes",
@@ -85,7 +87,7 @@ FIELDS = (
     ),
     one_table(
         "a formula in a cell",
-        "formulas",
+        "formula-text",
         "never computed",
         severity="note",
         mended=False,
@@ -94,7 +96,7 @@ FIELDS = (
     ),
     one_table(
         "markup in a cell",
-        "markup",
+        "markup-text",
         "<script>",
         severity="note",
         mended=False,

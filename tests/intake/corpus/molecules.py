@@ -100,9 +100,7 @@ MOLECULES = (
     _mirna(
         "two machines", _machines(), "several-machines", "HiSeq 2000: 30", severity="warning", rows=10, mended=False
     ),
-    _mirna(
-        "the same barcode twice", mirna([*barcodes(), barcodes()[0]]), "duplicate-samples", "1 sample name", rows=1
-    ),
+    _mirna("the same barcode twice", mirna([*barcodes(), barcodes()[0]]), "duplicate-samples", "1 sample name", rows=1),
     _rna("a case twice, alike", _more([4]), "duplicate-samples", "P005", "same values", rows=1),
     _rna("a case twice, different", _more([4], scale=1.5), "duplicate-samples", "P005", "other values", rows=1),
     _rna(
