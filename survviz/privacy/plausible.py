@@ -15,7 +15,7 @@ from survviz.privacy.release import View
 
 
 def plausible_records(view: View, count: int, *, seed: int) -> list[dict[str, float | str]]:
-    """Records drawn from the posterior of the true one, all records within the public bounds being equally likely before.
+    """Records drawn from the posterior of the true one, where all within the public bounds were equally likely.
 
     Args:
         seed: of the draws; the same view and seed give the same records.
