@@ -1,4 +1,4 @@
-"""How long a change on Stratify takes: `python -m benchmarks.stratify_speed [--patients 10000]`, seconds of one CPU core.
+"""How long a change on Stratify takes: `python -m benchmarks.stratify_speed [--patients N]`, in seconds of one core.
 
 Everything that one choice computes: the statistics, the figure as JSON, the tables. Patients are made up.
 """
