@@ -99,7 +99,7 @@ def open_case(entry: CohortEntry, case_id: str) -> None:
 
 
 def back() -> None:
-    """In the sidebar of a case of a cohort: the way back."""
+    """In the sidebar of a case of a cohort: the way back; the address names both."""
     key = session.current_key()
     if key is None:
         return
@@ -107,9 +107,11 @@ def back() -> None:
     entry = current() if cohort_id is None else entries(current_owner()).get(cohort_id)
     if entry is None or (cohort_id or SAMPLE_ID) != entry.id:
         return
+    mirror(entry)
     if st.button(f"Back to {entry.name}", icon=":material/arrow_back:", key="back_to_cohort", width="stretch"):
         choose(entry.id)
-        st.switch_page(st.session_state.get("cohort_page", "cohort_patients.py"))
+        page = st.session_state.get("cohort_page", "cohort_patients.py")
+        st.switch_page(page, query_params=st.session_state.get("cohort_addresses", {}).get(page))
 
 
 def _empty() -> None:
