@@ -53,7 +53,7 @@ class LossDistribution:
         composed = np.fft.irfft(np.fft.rfft(folded) ** times, n=size)
         shifted = np.roll(composed, (times * self.first - low) % size)
         lost = -math.expm1(times * math.log1p(-self.infinity)) if self.infinity else 0.0
-        rounding = times * math.sqrt(size) * np.finfo(float).eps
+        rounding = times * _rounding(size) * float(np.linalg.norm(self.mass))
         return LossDistribution(low, np.maximum(shifted, 0.0), lost + TAIL + rounding, self.step)
 
     def together(self, other: LossDistribution) -> LossDistribution:
@@ -64,7 +64,7 @@ class LossDistribution:
         fast = _fast_length(size)
         mass = np.fft.irfft(np.fft.rfft(self.mass, fast) * np.fft.rfft(other.mass, fast), fast)[:size]
         infinity = self.infinity + other.infinity - self.infinity * other.infinity
-        rounding = math.sqrt(fast) * np.finfo(float).eps
+        rounding = _rounding(fast)
         return LossDistribution(self.first + other.first, np.maximum(mass, 0.0), infinity + rounding, self.step)
 
     def delta(self, epsilon: float) -> float:
@@ -108,6 +108,11 @@ class LossDistribution:
 
 def _fast_length(least: int) -> int:
     return fft.next_fast_len(least, real=True) or least
+
+
+def _rounding(size: int) -> float:
+    """Sum of the absolute errors of an FFT of this length over a vector of length one."""
+    return math.sqrt(size) * math.log2(size + 1) * float(np.finfo(float).eps)
 
 
 def from_intervals(

@@ -96,6 +96,25 @@ def test_discrete_gaussian_is_close_to_the_continuous_one() -> None:
         assert discrete_gaussian_loss(1024, 0.8 * 1024).delta(epsilon) == pytest.approx(exact, rel=1e-5)
 
 
+def test_opposite_corners_are_the_worst_for_discrete_gaussian_noise() -> None:
+    """Every pair of records on a small lattice of two coordinates, by enumeration."""
+    steps, scales, epsilon, reach = 3, (2.0, 3.5), 1.0, 40
+    noise = np.arange(-reach, reach + 1)
+
+    def density(centre: int, scale: float) -> np.ndarray:
+        return np.exp(-0.5 * ((noise - centre) / scale) ** 2) / np.exp(-0.5 * (noise / scale) ** 2).sum()
+
+    def lost(shift: tuple[int, int]) -> float:
+        zero, moved = (np.outer(*(density(at * by, s) for by, s in zip(shift, scales, strict=True))) for at in (0, 1))
+        return float(np.maximum(zero - math.exp(epsilon) * moved, 0).sum())
+
+    worst = max(lost((a, b)) for a in range(-steps, steps + 1) for b in range(-steps, steps + 1))
+    first, second = (discrete_gaussian_loss(steps, scale) for scale in scales)
+    certified = first.together(second).delta(epsilon)
+    assert worst == pytest.approx(lost((steps, steps)), rel=1e-12)
+    assert worst <= certified < worst * (1 + 1e-4)
+
+
 def test_randomised_response_by_hand() -> None:
     """Two answers, one step: delta is p - e^epsilon (1 - p)."""
     p = math.exp(1.5) / (1 + math.exp(1.5))
