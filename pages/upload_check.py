@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import check_columns, check_desk, check_files, check_matching, check_report, check_steps, notices
+from pages.components import check_columns, check_desk, check_files, check_matching, check_report, check_steps
+from pages.components.literal import literal
 from survviz.errors import SurvvizError
 
 desk = check_desk.current()
@@ -18,8 +19,11 @@ if step == "files":
 try:
     report = check_desk.report(desk)
 except SurvvizError as error:
-    notices.problem(error)
-    st.button("Begin again with these files", on_click=check_desk.lay, args=(list(desk.files),), key="check_again")
+    st.error(literal(str(error)), icon=":material/error:")
+    with st.container(horizontal=True):
+        if check_desk.n_fixes(desk):
+            st.button("Take back the last change", on_click=check_desk.take_back_last, key="check_back")
+        st.button("Begin again with these files", on_click=check_desk.lay, args=(list(desk.files),), key="check_again")
     st.stop()
 
 if step == "columns":

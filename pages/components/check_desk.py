@@ -103,6 +103,19 @@ def take_back(report: Report, number: int) -> None:
     decide(report.plan.model_copy(update={"fixes": report.plan.fixes[:number]}))
 
 
+def n_fixes(desk: Desk) -> int:
+    """How many fixes were asked for."""
+    return len(json.loads(desk.plan)["fixes"]) if desk.plan else 0
+
+
+def take_back_last() -> None:
+    """Take the last fix back, also where it does not fit and there is no report."""
+    desk = current()
+    plan = json.loads(desk.plan)
+    desk.plan = json.dumps({**plan, "fixes": plan["fixes"][:-1]})
+    save(desk)
+
+
 def brought(desk: Desk) -> Brought:
     """The files, read once per version."""
     return _read(tuple(desk.files), tuple(Path(file).stat().st_mtime for file in desk.files))

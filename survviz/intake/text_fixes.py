@@ -251,14 +251,15 @@ class OneRowPerCase(BaseFix):
         cells = tables.table(self.table)
         require_columns(self.table, cells, [self.id, *self.columns])
         ids = cells[self.id].str.strip()
+        known = ~ids.map(is_missing)
         for column in self.columns:
-            counts = cells.groupby(ids)[column].nunique()
+            counts = cells[known].groupby(ids[known])[column].nunique()
             several = [str(case) for case, count in counts.items() if count > 1]
             if several:
                 raise InputError(
                     f"{self.words}: the rows of {shorten(several)} differ in {column}. Say by hand which one is right."
                 )
-        again = ids.duplicated() & ~ids.map(is_missing)
+        again = ids.duplicated() & known
         spare = [row for row, repeated in again.items() if repeated]
         if not spare:
             return Applied(tables, ())

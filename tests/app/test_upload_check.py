@@ -131,3 +131,19 @@ def test_only_changed_cells_of_the_grid_become_a_fix() -> None:
         (5, "age", "70"),
         (3, "sex", ""),
     }
+
+
+def test_a_fix_that_does_not_fit_can_be_taken_back(open_page: OpenPage, server_files: Path) -> None:
+    from survviz.intake.fixes import DropRows
+    from survviz.intake.plan import IntakePlan
+
+    app = open_page("upload_check.py")
+    app.multiselect(key="check_choose").select(f"{server_files.name} / clinical.csv").run()
+    app.button(key="check_add").click().run()
+    plan = IntakePlan(fixes=(DropRows(table="clinical.csv", rows=(9999,)),))
+    app.session_state["desk"].plan = plan.model_dump_json()
+    step(app, "report")
+    assert "9999" in words(app)
+    app.button(key="check_back").click().run()
+    assert not app.exception
+    assert app.metric[0].value == "40"
