@@ -18,6 +18,7 @@ from survviz.intake.layout import SUFFIX, TableUse
 from survviz.intake.matching import Match, RuleName, match_names
 from survviz.intake.source import Source
 from survviz.intake.tables import Matrix, Outcome, Tables, Unread
+from survviz.intake.wording import many
 
 ONE_ROW = ("rna", "mirna", "cnv")
 
@@ -194,8 +195,8 @@ def _several(match: Match) -> Iterator[Finding]:
     spare = tuple(name for name in names if first[match.owners[name]] != name)
     yield Finding(
         "several-samples", "error", match.table,
-        f"{len(several):,} cases have several samples in {match.table} ({shorten(names)}); expected one per case. Keep "
-        "the first one of each, or find out which one is right.",
+        f"{many(several, 'case has', 'cases have')} several samples in {match.table} ({shorten(names)}); expected "
+        "one per case. Keep the first one of each, or find out which one is right.",
         rows=tuple(names), fixes=(DropSamples(table=match.table, samples=spare, reason="further samples of a case"),),
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ MIRNA = re.compile(r"^(hsa-)?(mir|let)-?\d|^mimat\d{7}", re.IGNORECASE)
 SYMBOL = re.compile(r"^([A-Z][A-Z0-9]*[A-Z0-9-]*(orf\d+)?(\.\d+)?(\|\d+)?|ENSG\d{11}(\.\d+)?|\?\|\d+)$")
 SUFFIX = re.compile(r"_(rnaseq|rna|mrna|expr|cnv|cna|mut)$", re.IGNORECASE)
 CNV = ("cnv", "cna")
-KEYS = re.compile(r"(^|_)(key|map|id|index|mpp|scanner|barcode|row|col|unnamed_\d+|column_\d+)$")
+KEYS = re.compile(r"(^|_)(key|map|id|index|mpp|scanner|barcode|row|col|unnamed_\d+)$|^column_\d+$")
 FILE_WORDS: Mapping[Role, re.Pattern[str]] = {
     "cnv": re.compile(r"cnv|cna|gistic|copy.?number|scna", re.IGNORECASE),
     "mirna": re.compile(r"mirna|mir[-_ ]?seq", re.IGNORECASE),

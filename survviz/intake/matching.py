@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from survviz.data.barcodes import case_of, tcga_case
 from survviz.data.genes import shorten
+from survviz.intake.wording import many
 
 RuleName: TypeAlias = Literal["exact", "barcode", "prefix", "spelling", "leading zeros"]
 
@@ -42,10 +43,11 @@ class Match:
     def words(self) -> str:
         """The rule and the counts."""
         names = len(self.owners) + len(self.alone)
-        cases = len(set(self.owners.values()))
-        text = f"{self.table}: {len(self.owners):,} of {names:,} names belong to {cases:,} cases ({RULES[self.rule]})"
-        alone = f"; {len(self.alone):,} names belong to no case ({shorten(self.alone, 3)})" if self.alone else ""
-        return text + alone + (f"; {len(self.without):,} cases are not in it" if self.without else "")
+        cases = many(set(self.owners.values()), "case", "cases")
+        text = f"{self.table}: {len(self.owners):,} of {many(names, 'name', 'names')} belong to {cases}"
+        alone = f"; {many(self.alone, 'name belongs', 'names belong')} to no case ({shorten(self.alone, 3)})"
+        without = f"; {many(self.without, 'case is', 'cases are')} not in it"
+        return f"{text} ({RULES[self.rule]}){alone if self.alone else ''}{without if self.without else ''}"
 
 
 def match_names(table: str, names: Iterable[str], cases: Collection[str], rule: RuleName | None = None) -> Match:

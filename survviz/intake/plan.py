@@ -21,7 +21,7 @@ from survviz.intake.building import build_tables, case_ids, check_structure, mat
 from survviz.intake.clinical_checks import check_clinical
 from survviz.intake.endpoint_view import EndpointView
 from survviz.intake.findings import Finding, in_order
-from survviz.intake.fixes import Fix, Step, apply_all
+from survviz.intake.fixes import DropGenes, DropSamples, Fix, Step, apply_all
 from survviz.intake.layout import TableUse, propose
 from survviz.intake.matching import Match, RuleName
 from survviz.intake.molecular_checks import check_molecular
@@ -116,7 +116,7 @@ def check(brought: Brought, plan: IntakePlan | None = None) -> Report:
     slides = [name for name in {**brought.slides, **brought.features}]
     matches = match_tables(tables, uses, plan.rules, slides)
     findings = [*brought.findings, *(finding for source in brought.sources for finding in source.findings)]
-    findings = [finding for finding in findings if not _answered(finding, uses, tables)]
+    findings = [_suited(finding, tables) for finding in findings if not _answered(finding, uses, tables)]
     findings += guesses[-1].findings if guesses else ()
     if brought.cohort is not None:
         findings += left_behind(brought.cohort)
@@ -227,7 +227,20 @@ def _answered(finding: Finding, uses: Sequence[TableUse], tables: Tables) -> boo
     if not any(use.source == finding.table and use.role != "ignored" for use in uses):
         return True
     cells = tables.text.get(finding.table)
+    if cells is None and finding.table in tables.matrices:
+        cells = tables.matrices[finding.table].values
+        return bool(finding.columns) and not {*cells.columns, *cells.index} & set(finding.columns)
     return bool(finding.columns) and cells is not None and not any(name in cells for name in finding.columns)
+
+
+def _suited(finding: Finding, tables: Tables) -> Finding:
+    """Repeated columns of a matrix are genes or samples, and are left out as such."""
+    matrix = tables.matrices.get(finding.table)
+    if finding.code != "repeated-columns" or matrix is None or finding.table in tables.text:
+        return finding
+    if set(finding.columns) <= set(matrix.values.columns):
+        return replace(finding, fixes=(DropGenes(table=finding.table, genes=finding.columns),))
+    return replace(finding, fixes=(DropSamples(table=finding.table, samples=finding.columns),))
 
 
 def _roles(uses: Sequence[TableUse]) -> list[str]:

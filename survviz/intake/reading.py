@@ -19,6 +19,7 @@ from survviz.intake.findings import Finding
 from survviz.intake.sheet_source import read_parquet, read_workbook
 from survviz.intake.source import Source
 from survviz.intake.text_source import read_text
+from survviz.intake.wording import many
 
 TEXT = (".csv", ".tsv", ".txt", ".tab", ".maf", ".dat")
 SLIDES = (
@@ -125,8 +126,8 @@ def read_sources(paths: Iterable[str | Path]) -> Brought:
 def _not_looked_at(names: list[str]) -> Finding:
     old = " Of an old Excel file: save it as xlsx." if any(one.lower().endswith(".xls") for one in names) else ""
     text = (
-        f"{len(names):,} files were not looked at ({shorten(names)}). Expected csv, tsv, txt, xlsx or parquet, slides, "
-        f"or features (h5, pt).{old}"
+        f"{many(names, 'file was', 'files were')} not looked at ({shorten(names)}). Expected csv, tsv, txt, xlsx or "
+        f"parquet, slides, or features (h5, pt).{old}"
     )
     return Finding("not-a-table", "note", names[0] if len(names) == 1 else "", text, rows=tuple(names))
 

@@ -19,6 +19,7 @@ from survviz.errors import InputError
 from survviz.intake.findings import Finding, row_names
 from survviz.intake.source import MAX_CELLS, Source
 from survviz.intake.text_source import named
+from survviz.intake.wording import many
 
 MAX_SHEET_CELLS = 5_000_000
 MAX_SHEET_BYTES = 1 << 30
@@ -98,7 +99,7 @@ def _sheet(name: str, sha256: str, rows: list[tuple[int, list[str]]]) -> Source:
         findings.append(
             Finding(
                 "formula-cells", "warning", name,
-                f"{name}: {len(formulas):,} rows hold formulas, which are not computed here "
+                f"{name}: {many(formulas, 'row holds', 'rows hold')} formulas, which are not computed here "
                 f"({shorten(row_names(formulas))}). Copy the sheet and paste it as values.",
                 rows=row_names(formulas),
             )

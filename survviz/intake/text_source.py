@@ -20,7 +20,9 @@ import pyarrow.csv
 from survviz.data.genes import shorten
 from survviz.errors import InputError
 from survviz.intake.findings import Finding, row_names
+from survviz.intake.fixes import DropColumns
 from survviz.intake.source import MAX_CELLS, Source, is_blank
+from survviz.intake.wording import many
 
 SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "blank"}
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -238,8 +240,8 @@ def _ragged(name: str, rows: list[tuple[int, int]], width: int) -> Finding:
     shown = shorten((f"row {row} has {n}" for row, n in rows), 5)
     return Finding(
         "ragged-rows", "error", name,
-        f"{name}: {len(rows):,} rows do not have the {width} cells of the header ({shown}). A separator inside of a "
-        "cell must stand in quotation marks; add or remove separators and check again.",
+        f"{name}: {many(rows, 'row does', 'rows do')} not have the {width} cells of the header ({shown}). A "
+        "separator inside of a cell must stand in quotation marks; add or remove separators and check again.",
         rows=row_names(row for row, _ in rows),
     )  # fmt: skip
 
@@ -251,20 +253,19 @@ def named(
     findings: list[Finding] = []
     kept = [(text, i) for i, text in enumerate(written) if text or not is_blank(columns[i])]
     names: list[str] = []
-    repeated: list[str] = []
+    repeated: dict[str, str] = {}
     for text, i in kept:
         unique = text or f"column {i + 1}"
         if unique in names:
-            repeated.append(unique)
-            unique = f"{unique} (column {i + 1})"
+            unique = repeated[unique] = f"{unique} (column {i + 1})"
         names.append(unique)
     if repeated:
         findings.append(
             Finding(
                 "repeated-columns", "warning", name,
-                f"{name}: {len(repeated)} column names appear again: {shorten(repeated)}. The later ones are called "
-                f"{names[-1] if len(repeated) == 1 else 'NAME (column N)'!r} here. Leave one of each out.",
-                columns=tuple(repeated),
+                f"{name}: {many(repeated, 'column name appears', 'column names appear')} again: {shorten(repeated)}. "
+                f"Here the later ones are called {shorten(map(repr, repeated.values()))}. Leave one of each out.",
+                columns=tuple(repeated.values()), fixes=(DropColumns(table=name, columns=tuple(repeated.values())),),
             )
         )  # fmt: skip
     return tuple(names), tuple(columns[i] for _, i in kept), findings

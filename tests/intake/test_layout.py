@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from survviz.data.tables import known_gene_names
 from survviz.intake.building import build_tables
 from survviz.intake.layout import TableUse, propose
+from survviz.intake.plan import check
+from survviz.intake.reading import read_sources
 from survviz.intake.source import Source
 from survviz.intake.text_source import read_text
 
@@ -113,3 +117,16 @@ def test_splits_and_tables_of_no_case_are_not_used() -> None:
     split = pd.DataFrame({"case_id": CASES, "Randomization 1": ["Train", "Test"] * (N // 2), "R2": ["Train"] * N})
     curve = pd.DataFrame({"t": range(N), "s": np.linspace(1, 0, N)})
     assert [use.role for use in propose([source(split), source(curve, "b.csv")])] == ["ignored", "ignored"]
+
+
+def test_repeated_genes_are_left_out_on_request(tmp_path: Path) -> None:
+    outcome().to_csv(tmp_path / "clinical.csv", index=False)
+    lines = numbers(GENES).to_csv().replace(f",{GENES[1]},", f",{GENES[0]},", 1)
+    (tmp_path / "rna.csv").write_text(lines)
+    brought = read_sources([tmp_path])
+    report = check(brought)
+    (finding,) = [one for one in report.findings if one.code == "repeated-columns"]
+    assert finding.columns == (f"{GENES[0]} (column 3)",)
+    done = check(brought, report.plan.with_fixes(finding.fixes))
+    assert not [one for one in done.findings if one.code == "repeated-columns"]
+    assert list(done.tables.matrices["rna.csv"].values.columns) == [GENES[0], *GENES[2:]]

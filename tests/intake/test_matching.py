@@ -30,7 +30,7 @@ def test_the_first_rule_that_fits_is_taken(
 def test_names_that_stay_alone_are_listed_on_both_sides() -> None:
     match = match_names("a.csv", ["P1", "X9"], ["P1", "P2"])
     assert (match.alone, match.without) == (("X9",), ("P2",))
-    assert match.words.startswith("a.csv: 1 of 2 names belong to 1 cases (the names are the case ids)")
+    assert match.words.startswith("a.csv: 1 of 2 names belong to 1 case (the names are the case ids)")
 
 
 def test_cases_that_become_alike_match_nothing() -> None:
