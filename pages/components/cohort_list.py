@@ -54,7 +54,8 @@ def entries(owner: str) -> dict[str, CohortEntry]:
     found = [_entry(path.name, path) for path in own]
     if (SAMPLE_DATA / FILE_NAME).is_file():
         found.insert(0, _entry(SAMPLE_ID, SAMPLE_DATA))
-    found += [CohortEntry(*one) for one in _on_server(owner) if not one[2].is_relative_to(cohort_folder(owner))]
+    mine = cohort_folder(owner).resolve()
+    found += [CohortEntry(*one) for one in _on_server(owner) if not one[2].is_relative_to(mine)]
     return {one.id: one for one in found}
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console
+from typer import Exit
 
-from survviz.cli.console import progress_bar, show_json
-from survviz.errors import InputError, SurvvizError
+from survviz.cli.console import progress_bar, show_json, stderr
+from survviz.errors import InputError
 
 if TYPE_CHECKING:
     from survviz.pipeline.stratification import Stratification, StratifyPlan
@@ -48,7 +49,7 @@ def _figures(found: Stratification) -> dict[str, bytes]:
 
 
 def run_reproduce(path: Path, checkpoint: Path | None, cohort: Path | None, *, device: str, as_json: bool) -> None:
-    """Make the numbers again and compare; fails where they differ."""
+    """Make the numbers again and compare; exit 1 where they differ."""
     from survviz.pipeline.reproduction import TOLERANCE, reproduce
 
     with progress_bar("Scoring") as progress:
@@ -63,10 +64,12 @@ def run_reproduce(path: Path, checkpoint: Path | None, cohort: Path | None, *, d
         for one in found.differences[:SHOWN]:
             stdout.print(f"differs     {one.what}: {one.before} then, {one.now} now", markup=False)
     if found.differences:
-        raise SurvvizError(
+        stderr.print(
             f"{len(found.differences):,} of {found.n_numbers:,} numbers of {path.name} came out otherwise (beyond "
-            f"{TOLERANCE:g}). Compare the versions in its config.json with yours."
+            f"{TOLERANCE:g}). Compare the versions in its config.json with yours.",
+            markup=False,
         )
+        raise Exit(1)
     if not as_json:
         stdout.print("same        every number came out as in the bundle")
 
