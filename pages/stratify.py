@@ -33,5 +33,6 @@ SHOW = {
 observation = stratify_choice.observation(found)
 tabs = dict(zip(SHOW, st.tabs(list(SHOW), key="tab", bind="query-params"), strict=True))
 view = next(name for name, tab in tabs.items() if tab.open)
+st.session_state.setdefault("cohort_addresses", {})["stratify.py"] = st.query_params.to_dict()
 with tabs[view]:
     SHOW[view](entry, found, observation)

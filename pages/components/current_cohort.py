@@ -95,7 +95,8 @@ def open_case(entry: CohortEntry, case_id: str) -> None:
     key = case_key(entry, case_id)
     session.choose(key)
     opened = session.current_case()
-    st.switch_page("slide_attention.py" if opened and opened.case.bags else "risk_survival.py")
+    page = "slide_attention.py" if opened and opened.case.bags else "risk_survival.py"
+    st.switch_page(page, query_params={})  # none, said so: else Streamlit refuses where widgets are in the address
 
 
 def back() -> None:
@@ -111,7 +112,7 @@ def back() -> None:
     if st.button(f"Back to {entry.name}", icon=":material/arrow_back:", key="back_to_cohort", width="stretch"):
         choose(entry.id)
         page = st.session_state.get("cohort_page", "cohort_patients.py")
-        st.switch_page(page, query_params=st.session_state.get("cohort_addresses", {}).get(page))
+        st.switch_page(page, query_params=st.session_state.get("cohort_addresses", {}).get(page, {}))
 
 
 def _empty() -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.components import current_cohort, estimate, outputs, stratify_choice, stratify_figures
 from pages.components.cohort_list import CohortEntry
+from survviz.data.tables import is_missing
 from survviz.pipeline.stratification import Stratification, StratifyPlan, stratify
 from survviz.pipeline.stratification_words import (
     curve_table,
@@ -124,13 +125,14 @@ def _patients(entry: CohortEntry, results: CohortResults, found: Stratification,
     st.session_state["km_clicked"] = chosen
     if st.session_state.get("km_group") not in names:
         st.session_state.pop("km_group", None)
-    name = st.pills("Patients of", names, key="km_group", help="Or click a curve.")
+    name = st.pills("Patients of", names, key="km_group", bind="query-params", help="Or click a curve.")
     if name is None:
         return
     cases = list(next(one.cases for one in found.groups if one.name == name))
     outcome = results.outcomes[found.endpoint].loc[cases]
     table = results.table.loc[cases, ["risk", "percentile"]].join(outcome).sort_values("risk", ascending=False)
-    table = table.join(results.clinical[list(results.fields)].astype(str)).reset_index(names="Patient")
+    clinical = results.clinical[list(results.fields)].map(lambda cell: "" if is_missing(cell) else str(cell))
+    table = table.join(clinical).reset_index(names="Patient")
     event = st.dataframe(
         table.rename(columns={"risk": "Risk", "percentile": "Percentile", "time": "Months", "event": "Event"}),
         hide_index=True, width="stretch", height=280, key=f"members_{name}", on_select="rerun",

@@ -21,7 +21,7 @@ MIDDLE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6BB3", "#8C6D31", "#5F
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 ROW_HEIGHT = 34
 MOST_DRAWN = 1000
-UNSEEN = {"opacity": 0, "size": 10}
+UNSEEN = {"color": "rgba(0, 0, 0, 0)", "size": 10}
 """Marks on a curve that make it clickable: plotly selects no bare line."""
 COUNTED = "Number at risk at the start of each interval (events until then)"
 
@@ -127,7 +127,7 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
         x=curve.times[rows], y=curve.survival[rows], mode="lines+markers",
         name=f"{escape(group.name)} (n = {curve.n_cases:,})",
         line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2}, marker=UNSEEN,
-        selected={"marker": UNSEEN}, unselected={"marker": {"opacity": 0}},
+        selected={"marker": UNSEEN}, unselected={"marker": UNSEEN},
         customdata=np.column_stack([curve.at_risk[rows], limits_text]),
         hovertemplate=f"<b>{escape(group.name)}</b><br>%{{x:.1f}} months: %{{y:.0%}} (%{{customdata[1]}})<br>"
         "%{customdata[0]} at risk<extra></extra>",
