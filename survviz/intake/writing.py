@@ -65,7 +65,7 @@ def _cohort(report: Report, brought: Brought, folder: Path) -> CohortTables:
     assert outcome is not None
     clinical, fields = _clinical(report, tables, outcome)
     matrices = {
-        matrix.role: (_by_case(name, matrix.values, report.matches[name]), matrix.unit)
+        matrix.role: (_by_case(name, matrix.values, report.matches[name]), matrix.unit or "as given")
         for name, matrix in tables.matrices.items()
         if matrix.role != "features"
     }
