@@ -10,9 +10,12 @@ from survviz.data.cohort import load_cohort
 from survviz.intake.plan import Report, check, fix_until_done
 from survviz.intake.reading import Brought, read_sources
 from survviz.intake.writing import write
+from survviz.pipeline.cohort_inference import infer
+from survviz.pipeline.stratification import StratifyPlan, stratify
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TCGA = DATA / "tcga"
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 CDR = TCGA / "clinical" / "tcga_cdr.csv.gz"
 ALONE = (
     *(f"tcga/clinical/{name}" for name in ("tcga_cdr.csv.gz", "multisurv_clinical.csv.gz", "porpoise_slides.csv.gz")),
@@ -107,3 +110,19 @@ def test_a_table_of_measurements_becomes_a_cohort_with_the_cdr(path: Path, tmp_p
     if kind == "pathology":
         assert cohort.regions is not None
         assert cohort.regions.index.is_unique
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["brca", "kirc", "kirp", "luad"])
+def test_real_tables_go_from_check_over_inference_to_groups(code: str, tmp_path: Path) -> None:
+    brought = read_sources([CDR, TCGA / f"rna/{code}_zscore_porpoise.csv.gz", TCGA / f"mirna/{code}_rpm_rtcga.csv.gz"])
+    report = fix_until_done(brought, check(brought), ["all-recommended", "other-cancers"])
+    write(report, brought, tmp_path / "cohort")
+    results = infer(CHECKPOINTS / f"tcga-{code}", tmp_path / "cohort", tmp_path / "results")
+    assert len(results) == report.n_cases
+    assert set(results.table["standing"]) == {"out of fold", "unseen"}
+    for endpoint in ("OS", "PFI"):
+        made = stratify(results, StratifyPlan(endpoint=endpoint))
+        assert made.n + len(made.left_out) == report.n_cases
+        assert made.p_value is not None
+        assert made.p_value < 0.05
