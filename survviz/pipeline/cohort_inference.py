@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from survviz import __version__
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots
@@ -27,6 +25,7 @@ from survviz.data.fingerprint import fingerprint, of_file
 from survviz.data.omics_units import in_units_of
 from survviz.errors import InputError
 from survviz.pipeline.cohort_outcomes import outcomes_of, without_outcome
+from survviz.pipeline.cohort_parts import Part, read_part, write_part
 from survviz.pipeline.cohort_results import DOCUMENT, FORMAT, HAS, SURVIVAL_AT, CohortResults
 from survviz.pipeline.evaluation import load_for_evaluation, thinned
 from survviz.pipeline.predictor import Predictor
@@ -118,15 +117,6 @@ def curve_times(predictor: Predictor) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Some cases of a run: rows of `CohortResults.table`, their curves, and who was not scored."""
-
-    rows: list[dict[str, Any]]
-    survival: NDArray[np.float32]
-    not_scored: list[dict[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Run:
     """What all parts share."""
 
@@ -137,21 +127,21 @@ class _Run:
     batch_size: int
     times: NDArray[np.float64]
 
-    def parts(self, progress: Progress | None) -> Iterator[_Part]:
+    def parts(self, progress: Progress | None) -> Iterator[Part]:
         """Every part in order; those on disk are read."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ids = sorted(self.cohort.case_ids)
         for start in range(0, len(ids), CASES_PER_PART):
             path = self.folder / f"{start:07d}.safetensors"
-            part = _read_part(path)
+            part = read_part(path)
             if part is None:
                 part = self._score(ids[start : start + CASES_PER_PART], start, len(ids), progress)
-                _write_part(path, part)
+                write_part(path, part)
             if progress:
                 progress(min(start + CASES_PER_PART, len(ids)), len(ids))
             yield part
 
-    def _score(self, ids: Sequence[str], before: int, total: int, progress: Progress | None) -> _Part:
+    def _score(self, ids: Sequence[str], before: int, total: int, progress: Progress | None) -> Part:
         some = self.cohort.subset(ids)
         options: dict[str, Any] = {"anyway": self.anyway, "batch_size": self.batch_size}
 
@@ -166,7 +156,7 @@ class _Run:
         refused = [one for one in unseen.not_scored if one.kind != "training"] + list(own.not_scored if own else ())
         predictions.sort(key=lambda one: one.case_id)
         known = set(members)
-        return _Part(
+        return Part(
             [self._row(one, "out of fold" if one.case_id in known else "unseen") for one in predictions],
             np.array([self._curve(one) for one in predictions], dtype=np.float32).reshape(-1, len(self.times)),
             [_refusal(one) for one in refused],
@@ -206,7 +196,7 @@ def _refusal(one: NotScored) -> dict[str, str]:
     return {"case_id": one.case_id, "kind": one.kind, "reason": one.reason}
 
 
-def _assembled(run: _Run, cohort: Cohort, out: Path, parts: Sequence[_Part], more: dict[str, Any]) -> CohortResults:
+def _assembled(run: _Run, cohort: Cohort, out: Path, parts: Sequence[Part], more: dict[str, Any]) -> CohortResults:
     """All parts together, with the outcomes of their cases."""
     rows = [row for part in parts for row in part.rows]
     refused = [row for part in parts for row in part.not_scored]
@@ -293,22 +283,3 @@ def _check_same(out: Path, identity: dict[str, Any]) -> None:
         raise InputError(
             f"{out} holds results of something else ({', '.join(changed)} changed since). Give a new folder to --out."
         )
-
-
-def _write_part(path: Path, part: _Part) -> None:
-    fresh = path.with_suffix(".tmp")
-    known = json.dumps({"rows": part.rows, "not_scored": part.not_scored}, ensure_ascii=False)
-    save_file({"survival": np.ascontiguousarray(part.survival)}, fresh, metadata={"part": known})
-    fresh.replace(path)
-
-
-def _read_part(path: Path) -> _Part | None:
-    """A part that an earlier process finished; None where there is none, or a damaged one."""
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="numpy") as file:
-            known = json.loads((file.metadata() or {})["part"])
-            return _Part(known["rows"], file.get_tensor("survival"), known["not_scored"])
-    except (OSError, SafetensorError, ValueError, KeyError):
-        return None
