@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
-from pages.components import current_cohort, session
+from pages.components import current_cohort
 from pages.components.cohort_list import CohortEntry
 from survviz.errors import SurvvizError
 
@@ -29,7 +29,7 @@ def bundle_button(
         from survviz.pipeline.stratification import stratify
 
         figures = _figures(stratify(results, plan))
-        return bundle(results, session.checkpoint_folder(results.checkpoint), plan, figures=figures, tried=tried)
+        return bundle(results, plan, figures=figures, tried=tried)
 
     st.download_button(
         "Bundle (ZIP)", content, f"{results.checkpoint}_{entry.id}_bundle.zip", "application/zip", on_click="ignore",
@@ -62,7 +62,7 @@ def show(entry: CohortEntry, results: CohortResults) -> None:
         st.markdown("**Bundle**")
         st.caption(
             "Compares the groups of the cut-off frozen in the checkpoint; with another choice, take it from Stratify. "
-            "`survviz reproduce BUNDLE` gives the same numbers again. " + SHARED
+            "`survviz reproduce BUNDLE --checkpoint C --cohort DIR` gives the same numbers again. " + SHARED
         )
         bundle_button(entry, results, StratifyPlan())
         st.markdown("**cBioPortal**")

@@ -27,7 +27,6 @@ def infer(
 
 def bundle(
     results: Annotated[Path, typer.Option(help="Folder that `survviz infer` wrote.")],
-    checkpoint: CheckpointOption,
     out: Annotated[Path, typer.Option(help="Zip file to write.")],
     plan: Annotated[
         Path | None, typer.Option(help="How to group and compare: the choices (JSON) that the page Stratify gives.")
@@ -36,15 +35,13 @@ def bundle(
     """Put an analysis together: tables, figures, methods paragraph, settings, and the command that makes it again."""
     from survviz.cli.bundles import run_bundle
 
-    run_bundle(results, checkpoint, plan, out)
+    run_bundle(results, plan, out)
 
 
 def reproduce(
     file: Annotated[Path, typer.Argument(help="Bundle (zip).")],
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", "-c", help="Checkpoint folder; where it lay then if not given.")
-    ] = None,
-    cohort: Annotated[Path | None, typer.Option(help="Cohort folder; where it lay then if not given.")] = None,
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", "-c", help="Checkpoint folder, the same as then.")],
+    cohort: Annotated[Path, typer.Option(help="Cohort folder, the same as then.")],
     device: Device = "auto",
     json: Json = False,
 ) -> None:

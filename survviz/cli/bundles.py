@@ -20,14 +20,14 @@ SHOWN = 10
 stdout = Console(highlight=False, soft_wrap=True)
 
 
-def run_bundle(results: Path, checkpoint: Path, plan: Path | None, out: Path) -> None:
+def run_bundle(results: Path, plan: Path | None, out: Path) -> None:
     """Write the bundle of scored patients, with its figure for print."""
     from survviz.pipeline.bundle import bundle
     from survviz.pipeline.cohort_results import CohortResults
     from survviz.pipeline.stratification import stratify
 
     found, chosen = CohortResults.load(results), read_plan(plan)
-    content = bundle(found, checkpoint, chosen, figures=_figures(stratify(found, chosen)))
+    content = bundle(found, chosen, figures=_figures(stratify(found, chosen)))
     fresh = out.with_name(f".{out.name}.tmp")
     fresh.write_bytes(content)
     fresh.replace(out)
@@ -48,7 +48,7 @@ def _figures(found: Stratification) -> dict[str, bytes]:
     return {f"kaplan-meier.{kind}": kaplan_meier_paper(groups, kind, **words) for kind in ("svg", "pdf", "png")}
 
 
-def run_reproduce(path: Path, checkpoint: Path | None, cohort: Path | None, *, device: str, as_json: bool) -> None:
+def run_reproduce(path: Path, checkpoint: Path, cohort: Path, *, device: str, as_json: bool) -> None:
     """Make the numbers again and compare; exit 1 where they differ."""
     from survviz.pipeline.reproduction import TOLERANCE, reproduce
 

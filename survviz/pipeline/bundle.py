@@ -7,7 +7,6 @@ import io
 import json
 import math
 import platform
-import shlex
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -40,7 +39,7 @@ class BundleConfig(BaseModel):
         checkpoint, checkpoint_sha256: name, and hash of its config.json.
         cohort, cohort_sha256: name, and hash of its content.
         plan: how patients were grouped and compared.
-        commands: what gives the numbers again, where the checkpoint and the cohort lay when the bundle was made.
+        command: what gives the numbers again. Folders are its arguments: where they lay is nobody else's business.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,20 +50,17 @@ class BundleConfig(BaseModel):
     packages: dict[str, str]
     checkpoint: str
     checkpoint_sha256: str
-    checkpoint_folder: str
     cohort: str
     cohort_sha256: str
-    cohort_folder: str
     device: str
     anyway: bool
     plan: StratifyPlan
     cutoffs_tried: int
-    commands: tuple[str, ...]
+    command: str
 
 
 def bundle(
     results: CohortResults,
-    checkpoint: Path,
     plan: StratifyPlan,
     *,
     figures: Mapping[str, bytes] | None = None,
@@ -73,7 +69,6 @@ def bundle(
     """A zip file with everything about one comparison; the same content gives the same bytes.
 
     Args:
-        checkpoint: folder of the checkpoint that made the results.
         figures: file name -> content.
         tried: cut-offs that were looked at before this one was chosen, itself included.
 
@@ -81,12 +76,12 @@ def bundle(
         InputError, UndefinedMetricError: as `stratify`.
     """
     found = stratify(results, plan)
-    config = _config(results, checkpoint, plan, tried)
+    config = _config(results, plan, tried)
     files: dict[str, bytes] = {
         CONFIG: _json(config.model_dump(mode="json")),
         NUMBERS: _json(numbers_of(found)),
         METHODS: f"{scoring_words(results)} {methods(found, tried=tried)}\n".encode(),
-        "reproduce.sh": ("#!/bin/sh\n" + "\n".join(config.commands) + "\n").encode(),
+        "reproduce.sh": f"#!/bin/sh\n# sh reproduce.sh BUNDLE CHECKPOINT COHORT\n{config.command}\n".encode(),
         "groups.csv": _csv(group_table(found)),
         "curves.csv": _csv(curve_table(found)),
         "at_risk.csv": _csv(risk_counts(found)),
@@ -146,8 +141,7 @@ def read_bundle(path: str | Path) -> tuple[BundleConfig, dict[str, bytes]]:
     return config, files
 
 
-def _config(results: CohortResults, checkpoint: Path, plan: StratifyPlan, tried: int) -> BundleConfig:
-    where = f"--checkpoint {shlex.quote(str(checkpoint.resolve()))} --cohort {shlex.quote(str(results.cohort))}"
+def _config(results: CohortResults, plan: StratifyPlan, tried: int) -> BundleConfig:
     return BundleConfig(
         format=FORMAT,
         survviz=__version__,
@@ -155,15 +149,13 @@ def _config(results: CohortResults, checkpoint: Path, plan: StratifyPlan, tried:
         packages={name: version(name) for name in PACKAGES},
         checkpoint=results.checkpoint,
         checkpoint_sha256=results.checkpoint_sha256,
-        checkpoint_folder=str(checkpoint.resolve()),
         cohort=results.cohort_name,
         cohort_sha256=results.document["identity"]["cohort"],
-        cohort_folder=str(results.cohort),
         device=results.document["device"],
         anyway=results.document["anyway"],
         plan=plan,
         cutoffs_tried=tried,
-        commands=(f'survviz reproduce "${{1:-bundle.zip}}" {where}',),
+        command='survviz reproduce "$1" --checkpoint "$2" --cohort "$3"',
     )
 
 

@@ -53,8 +53,8 @@ class Reproduction:
 
 def reproduce(
     path: str | Path,
-    checkpoint: str | Path | None = None,
-    cohort: str | Path | None = None,
+    checkpoint: str | Path,
+    cohort: str | Path,
     *,
     device: str = "auto",
     progress: Progress | None = None,
@@ -62,14 +62,14 @@ def reproduce(
     """Score the cohort anew, compare its groups as the bundle did, and compare every number.
 
     Args:
-        checkpoint, cohort: their folders; None = where they lay when the bundle was made.
+        checkpoint, cohort: their folders; their content must be that of then.
 
     Raises:
         InputError: the bundle cannot be read, or checkpoint or cohort are other ones than then.
     """
     config, files = read_bundle(path)
-    predictor = Predictor.load(checkpoint or config.checkpoint_folder, device)
-    data = load_for_evaluation(cohort or config.cohort_folder)
+    predictor = Predictor.load(checkpoint, device)
+    data = load_for_evaluation(cohort)
     with tempfile.TemporaryDirectory(prefix="survviz-") as folder:
         results = run_cohort(predictor, data, Path(folder) / "results", anyway=config.anyway, progress=progress)
         _check_same(config, results)

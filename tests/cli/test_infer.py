@@ -39,16 +39,14 @@ def test_bundle_of_scored_patients_is_reproduced_and_another_cohort_refused(surv
     folder, file = copy_of_sample(tmp_path / "cohort", slice(0, 12)), tmp_path / "analysis.zip"
     plan = tmp_path / "plan.json"
     plan.write_text('{"groups": "median"}')
+    then = ("-c", CHECKPOINT, "--cohort", folder, "--device", "cpu")
     survviz("infer", "-c", CHECKPOINT, "--cohort", folder, "--out", tmp_path / "out", "--device", "cpu")
-    made = survviz("bundle", "--results", tmp_path / "out", "-c", CHECKPOINT, "--plan", plan, "--out", file)
+    made = survviz("bundle", "--results", tmp_path / "out", "--plan", plan, "--out", file)
     assert made.returncode == 0, made.stderr
-    assert "same        every number" in survviz("reproduce", file, "--device", "cpu").stdout
+    assert "same        every number" in survviz("reproduce", file, *then).stdout
     (folder / "clinical.csv").write_text((folder / "clinical.csv").read_text().replace("Stage II,", "Stage IV,"))
-    done = survviz("reproduce", file, "--device", "cpu")
+    done = survviz("reproduce", file, *then)
     assert done.returncode == 2
     assert "its content differs" in done.stderr
     plan.write_text('{"groups": "by eye"}')
-    assert (
-        "groups"
-        in survviz("bundle", "--results", tmp_path / "out", "-c", CHECKPOINT, "--plan", plan, "--out", file).stderr
-    )
+    assert "groups" in survviz("bundle", "--results", tmp_path / "out", "--plan", plan, "--out", file).stderr

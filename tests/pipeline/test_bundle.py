@@ -36,19 +36,19 @@ def results(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> C
 def file(results: CohortResults, tmp_path: Path) -> Path:
     """A bundle of them."""
     path = tmp_path / "bundle.zip"
-    path.write_bytes(bundle(results, CHECKPOINT, PLAN, figures={"km.svg": b"<svg/>"}))
+    path.write_bytes(bundle(results, PLAN, figures={"km.svg": b"<svg/>"}))
     return path
 
 
-def test_every_number_comes_out_again(file: Path) -> None:
-    found = reproduce(file, device="cpu")
+def test_every_number_comes_out_again(file: Path, results: CohortResults) -> None:
+    found = reproduce(file, CHECKPOINT, results.cohort, device="cpu")
     assert found.differences == ()
     assert found.largest < 1e-6
     assert found.n_numbers > 40 * 10
 
 
 def test_same_analysis_gives_the_same_bytes(file: Path, results: CohortResults) -> None:
-    assert bundle(results, CHECKPOINT, PLAN, figures={"km.svg": b"<svg/>"}) == file.read_bytes()
+    assert bundle(results, PLAN, figures={"km.svg": b"<svg/>"}) == file.read_bytes()
 
 
 def test_it_holds_tables_words_figures_and_how_the_cohort_was_cleaned(file: Path, results: CohortResults) -> None:
@@ -61,7 +61,13 @@ def test_it_holds_tables_words_figures_and_how_the_cohort_was_cleaned(file: Path
     words = files[METHODS].decode()
     assert f"Risk and survival of {len(results)} patients" in words
     assert "no external validation" in words
-    assert "reproduce" in files["reproduce.sh"].decode()
+    assert "survviz reproduce" in files["reproduce.sh"].decode()
+
+
+def test_it_names_no_folder_of_this_machine(file: Path, results: CohortResults) -> None:
+    _, files = read_bundle(file)
+    assert not [name for name, content in files.items() if str(results.cohort.parent).encode() in content]
+    assert not [name for name, content in files.items() if str(ROOT).encode() in content]
 
 
 def test_other_choices_give_other_numbers(results: CohortResults) -> None:
@@ -89,7 +95,7 @@ def test_file_that_is_no_bundle_is_refused(content: bytes, tmp_path: Path) -> No
 def test_another_cohort_is_refused(file: Path, tmp_path: Path) -> None:
     other = copy_of_sample(tmp_path / "cohort", slice(0, 40), clinical=older)
     with pytest.raises(InputError, match="cohort given now is not the one"):
-        reproduce(file, cohort=other, device="cpu")
+        reproduce(file, CHECKPOINT, other, device="cpu")
 
 
 def older(table: pd.DataFrame) -> pd.DataFrame:
