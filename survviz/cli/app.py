@@ -23,6 +23,7 @@ from survviz.cli.options import (
     Slides,
     Weights,
 )
+from survviz.cli.privacy import privacy
 from survviz.cli.study import study
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(study)
+app.add_typer(privacy)
 
 
 def version(value: bool) -> None:

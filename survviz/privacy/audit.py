@@ -153,12 +153,22 @@ def one_run_audit(
     return Audit(claimed, delta, bound, confidence, count, correct, ceiling)
 
 
-def audit_release(plan: ReleasePlan, level: float, *, canaries: int = 500, seed: int = 0, broken: float = 1.0) -> Audit:
+def audit_release(
+    plan: ReleasePlan,
+    level: float,
+    *,
+    canaries: int = 500,
+    seed: int = 0,
+    broken: float = 1.0,
+    confidence: float = 0.95,
+) -> Audit:
     """Audit of the release itself: canaries are the two most different records, and the attacker is the best there is.
 
     Args:
         seed: of the coins only; the noise is the real one.
         broken: noise is divided by this; `BROKEN` makes the positive control.
+        confidence: the attacker is the best one and the noise is fresh, so a right plan is refuted now and then: in up
+            to 1 - confidence of all runs.
     """
     included = np.random.default_rng(seed).random(canaries) < 0.5
     mechanisms = [Mechanism(m.epsilon * int(broken), m.categories) for m in plan.mechanisms(level)]
@@ -167,7 +177,7 @@ def audit_release(plan: ReleasePlan, level: float, *, canaries: int = 500, seed:
     for number, inside in enumerate(included):
         codes = draw_all([corner[int(inside)] for corner in corners], mechanisms, level * broken, plan.steps)
         scores[number] = sum(_evidence(c, m, plan.steps) for c, m in zip(codes, mechanisms, strict=True))
-    return one_run_audit(scores, included, claimed=level)
+    return one_run_audit(scores, included, claimed=level, confidence=confidence)
 
 
 def dirac_scores(training: Training, included: Bool[NDArray, " m"], *, seed: int, broken: float = 1.0) -> NDArray:

