@@ -28,7 +28,8 @@ SMALLEST_CHANGE = 1e-4
 """A smaller change is treated as this much."""
 RESOLUTION = 2**-22
 """Relative rounding of an answer in float32: an error of this size says nothing."""
-MOST_PARTS = 256
+MANY_PARTS, MOST_PARTS = 256, 1024
+"""Parts after which what is allowed to be missed is doubled, and at which the integral is taken as it is."""
 
 
 class Way(Protocol):
@@ -73,7 +74,7 @@ def integrate(
     allowed = tolerance * max(abs(change), SMALLEST_CHANGE)
     parts = [_part(way, n_counted, CUTS[i], CUTS[i + 1], ends[i], ends[i + 1]) for i in range(len(CUTS) - 1)]
     n_parts = len(parts)
-    while (left := _left(parts)) > allowed and n_parts < MOST_PARTS:
+    while (left := _left(parts)) > (allowed if n_parts < MANY_PARTS else 2 * allowed) and n_parts < MOST_PARTS:
         if progress:
             progress(min(0.95, allowed / left))
         worst = max(parts, key=lambda part: abs(part.error))
