@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -64,45 +64,32 @@ def release_relevance(
     Args:
         relevance: one row per patient, signed or not. Its model must be private itself or public.
         names: of the columns; few groups (modalities, programmes) rather than many features.
-        neighbour: "replace one" or "add or remove one"; the number of patients is public in both.
+        neighbour: "replace one" or "add or remove one"; the number of patients enters neither result nor guarantee.
         floor: smallest sum that a patient is divided by, in the unit of relevance.
 
     Raises:
         PrivacyError: a number is missing, or the request has no guarantee.
     """
-    if relevance.ndim != 2 or relevance.shape[1] != len(names) or not len(relevance):
-        raise PrivacyError(f"Relevance of shape {relevance.shape} was given for {len(names)} names and some patients.")
-    if not np.isfinite(relevance).all():
-        raise PrivacyError(
-            "Relevance has missing numbers; a patient without relevance is left out before, by a public rule."
-        )
     if neighbour == "any two records" or not epsilon > 0:
         raise PrivacyError(
             "Relevance is released for one patient replaced, or added or removed, at an epsilon above 0."
         )
-    absolute = np.abs(relevance.astype(np.float64))
-    total = np.maximum(absolute.sum(axis=1, keepdims=True), floor)
-    shares = np.floor(absolute / total * (PARTS - len(names))).astype(
-        np.int64
-    )  # a row's sum is at most PARTS, rounded or not
-    if (shares.sum(axis=1) > PARTS).any():
-        raise PrivacyError("A patient's shares of relevance pass 1: the sensitivity of their sum would be wrong.")
     sensitivity = PARTS * (2 if neighbour == "replace one" else 1)
     mechanism = laplace_mechanism(laplace_scale(Fraction(epsilon), sensitivity))
-    noisy = [max(0, mechanism(int(column))) for column in shares.sum(axis=0)]
-    values = _normalised(noisy)
+    noisy = [max(0, mechanism(int(column))) for column in _shares(relevance, len(names), floor).sum(axis=0)]
     spec = PrivacySpec(
         ledger="training",
         unit="one training patient, whose relevance is one row",
         neighbour=neighbour,
-        mechanism=f"discrete Laplace noise on {len(names)} mean shares of relevance over {len(relevance)} patients",
+        mechanism=f"discrete Laplace noise on {len(names)} mean shares of relevance",  # their number may be private
         epsilon=epsilon,
         delta=0.0,
         composition="It adds to what training the model cost the same patients.",
         protects="which patients the relevance was computed on, and their records",
         does_not_protect=("the patient entered now", "what the model itself tells about its training patients"),
     )
-    return Relevance(values=dict(zip(names, values, strict=True)), source="released", where=where, spec=spec)
+    values = dict(zip(names, _normalised(noisy), strict=True))
+    return Relevance(values=values, source="released", where=where, spec=spec)
 
 
 def grouped(relevance: Float[NDArray, "n d"], groups: Sequence[str]) -> tuple[Float[NDArray, "n g"], tuple[str, ...]]:
@@ -131,6 +118,20 @@ def spread(relevance: Relevance, members: Mapping[str, Sequence[str]]) -> Releva
             raise PrivacyError(f"The group {group!r} has no relevance or no members.")
         values |= {name: relevance.values[group] / len(names) for name in names}
     return relevance.model_copy(update={"values": values})
+
+
+def _shares(relevance: Float[NDArray, "n d"], names: int, floor: float) -> Int[NDArray, "n d"]:
+    """Each patient's shares of relevance as integers; a row's sum is at most PARTS, whatever floats do."""
+    if relevance.ndim != 2 or relevance.shape[1] != names or not len(relevance):
+        raise PrivacyError(f"Relevance of shape {relevance.shape} was given for {names} names and some patients.")
+    if not np.isfinite(relevance).all():
+        raise PrivacyError("Relevance has missing numbers; leave such patients out by a public rule.")
+    absolute = np.abs(relevance.astype(np.float64))
+    total = np.maximum(absolute.sum(axis=1, keepdims=True), floor)
+    shares = np.floor(absolute / total * (PARTS - names)).astype(np.int64)
+    if (shares.sum(axis=1) > PARTS).any():
+        raise PrivacyError("A patient's shares of relevance pass 1: the sensitivity of their sum would be wrong.")
+    return shares
 
 
 def _normalised(counts: Sequence[int]) -> list[float]:
