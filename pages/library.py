@@ -10,9 +10,7 @@ folders = session.checkpoint_folders()
 if not folders:
     with st.container(border=True, key="empty-state"):
         st.subheader("No checkpoint was found", anchor=False)
-        st.markdown(
-            "Train one here or with `survviz train`, or name the folder of yours in SURVVIZ_CHECKPOINTS."
-        )
+        st.markdown("Train one here or with `survviz train`, or name the folder of yours in SURVVIZ_CHECKPOINTS.")
 st.caption(
     f"{len(folders)} checkpoints. Only safetensors, JSON and text are read of them. C-indices are out of fold: every "
     "patient is scored by the one model that never saw them; they compare only within one cohort."
