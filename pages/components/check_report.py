@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.components import check_desk, check_grid, check_outcome, check_overlap, check_steps, current_cohort
+from pages.components import check_desk, check_grid, check_outcome, check_overlap, check_steps, current_cohort, go
 from pages.components.check_desk import Desk
 from pages.components.cohort_list import new_cohort_folder
 from pages.components.literal import literal
@@ -193,4 +193,4 @@ def _written(desk: Desk) -> None:
         ):
             if st.button(words, icon=icon, key=f"check_to_{page}"):
                 current_cohort.choose(desk.written)
-                st.switch_page(page)
+                go.to(page)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.components import cases, session
+from pages.components import cases, go, session
 from pages.components.cohort_list import SAMPLE_ID, CohortEntry, entries
 from pages.components.owner import current_owner
 
@@ -96,7 +96,7 @@ def open_case(entry: CohortEntry, case_id: str) -> None:
     session.choose(key)
     opened = session.current_case()
     page = "slide_attention.py" if opened and opened.case.bags else "risk_survival.py"
-    st.switch_page(page, query_params={})  # none, said so: else Streamlit refuses where widgets are in the address
+    go.to(page)
 
 
 def back() -> None:
@@ -112,7 +112,7 @@ def back() -> None:
     if st.button(f"Back to {entry.name}", icon=":material/arrow_back:", key="back_to_cohort", width="stretch"):
         choose(entry.id)
         page = st.session_state.get("cohort_page", "cohort_patients.py")
-        st.switch_page(page, query_params=st.session_state.get("cohort_addresses", {}).get(page, {}))
+        go.to(page, st.session_state.get("cohort_addresses", {}).get(page))
 
 
 def _empty() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import cases, preflight, session
+from pages.components import cases, go, preflight, session
 from pages.components import draft as drafts
 from pages.components.draft import Draft, DraftSlide
 from pages.components.owner import current_owner
@@ -174,7 +174,7 @@ def open_draft(draft: Draft) -> None:
         st.error(str(error), icon=":material/error:")
         return
     session.choose(key)
-    st.switch_page("slide_attention.py" if draft.slides or draft.features else "risk_survival.py")
+    go.to("slide_attention.py" if draft.slides or draft.features else "risk_survival.py")
 
 
 def build(draft: Draft) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import draft as drafts
-from pages.components import evidence, record, session
+from pages.components import evidence, go, record, session
 from pages.components.draft import Draft, DraftSlide
 from pages.components.owner import current_owner
 from pages.components.upload import file_upload
@@ -21,7 +21,7 @@ def introduction() -> None:
         st.markdown("Put a case together from what you have; any part may be missing. Or look at the demo case first.")
         if st.button("Open the demo case", icon=":material/play_arrow:", key="demo"):
             session.choose_demo()
-            st.switch_page("slide_attention.py")
+            go.to("slide_attention.py")
 
 
 def heading(title: str, found: str | None, missing: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.components import session
+from pages.components import go, session
 from survviz.types import Notice
 
 
@@ -37,4 +37,4 @@ def no_case(what: str) -> None:
         with st.container(horizontal=True):
             st.button("Open the demo case", type="primary", icon=":material/play_arrow:", on_click=session.choose_demo)
             if st.button("Load a case", icon=":material/upload_file:"):
-                st.switch_page("load_case.py")
+                go.to("load_case.py")

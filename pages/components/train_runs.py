@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import estimate
+from pages.components import estimate, go
 from pages.components.cohort_list import CohortEntry
 from pages.components.owner import current_owner
 from survviz import jobs
@@ -98,7 +98,7 @@ def _still(grant: Grant, state: str) -> None:
             st.markdown(f"C out of fold **{c_index:.3f}**" if c_index is not None else "C out of fold undefined")
             st.button("Use it", icon=":material/play_arrow:", type="primary", key=f"use-{grant.token}", on_click=use)
             if st.button("Its card", icon=":material/description:", key=f"card-{grant.token}"):
-                st.switch_page("library.py")
+                go.to("library.py")
         elif now.state != "done":
             if st.button("Go on", icon=":material/play_arrow:", key=f"on-{grant.token}"):
                 _submit(current_owner(), name, dict(grant.payload["arguments"]))
