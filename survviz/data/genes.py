@@ -12,6 +12,7 @@ from pathlib import Path
 from survviz.errors import InputError
 
 RESOURCES = files("survviz.data") / "resources"
+COPY_NUMBER = "_cnv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ def match_genes(wanted: Iterable[str], available: Iterable[str]) -> GeneMatch:
 
     A repeated wanted symbol counts once. Where several columns could be one gene and none has its exact name, the
     first is used and all are listed in `ambiguous`. One column never serves two wanted genes, unless both are
-    symbols of the same gene.
+    symbols of the same gene. A wanted `EGFR_cnv` is also found as `EGFR`, never the other way: a table of copy number
+    may leave the suffix away, but `EGFR_cnv` is no expression.
 
     Raises:
         InputError: a column name appears more than once.
@@ -160,7 +162,8 @@ def match_genes(wanted: Iterable[str], available: Iterable[str]) -> GeneMatch:
     ambiguous: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
     for gene in wanted:
-        candidates = [] if gene in exact else by_current.get(current_symbol(gene).upper(), [])
+        symbol = current_symbol(gene.removesuffix(COPY_NUMBER)).upper()
+        candidates = [] if gene in exact else by_current.get(symbol, [])
         if gene in exact:
             found[gene] = gene
         elif candidates:

@@ -54,6 +54,13 @@ def test_two_old_names_of_one_gene_are_reported_as_ambiguous() -> None:
     assert match.ambiguous == {"MAP3K20": ("ZAK", "MLTK")}
 
 
+def test_copy_number_is_found_without_its_suffix_but_is_never_an_expression() -> None:
+    match = match_genes(["EGFR_cnv", "EGFR_mut"], ["EGFR"])
+    assert match.found == {"EGFR_cnv": "EGFR"}
+    assert match.missing == ("EGFR_mut",)
+    assert match_genes(["EGFR"], ["EGFR_cnv"]).missing == ("EGFR",)
+
+
 def test_match_counts_a_repeated_gene_once_and_says_what_is_missing() -> None:
     match = match_genes(["TP53", "TP53", "NOPE1"], ["TP53"])
     assert match.missing == ("NOPE1",)
