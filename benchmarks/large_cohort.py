@@ -1,4 +1,4 @@
-"""A made-up cohort of 10,000 patients x 2,000 genes that a shipped checkpoint scores: what a page has to be quick with."""
+"""A made-up cohort of 10,000 patients x 2,000 genes that a shipped checkpoint scores: pages must be quick with it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """From click to changed content on Stratify, in Chromium: `.venv/bin/python -m benchmarks.stratify_browser --home DIR`.
 
-10,000 made-up patients with 2,000 genes, scored by a shipped checkpoint, in the whole app. Each repeat starts the app and
-a browser anew, so no choice was computed before; the first opening of the page (imports, reading the results) is a row of
-its own. A number is the time from pressing the mouse or Enter until the browser shows another figure or table ("seconds"),
-and until the script has ended as well ("at rest"). Chromium draws without a GPU, on the same processors as the app.
+10,000 made-up patients with 2,000 genes, scored by a shipped checkpoint, in the whole app. Each repeat starts the app
+and a browser anew, so no choice was computed before; the first opening of the page (imports, reading the results) is a
+row of its own. A number is the time from pressing the mouse or Enter until the browser shows another figure or table
+("seconds"), and until the script has ended as well ("at rest"); "again" is the same choice once it was computed.
+Chromium draws without a GPU, on the same processors as the app.
 `--home` keeps cohort and scores for the next time.
 """
 
@@ -46,7 +47,8 @@ FIGURES = {
 LOOK = """selector => {
   const shown = document.querySelector(selector);
   if (!shown) return "";
-  return shown.textContent + [...shown.querySelectorAll("path.js-line, .errorbar path")].map(one => one.getAttribute("d"));
+  const drawn = [...shown.querySelectorAll("path.js-line, .errorbar path")];
+  return shown.textContent + drawn.map(one => one.getAttribute("d"));
 }"""
 START = """() => {
   window.pressed = null;

@@ -13,7 +13,7 @@ from survviz.pipeline.stratification_words import with_limits
 from survviz.pipeline.validation import CENSORING, HORIZONS, Validation, recalibrated, validate
 
 if TYPE_CHECKING:
-    from survviz.evaluation import Estimate
+    from survviz.evaluation import Estimate, Recalibration
     from survviz.pipeline.cohort_results import CohortResults
     from survviz.pipeline.observation import Observation
 
@@ -45,6 +45,15 @@ def validated(_results: CohortResults, folder: str, asked: str, n_resamples: int
     from survviz.pipeline.observation import Observation
 
     return validate(_results, Observation.model_validate_json(asked), n_resamples=n_resamples)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _recalibrated(
+    _results: CohortResults, folder: str, asked: str, horizon: float
+) -> tuple[Recalibration, pd.DataFrame]:
+    from survviz.pipeline.observation import Observation
+
+    return recalibrated(_results, Observation.model_validate_json(asked), horizon)
 
 
 def show(entry: CohortEntry, results: CohortResults, asked: Observation) -> None:
@@ -156,7 +165,7 @@ def _recalibration(entry: CohortEntry, results: CohortResults, asked: Observatio
         "checkpoint stays as it is.",
         icon=":material/warning:",
     )
-    found, table = recalibrated(results, asked, horizon)
+    found, table = _recalibrated(results, str(results.folder), asked.model_dump_json(), horizon)
     rows = {
         "Intercept (0 is right)": (found.intercept, *found.intercept_limits),
         "Slope (1 is right)": (found.slope, *found.slope_limits),

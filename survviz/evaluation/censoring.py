@@ -57,7 +57,9 @@ class CensoringDistribution:
 
     def weights(self, time: NDArray[np.float64], event: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(n,) 1 / G(time) of events, 0 of censored cases; NaN for an event where G is undefined or 0."""
-        return np.where(event, 1 / self.at(time), 0.0)
+        found = np.zeros(len(time))
+        found[event] = 1 / self.at(time[event])
+        return found
 
     def why_undefined(self, months: float) -> str:
         """Why there is no weight at a time, in words."""

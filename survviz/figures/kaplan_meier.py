@@ -20,7 +20,8 @@ MIDDLE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6BB3", "#8C6D31", "#5F
 """Okabe and Ito's other colours, for groups between the lowest and the highest risk and for categories."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 ROW_HEIGHT = 34
-MOST_DRAWN = 1000
+MOST_DRAWN, MOST_MARKED = 1000, 250
+"""Corners of a line, and marks: a browser draws a line as one path, but every mark as an element of its own."""
 UNSEEN = {"color": "rgba(0, 0, 0, 0)", "size": 10}
 """Marks on a curve that make it clickable: plotly selects no bare line."""
 COUNTED = "Number at risk at the start of each interval (events until then)"
@@ -51,11 +52,11 @@ def censored_at(curve: KaplanMeier) -> tuple[NDArray[np.float64], NDArray[np.flo
     return curve.times[rows], curve.survival[rows]
 
 
-def thinned(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows of ascending times that are drawn: all, or of very many the first, and the last within each 1 / 1,000."""
-    if len(times) <= MOST_DRAWN:
+def thinned(times: NDArray[np.float64], most: int = MOST_DRAWN) -> NDArray[np.int64]:
+    """Rows of ascending times that are drawn: all, or of more than `most` the first, and the last in each 1 / most."""
+    if len(times) <= most:
         return np.arange(len(times))
-    place = np.floor(times / times[-1] * MOST_DRAWN)
+    place = np.floor(times / times[-1] * most)
     return np.union1d(0, np.flatnonzero(np.diff(place, append=np.inf) > 0))
 
 
@@ -126,7 +127,8 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
     figure.add_scatter(
         x=curve.times[rows], y=curve.survival[rows], mode="lines+markers",
         name=f"{escape(group.name)} (n = {curve.n_cases:,})",
-        line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2}, marker=UNSEEN,
+        line={"color": colour, "dash": dash, "shape": "hv", "width": 2.2},
+        marker={**UNSEEN, "maxdisplayed": MOST_MARKED},
         selected={"marker": UNSEEN}, unselected={"marker": UNSEEN},
         customdata=np.column_stack([curve.at_risk[rows], limits_text]),
         hovertemplate=f"<b>{escape(group.name)}</b><br>%{{x:.1f}} months: %{{y:.0%}} (%{{customdata[1]}})<br>"
@@ -134,7 +136,7 @@ def _draw_group(figure: go.Figure, group: GroupCurve, colour: str, dash: str, li
         **place,
     )  # fmt: skip
     x, y = censored_at(curve)
-    shown = thinned(x)
+    shown = thinned(x, MOST_MARKED)
     figure.add_scatter(
         x=x[shown], y=y[shown], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "line-ns", "size": 7, "line": {"width": 1.2, "color": colour}},
