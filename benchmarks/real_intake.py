@@ -169,18 +169,28 @@ def _mended(brought: Brought, first: Report, *, one_cancer: bool) -> Report:
 
 
 def _scored(row: Row, roles: Sequence[str], folder: Path) -> CohortResults:
-    """By the first checkpoint that can score anybody.
+    """By the first checkpoint that can score most of the cases, or else by the one that scores more than the others.
+
+    A table in another unit than the model's is refused for the cases that have it; a model without it may still do.
 
     Raises:
-        InputError: none can; the message is that of the first.
+        InputError: none can score anybody; the message is that of the first.
     """
     refusals: list[InputError] = []
+    best: CohortResults | None = None
     for name in fitting(row.table, roles):
         try:
-            return infer(ROOT / "checkpoints" / name, folder / "cohort", folder / name, device="cpu")
+            found = infer(ROOT / "checkpoints" / name, folder / "cohort", folder / name, device="cpu")
         except InputError as error:
             refusals.append(error)
-    raise refusals[0]
+            continue
+        if best is None or len(found) > len(best):
+            best = found
+        if len(best) > row.cases / 2:
+            break
+    if best is None:
+        raise refusals[0]
+    return best
 
 
 def _counted(counts: dict[str, int]) -> str:
