@@ -209,7 +209,8 @@ def prepare(home: Path) -> None:
     folder = home / "clinic" / "ten-thousand"
     if not folder.exists():
         write_cohort(folder)
-    command = [sys.executable, "-m", "survviz.cli", "infer", "--cohort", str(folder)]
+    out = home / "cohort-results" / folder.name
+    command = [sys.executable, "-m", "survviz.cli", "infer", "--cohort", str(folder), "--out", str(out)]
     subprocess.run([*command, "--checkpoint", f"checkpoints/{CHECKPOINT}"], cwd=ROOT, env=settings(home), check=True)
 
 
