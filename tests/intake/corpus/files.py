@@ -16,10 +16,10 @@ BOOK = xlsx(clinical=clinical())
 GENES_IN_ROWS = expression().T.rename_axis("gene")
 
 
-def _beside(name: str, data: bytes, code: str, *says: str, severity: str = "error") -> Broken:
-    """A bad file beside a good outcome."""
+def _beside(name: str, what: str, data: bytes, code: str, *says: str, severity: str = "error") -> Broken:
+    """A bad file beside a good outcome; `what` is wrong with it."""
     files = {"clinical.csv": OUTCOME, name: data}
-    return Broken(f"{name}: {says[0]} ({len(data):,} bytes)", files, code, says, severity, mended=False)  # type: ignore[arg-type]
+    return Broken(f"{name}: {what}", files, code, says, severity, mended=False)  # type: ignore[arg-type]
 
 
 def _parquet() -> bytes:
@@ -51,25 +51,33 @@ STRANGERS = expression().rename(index=lambda name: f"X{name}").rename_axis("case
 LONELY = expression().iloc[:25]
 
 FILES = (
-    _beside("rna.csv", b"", "unreadable", "empty"),
-    _beside("rna.csv", b"case_id,TP53\n", "unreadable", "no rows"),
-    _beside("rna.csv", bytes(range(256)) * 20, "unreadable", "not text"),
-    _beside("rna.csv", b"just a line of words\nand another\n", "unreadable", "no columns"),
-    _beside("rna.csv.gz", gzip.compress(csv(expression()))[:-200], "unreadable", "rna.csv.gz"),
-    _beside("rna.csv.gz", b"\x1f\x8b" + b"nonsense" * 10, "unreadable", "rna.csv.gz", severity="error"),
-    _beside("rna.xlsx", BOOK[: len(BOOK) // 2], "unreadable", "rna.xlsx"),
-    _beside("rna.parquet", _parquet()[:-400], "unreadable", "rna.parquet"),
-    _beside("rna.parquet", b"PK not parquet", "unreadable", "parquet"),
-    _beside("data.zip", zipped({"../../evil.csv": OUTCOME}), "unreadable", "evil.csv"),
-    _beside("data.zip", zipped({"/etc/evil.csv": OUTCOME}), "unreadable", "evil.csv"),
-    _beside("data.zip", zipped({"inner.zip": zipped({"a.csv": OUTCOME})}), "unreadable", "inner.zip"),
-    _beside("bomb.zip", zipped({"a.csv": b"a,b\n" + b"0,0\n" * 5_000_000}), "unreadable", "bomb.zip"),
-    _beside("data.zip", _encrypted(), "unreadable", "password"),
-    _beside("data.zip", _linked(), "unreadable", "link"),
-    _beside("data.zip", b"PK\x03\x04 cut off", "unreadable", "data.zip"),
-    _beside("paper.docx", b"PK\x03\x04", "not-a-table", "paper.docx", severity="note"),
-    _beside("old.xls", b"\xd0\xcf\x11\xe0", "not-a-table", "save it as xlsx", severity="note"),
-    _beside("meta.json", b"{ not json", "unreadable", "not JSON"),
+    _beside("rna.csv", "empty", b"", "unreadable", "empty"),
+    _beside("rna.csv", "a header only", b"case_id,TP53\n", "unreadable", "no rows"),
+    _beside("rna.csv", "not text", bytes(range(256)) * 20, "unreadable", "not text"),
+    _beside("rna.csv", "words, no columns", b"just a line of words\nand another\n", "unreadable", "no columns"),
+    _beside("rna.csv.gz", "gzip cut off", gzip.compress(csv(expression()))[:-200], "unreadable", "rna.csv.gz"),
+    _beside(
+        "rna.csv.gz", "not gzip at all", b"\x1f\x8b" + b"nonsense" * 10, "unreadable", "rna.csv.gz", severity="error"
+    ),
+    _beside("rna.xlsx", "a workbook cut in half", BOOK[: len(BOOK) // 2], "unreadable", "rna.xlsx"),
+    _beside("rna.parquet", "parquet cut off", _parquet()[:-400], "unreadable", "rna.parquet"),
+    _beside("rna.parquet", "not parquet", b"PK not parquet", "unreadable", "parquet"),
+    _beside("data.zip", "a path out of the folder", zipped({"../../evil.csv": OUTCOME}), "unreadable", "evil.csv"),
+    _beside("data.zip", "an absolute path", zipped({"/etc/evil.csv": OUTCOME}), "unreadable", "evil.csv"),
+    _beside(
+        "data.zip",
+        "an archive in an archive",
+        zipped({"inner.zip": zipped({"a.csv": OUTCOME})}),
+        "unreadable",
+        "inner.zip",
+    ),
+    _beside("bomb.zip", "a bomb", zipped({"a.csv": b"a,b\n" + b"0,0\n" * 5_000_000}), "unreadable", "bomb.zip"),
+    _beside("data.zip", "encrypted", _encrypted(), "unreadable", "password"),
+    _beside("data.zip", "a link", _linked(), "unreadable", "link"),
+    _beside("data.zip", "cut off", b"PK\x03\x04 cut off", "unreadable", "data.zip"),
+    _beside("paper.docx", "a document", b"PK\x03\x04", "not-a-table", "paper.docx", severity="note"),
+    _beside("old.xls", "an old workbook", b"\xd0\xcf\x11\xe0", "not-a-table", "save it as xlsx", severity="note"),
+    _beside("meta.json", "not JSON", b"{ not json", "unreadable", "not JSON"),
     Broken(
         "rows of many lengths",
         {"clinical.csv": OUTCOME + b"P041,100,1\nP042,1,1,60,male,II,more,and more\n"},
