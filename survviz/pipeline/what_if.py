@@ -191,6 +191,11 @@ def programme_levels(predictor: Predictor, case: Case) -> dict[str, float]:
     return {name: float(z[list(columns)].mean()) for name, columns in preprocess.programmes.items()}
 
 
+def typical_expression(scaler: OmicsScaler) -> dict[str, float]:
+    """Every gene at its training mean, in the unit of the table."""
+    return {gene: _moved(scaler, at, None, 0.0) for at, gene in enumerate(scaler.genes)}
+
+
 def removable(predictor: Predictor, case: Case) -> tuple[Modality, ...]:
     """The modalities that can be taken away: those present, where another one is left."""
     present = predictor.present(case)

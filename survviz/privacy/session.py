@@ -44,6 +44,11 @@ class PatientSession:
         """Spent and hard cap of this patient over all sessions."""
         return self.ledger.balance(self.subject)
 
+    @property
+    def visited(self) -> float:
+        """Highest position of the present draw that was paid for; up to it moving costs nothing."""
+        return self._releaser.visited
+
     def at(self, level: float) -> View:
         """Move the slider: costs what the level lies above the highest one visited, and nothing on the way down.
 

@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "explain": {"errors", "types", "models"},
     "training": BASE | {"data", "losses", "evaluation", "models", "checkpoint"},
     "figures": BASE | {"evaluation"},
-    "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain"},
+    "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy"},
     "study": {"errors", "types", "workspace", "evaluation"},
     "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
