@@ -1,0 +1,97 @@
+"""Noise on many records at once is the noise of one record, and Gaussian noise on blocks is as large as it must be."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from survviz.errors import PrivacyError
+from survviz.privacy.bernoulli import Enclosure, Probability, bernoulli_many
+from survviz.privacy.draw import Mechanism
+from survviz.privacy.gaussian import analytic_delta, analytic_sigma
+from survviz.privacy.many_records import draw_gaussian, draw_records, gaussian_sigmas
+from tests.privacy.enumeration import laplace_table, response_table
+
+STEPS = 16
+
+
+def exactly(numerator: int, denominator: int) -> Probability:
+    """A probability that is known to any digits."""
+    return lambda digits: Enclosure(Fraction(numerator, denominator), Fraction(numerator, denominator))
+
+
+def given_words(*words: int):
+    """A source of these 64-bit words: first those of the coins, then those that are asked for afterwards."""
+    stream = iter(b"".join(word.to_bytes(8, "little") for word in words))
+    return lambda count: bytes(itertools.islice(stream, count))
+
+
+def test_coins_are_decided_by_their_first_bits_or_by_the_next() -> None:
+    third = 2**64 // 3  # 0.0101...: both words of a third begin alike
+    coins = bernoulli_many(exactly(1, 3), 4, given_words(third - 1, third + 1, third, third, third + 1, third - 1))
+    assert coins.tolist() == [True, False, False, True]
+
+
+def test_coins_at_the_ends_need_more_bits() -> None:
+    most = 2**64 - 1
+    rare, common = exactly(1, 2**70), exactly(2**70 - 1, 2**70)
+    for following, falls in ((0, True), (most, False)):
+        assert bernoulli_many(rare, 2, given_words(0, most, following)).tolist() == [falls, False]
+        assert bernoulli_many(common, 2, given_words(0, most, following)).tolist() == [True, falls]
+
+
+def test_every_record_gets_the_noise_of_its_own_mechanisms() -> None:
+    n = 20_000
+    mechanisms = [Mechanism(Fraction(5)), Mechanism(Fraction(1), 4)]
+    codes = np.column_stack([np.full(n, 7), np.full(n, 2)])
+    drawn = draw_records(codes, mechanisms, STEPS)
+    reach = 9
+    noise = drawn[:, 0] - 7
+    expected = laplace_table(mechanisms[0].scale(STEPS), reach) * n
+    seen = np.array([(noise == k).sum() for k in range(-reach, reach + 1)])
+    seen, expected = np.append(seen, n - seen.sum()), np.append(expected, n - expected.sum())
+    assert stats.chisquare(seen, expected * n / expected.sum()).pvalue > 1e-6
+    answers = np.bincount(drawn[:, 1], minlength=4)
+    assert stats.chisquare(answers, response_table(1.0, 4)[2] * n).pvalue > 1e-6
+    assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 0.05
+
+
+def test_codes_outside_of_their_range_are_refused() -> None:
+    for codes in ([[0, 4]], [[17, 0]], [[-1, 0]]):
+        with pytest.raises(PrivacyError, match="encode records first"):
+            draw_records(np.array(codes), [Mechanism(Fraction(1)), Mechanism(Fraction(1), 4)], STEPS)
+    with pytest.raises(PrivacyError, match="2 mechanisms"):
+        draw_records(np.zeros((3, 1), dtype=int), [Mechanism(Fraction(1))] * 2, STEPS)
+
+
+def test_blocks_share_one_gaussian_budget() -> None:
+    squared, weights = (1.0, 2.0, 1.0), (0.5, 0.3, 0.2)
+    assert gaussian_sigmas([1.0], 2.0, 1e-5)[0] == pytest.approx(analytic_sigma(2.0, 1e-5))
+    for given in (None, weights):
+        sigmas = gaussian_sigmas(squared, 2.0, 1e-5, weights=given)
+        moved = math.sqrt(sum(square / sigma**2 for square, sigma in zip(squared, sigmas, strict=True)))
+        assert analytic_delta(1 / moved, 2.0) == pytest.approx(1e-5, rel=1e-6)
+        assert analytic_delta(1 / moved, 2.0) <= 1e-5
+    dealt = gaussian_sigmas(squared, 2.0, 1e-5, weights=weights)
+    assert dealt**2 * weights == pytest.approx(np.full(3, (dealt**2 * weights)[0]))  # variances as 1 / relevance
+
+
+def test_gaussian_noise_has_the_deviation_asked_for_and_keeps_whole_steps() -> None:
+    sigmas = np.array([0.5, 3.0])
+    drawn = draw_gaussian(np.full((20_000, 2), [1.0, 0.0]), sigmas)
+    assert drawn.mean(axis=0) == pytest.approx([1.0, 0.0], abs=0.1)
+    assert drawn.std(axis=0) == pytest.approx(sigmas, rel=0.03)
+    steps = np.floor(4096 / sigmas)
+    assert drawn * steps == pytest.approx(np.round(drawn * steps))
+    with pytest.raises(PrivacyError, match="scaled to"):
+        draw_gaussian(np.array([[1.2, 0.0]]), sigmas)
+
+
+def test_a_block_without_relevance_is_refused() -> None:
+    with pytest.raises(PrivacyError, match="infinite"):
+        gaussian_sigmas([1.0, 1.0], 1.0, 1e-5, weights=[1.0, 0.0])
