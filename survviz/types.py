@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -158,6 +158,15 @@ class Inputs:
             tokens={name: value.to(device) for name, value in self.tokens.items()},
             vectors={name: value.to(device) for name, value in self.vectors.items()},
             present={name: value.to(device) for name, value in self.present.items()},
+        )
+
+    def double(self) -> Inputs:
+        """The same batch in float64, for a model in float64."""
+        return replace(
+            self,
+            patches=self.patches.double(),
+            tokens={name: value.double() for name, value in self.tokens.items()},
+            vectors={name: value.double() for name, value in self.vectors.items()},
         )
 
 

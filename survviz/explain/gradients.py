@@ -1,25 +1,34 @@
 """Integrated gradients of a model's answer: what patches, sentences, genes and every other input add to it.
 
-One integral over everything that the model reads gives the parts of every level (see `integration`).
+One integral over everything that the model reads gives the parts of every level (see `integration`). Where what pushes
+up and what pushes down nearly cancel, rounding in float32 hides by how much the parts of the way miss their change; the
+integral is then taken in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from survviz.errors import InputError
 from survviz.explain.baselines import Reference
-from survviz.explain.integration import SMALLEST_CHANGE, TOLERANCE, integrate
+from survviz.explain.integration import MOST_PARTS, NODES, SMALLEST_CHANGE, TOLERANCE, Integral, integrate
 from survviz.explain.targets import Target, risk
 from survviz.explain.ways import InputWay
 from survviz.models import Model
-from survviz.types import Inputs
+from survviz.types import Inputs, Modality
+
+NUMBERS_IN_DOUBLE = 2**24
+"""A case with more numbers in its patches is explained in float32 alone: 128 MiB once more, and hours."""
+PARTS_IN_DOUBLE, ROWS_IN_DOUBLE = 4096, 2**22
+"""Parts of the way in float64, as long as all points together have fewer patches than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +113,7 @@ def contributions(
     Raises:
         InputError: it is not one case, it has padded rows, or the baseline is of another width.
     """
-    way = InputWay(model, inputs, target, baseline)
-    found = integrate(way, way.n_counted, tolerance=tolerance, progress=progress)
+    way, found = _integral(model, inputs, target, baseline, None, tolerance, progress)
     return InputContributions(**way.split(found.values), change=found.change, n_gradients=found.n_gradients)
 
 
@@ -135,6 +143,25 @@ def patch_contributions(
     """
     if len(inputs.patches) != 1 or not bool(inputs.patch_mask.all()):
         raise InputError("Contributions are computed for one case whose patch rows are all real; give a batch of one.")
-    way = InputWay(model, inputs, target, Reference(baseline), only=("pathology",))
-    found = integrate(way, way.n_counted, tolerance=tolerance, progress=progress)
+    way, found = _integral(model, inputs, target, Reference(baseline), ("pathology",), tolerance, progress)
     return Contributions(way.split(found.values)["patches"], found.change, found.n_gradients)
+
+
+def _integral(
+    model: Model,
+    inputs: Inputs,
+    target: Target,
+    baseline: Reference,
+    only: Collection[Modality] | None,
+    tolerance: float,
+    progress: Callable[[float], None] | None,
+) -> tuple[InputWay, Integral]:
+    """In the model's own precision, and where that does not add up in float64."""
+    way = InputWay(model, inputs, target, baseline, only)
+    found = integrate(way, way.n_counted, tolerance=tolerance, progress=progress)
+    patches = inputs.patches
+    if found.missed <= 2 * tolerance or patches.dtype == torch.float64 or patches.numel() > NUMBERS_IN_DOUBLE:
+        return way, found
+    way = InputWay(deepcopy(model).double(), inputs.double(), target, baseline, only)
+    parts = min(PARTS_IN_DOUBLE, ROWS_IN_DOUBLE // (NODES * max(1, patches.shape[1])))
+    return way, integrate(way, way.n_counted, tolerance=tolerance, most_parts=max(MOST_PARTS, parts), progress=progress)

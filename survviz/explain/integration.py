@@ -9,7 +9,8 @@ which an equal grid of steps would have to be fine everywhere to see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,16 +25,19 @@ TOLERANCE = 0.005
 """Share of the change by which all values together may miss it."""
 SLACK = 4
 """The parts' errors, which may cancel, add up to so many tolerances at most."""
-SMALLEST_CHANGE = 1e-4
+SMALLEST_CHANGE = 1e-6
 """A smaller change is treated as this much."""
-RESOLUTION = 2**-22
-"""Relative rounding of an answer in float32: an error of this size says nothing."""
-MANY_PARTS, MOST_PARTS = 256, 1024
+MANY_PARTS, MOST_PARTS = 128, 512
 """Parts after which what is allowed to be missed is doubled, and at which the integral is taken as it is."""
 
 
 class Way(Protocol):
     """A straight way from a baseline to a case."""
+
+    @property
+    def resolution(self) -> float:
+        """Relative rounding of an answer: an error of this size says nothing."""
+        ...
 
     def answers(self, shares: list[float]) -> list[float]:
         """The target at some points, 0 = the baseline, 1 = the case."""
@@ -51,42 +55,50 @@ class Integral:
     Attributes:
         values: (P,)
         change: target at the end minus target at the start, which the values should add up to.
+        missed: by how much they do not, as a share of the change.
         n_gradients: points of the way at which gradients were taken.
     """
 
     values: NDArray[np.float64]
     change: float
+    missed: float
     n_gradients: int
 
 
 def integrate(
-    way: Way, n_counted: int, *, tolerance: float = TOLERANCE, progress: Callable[[float], None] | None = None
+    way: Way,
+    n_counted: int,
+    *,
+    tolerance: float = TOLERANCE,
+    most_parts: int = MOST_PARTS,
+    progress: Callable[[float], None] | None = None,
 ) -> Integral:
     """Adaptive Gauss-Legendre quadrature.
 
     Args:
         n_counted: that many of the first values of `way.along` add up to the change; the others repeat some of them.
         tolerance: share of the change by which all values together may miss it.
+        most_parts: at so many parts the integral is taken as it is.
         progress: called with the share that is done; it may raise `CancelledError`.
     """
     ends = way.answers([*CUTS])
     change = ends[-1] - ends[0]
     allowed = tolerance * max(abs(change), SMALLEST_CHANGE)
     parts = [_part(way, n_counted, CUTS[i], CUTS[i + 1], ends[i], ends[i + 1]) for i in range(len(CUTS) - 1)]
-    n_parts = len(parts)
-    while (left := _left(parts)) > (allowed if n_parts < MANY_PARTS else 2 * allowed) and n_parts < MOST_PARTS:
+    heapq.heapify(parts)
+    while (left := _left(parts)) > (allowed if len(parts) < MANY_PARTS else 2 * allowed) and len(parts) < most_parts:
         if progress:
             progress(min(0.95, allowed / left))
-        worst = max(parts, key=lambda part: abs(part.error))
-        parts.remove(worst)
+        worst = heapq.heappop(parts)
         middle = (worst.start + worst.stop) / 2
         (at_middle,) = way.answers([middle])
-        parts.append(_part(way, n_counted, worst.start, middle, worst.answer, at_middle))
-        parts.append(_part(way, n_counted, middle, worst.stop, at_middle, worst.answer + worst.change))
-        n_parts += 2
+        heapq.heappush(parts, _part(way, n_counted, worst.start, middle, worst.answer, at_middle))
+        heapq.heappush(parts, _part(way, n_counted, middle, worst.stop, at_middle, worst.answer + worst.change))
     if progress:
         progress(1.0)
-    return Integral(np.sum([part.values for part in parts], axis=0), change, n_parts * NODES)
+    values = np.sum([part.values for part in parts], axis=0)
+    missed = abs(float(values[:n_counted].sum()) - change) / max(abs(change), SMALLEST_CHANGE)
+    return Integral(values, change, missed, (2 * len(parts) - len(CUTS) + 1) * NODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,10 @@ class _Part:
     change: float
     error: float
 
+    def __lt__(self, other: _Part) -> bool:
+        """The part that misses most comes first."""
+        return abs(self.error) > abs(other.error)
+
 
 def _part(way: Way, n_counted: int, start: float, stop: float, answer: float, answer_at_stop: float) -> _Part:
     points, weights = np.polynomial.legendre.leggauss(NODES)
@@ -107,10 +123,11 @@ def _part(way: Way, n_counted: int, start: float, stop: float, answer: float, an
     values = way.along((start + half * (points + 1)).tolist(), (half * weights).tolist())
     change = answer_at_stop - answer
     missed = float(values[:n_counted].sum()) - change
-    beyond = max(0.0, abs(missed) - RESOLUTION * max(abs(answer), abs(change)))
+    beyond = max(0.0, abs(missed) - way.resolution * max(abs(answer), abs(change)))
     return _Part(start, stop, values, answer, change, float(np.copysign(beyond, missed)))
 
 
-def _left(parts: Sequence[_Part]) -> float:
+def _left(parts: list[_Part]) -> float:
     """What is to be brought below the allowed error: the errors as they cancel, or a part of them as they do not."""
-    return max(abs(sum(part.error for part in parts)), sum(abs(part.error) for part in parts) / SLACK)
+    errors = np.array([part.error for part in parts])
+    return max(abs(float(errors.sum())), float(np.abs(errors).sum()) / SLACK)

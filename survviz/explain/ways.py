@@ -130,6 +130,11 @@ class InputWay:
         """Number of values that add up to the change; those of programmes follow."""
         return sum(one.size for one in self.moving)
 
+    @property
+    def resolution(self) -> float:
+        """Relative rounding of an answer."""
+        return 2 * torch.finfo(self.inputs.patches.dtype).eps
+
     def answers(self, shares: list[float]) -> list[float]:
         """The target at some points."""
         found: list[float] = []
