@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients
+from torch import Tensor
 
 from survviz.errors import InputError
 from survviz.explain import ways
 from survviz.explain.baselines import ZERO, Reference
 from survviz.explain.embeddings import embedding_contributions
 from survviz.explain.gradients import InputContributions, contributions
+from survviz.explain.integration import integrate
 from survviz.explain.relevance import relevance
 from survviz.explain.targets import bin_logit, risk
 from survviz.models import Model, list_models
-from survviz.types import Inputs
+from survviz.types import Inputs, Output
 from tests.models.small import PROGRAMMES, batch, every_model, one, small_model, without
 
 
@@ -184,6 +186,25 @@ def test_embeddings_in_another_order_have_the_same_answer() -> None:
         output = model(inputs)
         turned = dict(reversed(output.embeddings.items()))
         torch.testing.assert_close(model.from_embeddings(turned, inputs.present).logits, output.logits)
+
+
+def test_a_change_that_nearly_cancels_is_integrated_in_float64() -> None:
+    """Both ends of this target are nearly the same, and float32 cannot tell by how much the parts of the way miss."""
+    model = small_model("multisurv")
+    point = away(model)
+    inputs = case_of(model)
+    with torch.no_grad():
+        end = float(model(inputs).risk)
+    start = end - risk_at(model, inputs, point)
+
+    def cancels(output: Output) -> Tensor:
+        return (output.risk - start) * (output.risk - end + 1e-4)
+
+    way = ways.InputWay(model, inputs, cancels, point)
+    assert integrate(way, way.n_counted).missed > 0.01
+    found = contributions(model, inputs, target=cancels, baseline=point)
+    assert abs(found.change) < 1e-5
+    assert found.gap < 0.01
 
 
 def test_a_model_without_such_a_head_says_so() -> None:
