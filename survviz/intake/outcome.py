@@ -22,6 +22,7 @@ from survviz.intake.tables import Endpoint, Outcome
 
 MOST_STATES = 12
 DEATH = re.compile(r"(^|_)days_to_death$|(^|_)death_days_to$")
+NAME = r"(?=.*[A-Za-z])(?=.*\d)[\w./#-]{3,64}"
 CONTACT = re.compile(r"(^|_)days_to_last_(follow_?up|contact|known_alive)|(^|_)last_contact_days_to$")
 
 
@@ -82,7 +83,7 @@ def outcome_in_words(outcome: Outcome, cells: pd.DataFrame) -> tuple[str, ...]:
 
 
 def id_column(cells: pd.DataFrame, known: Collection[str] = ()) -> str | None:
-    """The column that names the cases: known ids or TCGA barcodes in most cells, else by its header."""
+    """The column that names the cases: known ids or TCGA barcodes in most cells, else its header, else its cells."""
     by_header = {plain(column): column for column in reversed([str(one) for one in cells.columns])}
     by_name = [by_header[name] for name in ID_NAMES if name in by_header]
     others = [str(column) for column in cells.columns if column not in by_name][:20]
@@ -91,7 +92,13 @@ def id_column(cells: pd.DataFrame, known: Collection[str] = ()) -> str | None:
         sample = [cell.strip() for cell in cells[column].head(200) if not is_missing(cell)]
         if sample and sum(cell in known or tcga_case(cell) is not None for cell in sample) > 0.6 * len(sample):
             return column
-    return by_name[0] if by_name else None
+    return by_name[0] if by_name else next((column for column in others if _names_rows(cells[column])), None)
+
+
+def _names_rows(cells: pd.Series) -> bool:
+    """Whether every cell is there, occurs once, and looks like an identifier: letters and digits, no spaces."""
+    own = cells.str.strip()
+    return len(own) > 2 and own.is_unique and bool(own.str.fullmatch(NAME).all())
 
 
 def find_endpoints(name: str, cells: pd.DataFrame) -> tuple[tuple[Endpoint, ...], list[Finding]]:
@@ -201,9 +208,10 @@ def _unknown_coding(name: str, column: str, cells: pd.Series) -> Finding:
 
 
 def _nothing(text: Mapping[str, pd.DataFrame]) -> Finding:
-    seen = shorten((f"{name} ({shorten(map(str, cells.columns), 6)})" for name, cells in text.items()), 3)
+    names = shorten((f"{name} ({shorten(map(str, cells.columns), 6)})" for name, cells in text.items()), 3)
+    seen = f"Looked at: {names}." if text else "No table could be looked at; the list of tables says why."
     return Finding(
         "no-outcome", "error", "",
         "No table holds a time and an event for each case, so there is no outcome. Expected columns such as OS.time "
-        f"and OS, OS_MONTHS and OS_STATUS, or time and event. Looked at: {seen or 'no table with text'}.",
+        f"and OS, OS_MONTHS and OS_STATUS, or time and event. {seen}",
     )  # fmt: skip
