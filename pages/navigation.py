@@ -39,6 +39,7 @@ sections = {
         st.Page(HERE / "cohort_patients.py", title="Patients", icon=":material/groups:"),
         st.Page(HERE / "stratify.py", title="Stratify", icon=":material/stacked_line_chart:"),
         st.Page(HERE / "compare.py", title="Compare", icon=":material/compare_arrows:"),
+        st.Page(HERE / "privacy.py", title="Privacy", icon=":material/shield_lock:"),
     ],
     "Models": [
         st.Page(HERE / "library.py", title="Library", icon=":material/shelves:"),

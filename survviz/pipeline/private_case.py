@@ -204,19 +204,15 @@ def public_relevance(predictor: Predictor, coordinates: Sequence[Coordinate]) ->
 
     Per unit of a number (so that relevance times width is the whole swing), per change of a category.
     """
-    months = risk_horizon(predictor)
     middle = {one.name: _public_values(one)[0] for one in coordinates}
-    values: dict[str, float] = {}
-    for one in coordinates:
-        asked = [released_case(predictor, "", middle | {one.name: value}) for value in _public_values(one)]
-        risks = [death_risk(found, months) for found in _predict(predictor, asked)]
-        swing = max(risks) - min(risks)
-        values[one.name] = swing / one.width if isinstance(one, Numeric) else swing
-    return Relevance(
-        values=values,
-        source="public",
-        where=f"what {predictor.checkpoint.name} answers to made-up records within the public bounds",
-    )
+    where = f"what {predictor.checkpoint.name} answers to made-up records within the public bounds"
+    return Relevance(values=_swings(predictor, coordinates, middle), source="public", where=where)
+
+
+def own_relevance(predictor: Predictor, case: Case, coordinates: Sequence[Coordinate]) -> Relevance:
+    """The same around the patient's own record, as published recipes take it: private, so no plan accepts it."""
+    values = _swings(predictor, coordinates, record_of(predictor, case, coordinates))
+    return Relevance(values=values, source="private", where="what the model answers around this patient's own record")
 
 
 def maps_beside(
@@ -267,6 +263,21 @@ def _coordinate(item: ClinicalField, preprocess: Preprocess) -> Coordinate | Non
     start, columns = f"{item.token}=", preprocess.clinical.names.get(item.token, ())
     values = [name.removeprefix(start) for name in columns if name.startswith(start) and name != f"{start}other"]
     return Category(name=item.token, values=(*values, NOT_RECORDED)) if values else None
+
+
+def _swings(
+    predictor: Predictor, coordinates: Sequence[Coordinate], around: Mapping[str, float | str]
+) -> dict[str, float]:
+    """Range of the risk while one coordinate goes through its public values and all others stay."""
+    months = risk_horizon(predictor)
+    values: dict[str, float] = {}
+    for one in coordinates:
+        asked = [released_case(predictor, "", {**around, one.name: value}) for value in _public_values(one)]
+        known = [case for case in asked if predictor.present(case)]
+        risks = [death_risk(found, months) for found in _predict(predictor, known)]
+        swing = max(risks) - min(risks)
+        values[one.name] = swing / one.width if isinstance(one, Numeric) else swing
+    return values
 
 
 def _public_values(one: Coordinate) -> list[float | str]:

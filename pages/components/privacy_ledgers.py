@@ -1,0 +1,66 @@
+"""The two ledgers side by side: never added, never mixed."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from pages.components.privacy_draw import Draw
+from survviz.privacy.ledger import Entry
+
+
+def show(draw: Draw | None) -> None:
+    """Session on the left, training on the right."""
+    entered, trained = st.columns(2, gap="large")
+    with entered:
+        st.badge("Session ledger: the patient entered now", icon=":material/person:", color="blue")
+        session_rows(draw)
+    with trained:
+        st.badge("Training ledger: the patients that the model learnt from", icon=":material/groups:", color="green")
+        from pages.components import privacy_training
+
+        privacy_training.ledger_rows()
+    st.caption(
+        "The two protect different people against different attackers, so they are never added. Rows can only be "
+        "appended. Another browser has a session ledger of its own: those who pool what they were shown add up."
+    )
+
+
+def session_rows(draw: Draw | None) -> None:
+    """All rows of the open person, newest last, and the sum."""
+    if draw is None:
+        st.markdown("No case is open.")
+        return
+    entries = draw.patient.ledger.entries(draw.patient.subject)
+    if not entries:
+        st.markdown("No row yet: nothing was released of this person.")
+        return
+    st.table(table_of(entries))
+    balance = draw.patient.balance
+    st.markdown(f"Spent **{balance.spent_epsilon:g}** of a hard cap of **{balance.cap_epsilon:g}**.")
+    st.download_button(
+        "Every column (CSV)",
+        pd.DataFrame([{name: getattr(one, name) for name in Entry.__slots__} for one in entries]).to_csv(index=False),
+        file_name="session_ledger.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def table_of(entries: list[Entry]) -> pd.DataFrame:
+    """The columns that a person reads; the file has them all."""
+    draws = list(dict.fromkeys(one.chain for one in entries))
+    return pd.DataFrame(
+        {
+            "Time": time.strftime("%H:%M:%S", time.localtime(one.time)),
+            "Act": one.act,
+            "Draw": str(draws.index(one.chain) + 1) if one.chain else "–",
+            "Level": f"{one.level:g}",
+            "Added": f"{one.epsilon:g}",
+            "Mechanism": one.mechanism,
+        }
+        for one in entries
+    ).set_index("Time")
