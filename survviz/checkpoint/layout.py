@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from survviz.errors import CheckpointError
+from survviz.privacy.guarantee import TrainingGuarantee
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -41,6 +42,8 @@ class CheckpointConfig(BaseModel):
         purpose: what the checkpoint is for, in words, as its card says.
         training: settings of the training run.
         sha256: file name -> hash, of every other file.
+        privacy: what the training patients are promised; None = nothing. With it, reference and cut-off come from
+            patients of another part of the split, and the checkpoint knows nobody of the training cohort.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +58,7 @@ class CheckpointConfig(BaseModel):
     created: str = Field(max_length=40)
     survviz: str = Field(max_length=40)
     sha256: dict[str, str] = {}
+    privacy: TrainingGuarantee | None = None
 
 
 def checked_file(folder: Path, name: str) -> Path:

@@ -66,12 +66,14 @@ class OmicsReference:
     Attributes:
         limit: largest mean |z| among them.
         unit: as the cohort declares it.
+        public: scale and limit are constants that no case has influenced (`public_preprocess`).
     """
 
     name: OmicsName
     scaler: OmicsScaler
     limit: float
     unit: str
+    public: bool = False
 
     @classmethod
     def fit(cls, train: Cohort, name: OmicsName, scaler: OmicsScaler) -> Self:
@@ -109,15 +111,19 @@ class OmicsReference:
         notices: list[Notice] = []
         if match.coverage < COVERAGE_WARNING:
             level = "stop" if match.coverage < COVERAGE_STOP else "warning"
-            tail = f" The others are taken as the training mean, so the {noun} say less than they could."
+            tail = f" The others are taken as {self._middle}, so the {noun} say less than they could."
             notices.append(Notice(level, code, f"{label}: {match.describe(noun)}{tail}"))
         elif match.missing:
-            text = f"{label}: {match.describe(noun)} Missing {noun} are taken as the training mean."
+            text = f"{label}: {match.describe(noun)} Missing {noun} are taken as {self._middle}."
             notices.append(Notice("info", f"{noun.split()[0]}.coverage", text))
         found = np.array([column in match.found for column in self.scaler.genes])
         mean = float(np.abs(z[found]).mean()) if found.any() else 0.0
         unit = f" The model expects {self.unit}." if self.unit else ""
-        if mean > max(FAR_STOP, self.limit):
+        if self.public:
+            if mean > self.limit:
+                text = f"{label}: values are {mean:.1f} times the model's scale on average; is the unit the same?{unit}"
+                notices.append(Notice("stop", code, text))
+        elif mean > max(FAR_STOP, self.limit):
             text = f"{label}: values lie {mean:.1f} sd from the training mean on average (about 0.8 is usual)"
             notices.append(Notice("stop", code, text + "; is the unit the same?" + unit))
         elif mean > 1.2 * self.limit:
@@ -132,12 +138,19 @@ class OmicsReference:
         values = {"rna": case.rna, "mirna": case.mirna, "cnv": case.cnv}[self.name]
         return None if values is None else {name: value for name, value in values.items() if math.isfinite(value)}
 
+    @property
+    def _middle(self) -> str:
+        """What a column that a case lacks counts as."""
+        return "the middle of the model's scale" if self.public else "the training mean"
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: three keys that begin with the name of the table."""
-        return {self.name: self.scaler.to_dict(), f"{self.name}_limit": self.limit, f"{self.name}_unit": self.unit}
+        """JSON form: keys that begin with the name of the table."""
+        document = {self.name: self.scaler.to_dict(), f"{self.name}_limit": self.limit, f"{self.name}_unit": self.unit}
+        return document | ({f"{self.name}_public": True} if self.public else {})
 
     @classmethod
     def from_dict(cls, name: OmicsName, value: Mapping[str, Any]) -> Self:
         """Back from the JSON form."""
         scaler = OmicsScaler.from_dict(value[name])
-        return cls(name, scaler, float(value[f"{name}_limit"]), str(value[f"{name}_unit"]))
+        public = bool(value.get(f"{name}_public", False))
+        return cls(name, scaler, float(value[f"{name}_limit"]), str(value[f"{name}_unit"]), public)

@@ -44,6 +44,7 @@ class OodReference:
         omics: table ("rna", "mirna", "cnv") -> how its cases look; only those that a model reads.
         ranges: number field -> smallest and largest training value.
         categories: other field -> the values said in training.
+        public: ranges and categories are constants that no patient has influenced (`public_preprocess`).
     """
 
     patches: PatchStatistics | None = None
@@ -51,6 +52,7 @@ class OodReference:
     omics: Mapping[OmicsName, OmicsReference] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    public: bool = False
 
     @classmethod
     def fit(
@@ -131,10 +133,12 @@ class OodReference:
             if item.token in self.ranges:
                 low, high = self.ranges[item.token]
                 if not low <= float(value) <= high:
-                    text = f"{item.token} is {float(value):g}; the training cases had {low:g} to {high:g}"
+                    known_for = "the model was made for" if self.public else "the training cases had"
+                    text = f"{item.token} is {float(value):g}; {known_for} {low:g} to {high:g}"
                     notices.append(Notice("warning", "ood.clinical", text + ". The model has to extrapolate."))
             elif said not in self.categories[item.token]:
-                text = f"{item.token} is {value!r}, which no training case had"
+                unheard = "is not on the model's list" if self.public else "no training case had"
+                text = f"{item.token} is {value!r}, which {unheard}"
                 notices.append(Notice("warning", "ood.clinical", text + "; the model has not learned what it means."))
         return notices
 
@@ -162,6 +166,7 @@ class OodReference:
             **{key: item for one in self.omics.values() for key, item in one.to_dict().items()},
             "ranges": {name: list(pair) for name, pair in self.ranges.items()},
             "categories": {name: list(values) for name, values in self.categories.items()},
+            **({"public": True} if self.public else {}),
         }
 
     @classmethod
@@ -177,6 +182,7 @@ class OodReference:
             omics=omics,
             ranges={name: (float(low), float(high)) for name, (low, high) in value["ranges"].items()},
             categories={name: tuple(values) for name, values in value["categories"].items()},
+            public=bool(value.get("public", False)),
         )
 
 

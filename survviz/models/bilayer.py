@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from survviz.models.base import Model
+from survviz.models.blocks.linear import ProportionalLinear
 from survviz.models.blocks.modality_encoders import PAN_CANCER_FIELDS, widths
 from survviz.models.blocks.plain_attention import ColumnTokens, GroupMeans, PlainBlock
 from survviz.models.card import CLEAN_ROOM, Attends, Auxiliary, Card
 from survviz.models.inputs import ClinicalVectorInput, CnvInput, GenomicTokenInput, MirnaInput, Reads
 from survviz.models.registry import register
 from survviz.types import Attention, Inputs, Modality, Output
+
+DIRECT = "directly"
+"""Ends the name of what a modality's columns add to the logits past both layers."""
 
 
 class BilayerConfig(ClinicalVectorInput, GenomicTokenInput, MirnaInput, CnvInput):
@@ -28,6 +33,8 @@ class BilayerConfig(ClinicalVectorInput, GenomicTokenInput, MirnaInput, CnvInput
     Attributes:
         programmes: tokens of expression; None = learnt groups, and with `n_genes` None precomputed tokens.
         n_groups: learnt groups per modality that has no groups of its own.
+        shortcut: every column of every modality also has a weight of its own in the risk, past both layers.
+        proportional: the last layer has one slope for all bins, as `logistic-hazard`; a sixteenth of its parameters.
     """
 
     clinical_fields: dict[str, tuple[int, ...]] = PAN_CANCER_FIELDS
@@ -38,6 +45,8 @@ class BilayerConfig(ClinicalVectorInput, GenomicTokenInput, MirnaInput, CnvInput
     heads: int = Field(4, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     n_bins: int = Field(15, ge=1)
+    shortcut: bool = False
+    proportional: bool = False
     modalities: tuple[Modality, ...] = ("clinical", "genomic", "mirna", "cnv")
 
     @property
@@ -59,7 +68,8 @@ class Bilayer(Model):
     Tokens: a clinical field is one; a gene programme is one, by the mean of its genes; miRNA, copy number, and
     expression without programmes have learnt groups, each a weighted sum of all columns. A token is its number times a
     vector, plus a vector of its own. Every parameter is in an `nn.Linear` or a LayerNorm, cases never meet, and the
-    loss is a sum over cases: what training with differential privacy needs.
+    loss is a sum over cases: what training with differential privacy needs. With `shortcut` and `proportional` the
+    network is a linear model plus what attention adds to it: few parameters learn most of what noise leaves to learn.
     """
 
     card = Card(
@@ -88,13 +98,18 @@ class Bilayer(Model):
         self.pool = nn.ModuleDict({name: nn.Linear(config.d_embed, 1, bias=False) for name in names})
         self.case = nn.Linear(1, config.d_embed, bias=False)  # a learnt query, kept in a layer for hooks to find
         self.look_across = PlainBlock(*sizes)
-        self.output_layer = nn.Linear(config.d_embed, config.n_outputs)
+        last = ProportionalLinear if config.proportional else nn.Linear
+        self.output_layer = last(config.d_embed, config.n_outputs)
         self.within = {name: Attends(name, name, config.heads, f"the {name} tokens") for name in names}
         self.pooled = {name: Attends("case", name, 1, f"the {name} tokens") for name in names}
         self.across = Attends("case", "modalities", config.heads, "the modalities of the case")
         self.attends = (*self.within.values(), *self.pooled.values(), self.across)
         self.auxiliary = (Auxiliary("similarity", names),)
         self.fused = names
+        if config.shortcut:
+            wide = {read.modality: prod(read.shape) for read in config.reads}
+            self.shortcut = nn.ModuleDict({name: _silent(nn.Linear(wide[name], 1, bias=False)) for name in names})
+            self.fused = (*names, *(f"{name} {DIRECT}" for name in names))
 
     @property
     def token_names(self) -> Mapping[str, tuple[str, ...]]:
@@ -120,7 +135,10 @@ class Bilayer(Model):
         maps: dict[tuple[str, str], Attention] = {}
         for read in self.config.reads:
             name, present = read.modality, inputs.present[read.modality].unsqueeze(-1)
-            tokens = self.make_tokens[name]((inputs.tokens if read.form == "tokens" else inputs.vectors)[read.name])
+            columns = (inputs.tokens if read.form == "tokens" else inputs.vectors)[read.name]
+            if self.config.shortcut:
+                embeddings[f"{name} {DIRECT}"] = self.shortcut[name](columns.flatten(1))
+            tokens = self.make_tokens[name](columns)
             tokens, logits = self.look_within[name](tokens, tokens, present.expand(-1, tokens.shape[1]))
             scores = self.pool[name](tokens).mT  # (B, 1, T)
             embeddings[name] = (scores.softmax(dim=-1) @ tokens).squeeze(1) * present
@@ -132,9 +150,18 @@ class Bilayer(Model):
 
     def from_embeddings(self, embeddings: Mapping[str, Tensor], present: Mapping[Modality, Tensor]) -> Output:
         """Attention over the modalities, with its map, and the last layer."""
-        vectors = torch.stack([embeddings[name] for name in self.fused], dim=1)  # (B, M, E)
+        vectors = torch.stack([embeddings[name] for name in self.config.groups], dim=1)  # (B, M, E)
         here = torch.stack([present[read.modality] for read in self.config.reads], dim=1)
         query = self.case(vectors.new_ones(len(vectors), 1, 1))
         fused, logits = self.look_across(query, vectors, here)  # (B, 1, E)
         embeddings = {**embeddings, "fused": fused.squeeze(1)}
-        return Output(self.output_layer(embeddings["fused"]), self.config.output, embeddings, self.across.of(logits))
+        found = self.output_layer(embeddings["fused"])
+        for name in self.fused[vectors.shape[1] :]:
+            found = found + embeddings[name]
+        return Output(found, self.config.output, embeddings, self.across.of(logits))
+
+
+def _silent(layer: nn.Linear) -> nn.Linear:
+    """The same layer, adding nothing until it has learnt something."""
+    nn.init.zeros_(layer.weight)
+    return layer

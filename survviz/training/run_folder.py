@@ -59,15 +59,15 @@ class RunFolder:
         if self.path is None or not World.current().is_first:
             return
         tensors, document = fold_to_files(result)
-        _write_tensors(self.path / f"fold{fold}.safetensors", tensors, {})
-        _write_json(self.path / f"fold{fold}.json", document)
+        write_tensors(self.path / f"fold{fold}.safetensors", tensors, {})
+        write_json(self.path / f"fold{fold}.json", document)
         for name in (RUNNING, TRIALS):
             (self.path / name).unlink(missing_ok=True)
 
     def keep_trials(self, fold: int, trials: Sequence[Mapping[str, Any]]) -> None:
         """Keep what the search of a fold has tried so far."""
         if self.path is not None and World.current().is_first:
-            _write_json(self.path / TRIALS, {"fold": fold, "trials": list(trials)})
+            write_json(self.path / TRIALS, {"fold": fold, "trials": list(trials)})
 
     def trials_of(self, fold: int) -> Sequence[Mapping[str, Any]]:
         """What an earlier process tried in a fold."""
@@ -94,7 +94,7 @@ class FoldKeeper:
         tensors = state.tensors()  # every process takes part
         if World.current().is_first:
             document = {"fold": self.fold, "numbers": state.numbers()}
-            _write_tensors(self.run.path / RUNNING, tensors, {"survviz": json.dumps(document)})
+            write_tensors(self.run.path / RUNNING, tensors, {"survviz": json.dumps(document)})
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def open_run(
             yield RunFolder(None, log)
         return
     path, first = out.parent / f"{out.name}.partial", World.current().is_first
-    with _locked(path, restart) if first else _nothing():
+    with locked(path, restart) if first else _nothing():
         if first:
             _prepare(path, identity)
         World.current().wait()
@@ -143,7 +143,7 @@ def _nothing() -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, restart: bool) -> Iterator[None]:
+def locked(path: Path, restart: bool) -> Iterator[None]:
     """Hold the folder; the system lets go of it when this process dies, however it dies."""
     path.mkdir(parents=True, exist_ok=True)
     with (path / LOCK).open("w") as lock:
@@ -167,7 +167,7 @@ def _prepare(path: Path, identity: Mapping[str, Any]) -> None:
         for one in path.iterdir():
             if one.name != LOCK:
                 one.unlink()
-        _write_json(path / RUN, identity)
+        write_json(path / RUN, identity)
         return
     before = json.loads((path / RUN).read_text(encoding="utf-8"))
     changes = differences(before, json.loads(json.dumps(identity)))
@@ -201,10 +201,10 @@ def _read(path: Path) -> RunFolder:
     run = RunFolder(path, RunLog(None))
     for document in path.glob("fold*.json"):
         fold = int(document.stem.removeprefix("fold"))
-        tensors, _ = _read_tensors(document.with_suffix(".safetensors"))
+        tensors, _ = read_tensors(document.with_suffix(".safetensors"))
         run.finished[fold] = fold_from_files(tensors, json.loads(document.read_text(encoding="utf-8")))
     if (path / RUNNING).exists():
-        tensors, metadata = _read_tensors(path / RUNNING)
+        tensors, metadata = read_tensors(path / RUNNING)
         kept = json.loads(metadata["survviz"])
         run.running = (kept["fold"], tensors, kept["numbers"])
     if (path / TRIALS).exists():
@@ -231,18 +231,18 @@ def _is_worth_keeping(path: Path) -> bool:
     return any(path.glob("fold*.json")) or (path / RUNNING).exists() or (path / TRIALS).exists()
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def _write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     temporary = path.with_suffix(".part")
     save_file(dict(tensors), temporary, metadata)
     os.replace(temporary, path)
 
 
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
     temporary = path.with_suffix(".json.part")
     temporary.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, path)
