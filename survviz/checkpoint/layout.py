@@ -42,7 +42,7 @@ class CheckpointConfig(BaseModel):
         purpose: what the checkpoint is for, in words, as its card says.
         training: settings of the training run.
         sha256: file name -> hash, of every other file.
-        privacy: what the training patients are promised; None = nothing. With it, reference and cut-off come from
+        guarantee: what the training patients are promised; None = nothing. With it, reference and cut-off come from
             patients of another part of the split, and the checkpoint knows nobody of the training cohort.
     """
 
@@ -58,7 +58,7 @@ class CheckpointConfig(BaseModel):
     created: str = Field(max_length=40)
     survviz: str = Field(max_length=40)
     sha256: dict[str, str] = {}
-    privacy: TrainingGuarantee | None = None
+    guarantee: TrainingGuarantee | None = None
 
 
 def checked_file(folder: Path, name: str) -> Path:

@@ -98,7 +98,7 @@ def save_checkpoint(
     cohort: str,
     sections: Mapping[str, str] | None = None,
     training: Mapping[str, Any] | None = None,
-    privacy: TrainingGuarantee | None = None,
+    guarantee: TrainingGuarantee | None = None,
 ) -> Path:
     """Write every file of a checkpoint into an existing folder, config.json last, because it holds the others' hashes.
 
@@ -113,7 +113,7 @@ def save_checkpoint(
         cohort: name of the training cohort.
         sections: title -> text of further sections of the card; "Licence" replaces the usual one.
         training: settings of the run.
-        privacy: what the training patients are promised; None = nothing.
+        guarantee: what the training patients are promised; None = nothing.
     """
     folder = Path(folder)
     config = CheckpointConfig(
@@ -125,7 +125,7 @@ def save_checkpoint(
         training=dict(training or {}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         survviz=__version__,
-        privacy=privacy,
+        guarantee=guarantee,
     )
     models = [build(model, one, state) for one, state in zip(settings, states, strict=True)]
     save_file(pack(states), folder / WEIGHTS)

@@ -194,5 +194,5 @@ def _save(
         cohort=cohort.name,
         sections=sections,
         training=settings,
-        privacy=guarantee,
+        guarantee=guarantee,
     )
