@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from survviz.figures.kaplan_meier import GroupCurve, kaplan_meier_figure
+from survviz.figures.kaplan_meier import kaplan_meier_figure
 from survviz.pipeline.cohort_results import CohortResults
 from survviz.pipeline.multivariable import CoxPlan, fit_cox
 from survviz.pipeline.observation import Observation
@@ -47,7 +47,7 @@ def scored_cohort(n: int) -> CohortResults:
 def curves(results: CohortResults, plan: StratifyPlan) -> None:
     """What the tab Kaplan-Meier does after a change."""
     found = stratify(results, plan)
-    kaplan_meier_figure([GroupCurve(one.name, one.curve, one.counts) for one in found.groups]).to_json()
+    kaplan_meier_figure(found.groups).to_json()
     group_table(found)
     methods(found)
 

@@ -14,7 +14,7 @@ from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
     from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.stratification import Stratification, StratifyPlan
+    from survviz.pipeline.stratification import StratifyPlan
 
 SHARED = "The files name patients one by one: share them only where the patients' data may be shared."
 
@@ -25,10 +25,13 @@ def bundle_button(
     """Tables, figures, words and settings as one zip, put together when it is asked for."""
 
     def content() -> bytes:
+        from survviz.figures.paper import kaplan_meier_files
         from survviz.pipeline.bundle import bundle
         from survviz.pipeline.stratification import stratify
+        from survviz.pipeline.stratification_words import headline, title
 
-        figures = _figures(stratify(results, plan))
+        found = stratify(results, plan)
+        figures = kaplan_meier_files(found.groups, endpoint=found.endpoint, note=headline(found), title=title(found))
         return bundle(results, plan, figures=figures, tried=tried)
 
     st.download_button(
@@ -36,19 +39,6 @@ def bundle_button(
         icon=":material/inventory_2:", key=key,
         help=f"Tables, figures, methods paragraph, settings, and the command that gives the numbers again. {SHARED}",
     )  # fmt: skip
-
-
-def _figures(found: Stratification) -> dict[str, bytes]:
-    from survviz.figures.kaplan_meier import GroupCurve
-    from survviz.figures.paper import kaplan_meier_paper
-    from survviz.pipeline.stratification_words import headline
-
-    groups = [GroupCurve(one.name, one.curve, one.counts) for one in found.groups]
-    note, title = headline(found).replace("<br>", "\n"), f"{found.cohort} · {found.checkpoint}"
-    return {
-        f"kaplan-meier.{kind}": kaplan_meier_paper(groups, kind, endpoint=found.endpoint, note=note, title=title)
-        for kind in ("svg", "pdf", "png")
-    }
 
 
 def show(entry: CohortEntry, results: CohortResults) -> None:

@@ -24,7 +24,6 @@ from survviz.pipeline.stratification_words import (
 )
 
 if TYPE_CHECKING:
-    from survviz.figures.kaplan_meier import GroupCurve
     from survviz.pipeline.cohort_results import CohortResults
     from survviz.pipeline.observation import Observation
 
@@ -72,18 +71,12 @@ def _facts(results: CohortResults, found: Stratification) -> None:
         st.warning(words, icon=":material/warning:")
 
 
-def _curves(found: Stratification) -> list[GroupCurve]:
-    from survviz.figures.kaplan_meier import GroupCurve
-
-    return [GroupCurve(one.name, one.curve, one.counts) for one in found.groups]
-
-
 def _draw(found: Stratification, limits: bool) -> str | None:
     """The figure; the name of the group whose curve was clicked."""
     from survviz.figures.kaplan_meier import kaplan_meier_figure
 
     figure = kaplan_meier_figure(
-        _curves(found), endpoint=found.endpoint, limits=limits, note=headline(found), landmark=found.plan.landmark
+        found.groups, endpoint=found.endpoint, limits=limits, note=headline(found), landmark=found.plan.landmark
     )
     event = st.plotly_chart(
         figure, key="km", config=stratify_figures.config("kaplan-meier", found), on_select="rerun",

@@ -23,14 +23,10 @@ def config(what: str, found: Stratification) -> dict[str, Any]:
 
 @st.cache_data(show_spinner=False, max_entries=24)
 def _paper(_found: Stratification, key: str, kind: str) -> bytes:
-    from survviz.figures.kaplan_meier import GroupCurve
     from survviz.figures.paper import kaplan_meier_paper
-    from survviz.pipeline.stratification_words import headline
+    from survviz.pipeline.stratification_words import headline, title
 
-    groups = [GroupCurve(one.name, one.curve, one.counts) for one in _found.groups]
-    note = headline(_found).replace("<br>", "\n")
-    title = f"{_found.cohort} · {_found.checkpoint}"
-    return kaplan_meier_paper(groups, kind, endpoint=_found.endpoint, note=note, title=title)
+    return kaplan_meier_paper(_found.groups, kind, endpoint=_found.endpoint, note=headline(_found), title=title(_found))
 
 
 def figure_buttons(found: Stratification, stem: str) -> None:

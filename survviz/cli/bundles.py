@@ -13,7 +13,7 @@ from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.errors import InputError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.stratification import Stratification, StratifyPlan
+    from survviz.pipeline.stratification import StratifyPlan
 
 SHOWN = 10
 
@@ -22,30 +22,22 @@ stdout = Console(highlight=False, soft_wrap=True)
 
 def run_bundle(results: Path, plan: Path | None, out: Path) -> None:
     """Write the bundle of scored patients, with its figure for print."""
+    from survviz.figures.paper import kaplan_meier_files
     from survviz.pipeline.bundle import bundle
     from survviz.pipeline.cohort_results import CohortResults
     from survviz.pipeline.stratification import stratify
+    from survviz.pipeline.stratification_words import headline, title
 
     found, chosen = CohortResults.load(results), read_plan(plan)
-    content = bundle(found, chosen, figures=_figures(stratify(found, chosen)))
+    compared = stratify(found, chosen)
+    figures = kaplan_meier_files(
+        compared.groups, endpoint=compared.endpoint, note=headline(compared), title=title(compared)
+    )
+    content = bundle(found, chosen, figures=figures)
     fresh = out.with_name(f".{out.name}.tmp")
     fresh.write_bytes(content)
     fresh.replace(out)
     stdout.print(f"wrote       {out} ({len(content) / 1e6:.2f} MB); it names patients one by one")
-
-
-def _figures(found: Stratification) -> dict[str, bytes]:
-    """The Kaplan-Meier figure for print, in every format."""
-    from survviz.figures.kaplan_meier import GroupCurve
-    from survviz.figures.paper import kaplan_meier_paper
-    from survviz.pipeline.stratification_words import headline
-
-    groups = [GroupCurve(one.name, one.curve, one.counts) for one in found.groups]
-    words = {
-        "endpoint": found.endpoint, "note": headline(found).replace("<br>", "\n"),
-        "title": f"{found.cohort} · {found.checkpoint}",
-    }  # fmt: skip
-    return {f"kaplan-meier.{kind}": kaplan_meier_paper(groups, kind, **words) for kind in ("svg", "pdf", "png")}
 
 
 def run_reproduce(path: Path, checkpoint: Path, cohort: Path, *, device: str, as_json: bool) -> None:

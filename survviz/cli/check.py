@@ -102,7 +102,7 @@ def show_report(report: Report) -> None:
     for line in report.words:
         stdout.print(line, markup=False)
     for step in report.steps:
-        stdout.print(f"MENDED  {step.fix.words}: {len(step.changes):,} changes", markup=False)
+        stdout.print(f"MENDED  {step.words}", markup=False)
     for one in report.findings:
         place = f"{one.table}: " if one.table and one.table not in one.text else ""
         stdout.print(f"{MARKS[one.severity]}  [{one.code}] {place}{one.text}", markup=False)

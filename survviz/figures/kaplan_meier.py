@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,18 +26,21 @@ UNSEEN = {"color": "rgba(0, 0, 0, 0)", "size": 10}
 COUNTED = "Number at risk at the start of each interval (events until then)"
 
 
-@dataclass(frozen=True, slots=True)
-class GroupCurve:
-    """One group as it is drawn.
+class GroupCurve(Protocol):
+    """One group as it is drawn: anything with these."""
 
-    Attributes:
-        curve: with limits.
-        counts: at the ticks of the axis; the same ticks in all groups.
-    """
+    @property
+    def name(self) -> str: ...
 
-    name: str
-    curve: KaplanMeier
-    counts: RiskTable
+    @property
+    def curve(self) -> KaplanMeier:
+        """With limits."""
+        ...
+
+    @property
+    def counts(self) -> RiskTable:
+        """At the ticks of the axis; the same ticks in all groups."""
+        ...
 
 
 def group_colours(n: int) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ def kaplan_meier_figure(
     Args:
         groups: the first is the reference.
         endpoint: what survival means, for the axis ("OS").
-        note: in the upper right corner, for example the log-rank p.
+        note: lines in the upper right corner, for example the log-rank p.
         landmark: months from which curves start.
     """
     from plotly.subplots import make_subplots
@@ -99,8 +101,8 @@ def kaplan_meier_figure(
         figure.add_vline(x=landmark, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=1)  # pyright: ignore[reportArgumentType]
     if note:
         figure.add_annotation(
-            text=note, xref="x domain", yref="y domain", x=1, y=1, xanchor="right", yanchor="top", showarrow=False,
-            align="right",
+            text=note.replace("\n", "<br>"), xref="x domain", yref="y domain", x=1, y=1, xanchor="right", yanchor="top",
+            showarrow=False, align="right",
         )  # fmt: skip
     figure.update_layout(
         height=height + table + 60, margin={"l": 8, "r": 8, "t": 36, "b": 8}, hovermode="closest",

@@ -36,6 +36,17 @@ STYLE: Any = {
 NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
+def kaplan_meier_files(
+    groups: Sequence[GroupCurve], *, endpoint: str = "", note: str = "", title: str = ""
+) -> dict[str, bytes]:
+    """The same figure in every format, by file name."""
+    kinds = get_args(PaperFormat)
+    return {
+        f"kaplan-meier.{kind}": kaplan_meier_paper(groups, kind, endpoint=endpoint, note=note, title=title)
+        for kind in kinds
+    }
+
+
 def kaplan_meier_paper(
     groups: Sequence[GroupCurve], kind: str, *, endpoint: str = "", note: str = "", title: str = ""
 ) -> bytes:

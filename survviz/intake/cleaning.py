@@ -37,7 +37,7 @@ def cleaning_in_words(report: Report) -> str:
     lines += [] if report.steps else ["None."]
     for number, step in enumerate(report.steps, 1):
         cells = sum(change.cells for change in step.changes)
-        lines += [f"{number}. {step.fix.words}: {len(step.changes):,} changes, {cells:,} cells"]
+        lines += [f"{number}. {step.words}, {cells:,} cell{'s' * (cells != 1)}"]
         for change in step.changes[:MOST_CHANGES_SHOWN]:
             place = ", ".join(part for part in (change.row, change.column) if part) or "all"
             lines.append(f"   - {place}: {change.before!r} -> {change.after!r}")

@@ -15,10 +15,11 @@ from survviz.intake.tables import FieldSource
 
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "Age": ("diagnosis_age", "age_at_index", "age_at_dx", "age_yrs", "alter"),
-    "Sex": ("is_female", "is_male", "female", "male"),
+    "Sex": ("is_female", "is_male", "female", "male", "geschlecht"),
     "Stage": (
         "neoplasm_disease_stage_american_joint_committee_on_cancer_code", "ajcc_pathologic_tumor_stage_code",
         "pathological_stage", "clinical_stage", "tumor_stage_diagnoses", "tumor_stage_2009",
+        "uicc_stage", "uicc", "stadium",
     ),
     "Grade": ("neoplasm_histologic_grade_1", "histology_grade"),
     "Histology": ("cancer_type_detailed", "tumor_type", "histologic_subtype"),

@@ -79,6 +79,12 @@ class Step:
     fix: Fix
     changes: tuple[Change, ...]
 
+    @property
+    def words(self) -> str:
+        """What was done, how often."""
+        n = len(self.changes)
+        return f"{self.fix.words}: {n:,} change{'s' * (n != 1)}"
+
 
 def apply_all(
     tables: Tables, fixes: Sequence[Fix], complete: Callable[[Tables], Tables] = lambda tables: tables

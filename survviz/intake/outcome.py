@@ -92,7 +92,7 @@ def id_column(cells: pd.DataFrame, known: Collection[str] = ()) -> str | None:
         sample = [cell.strip() for cell in cells[column].head(200) if not is_missing(cell)]
         if sample and sum(cell in known or tcga_case(cell) is not None for cell in sample) > 0.6 * len(sample):
             return column
-    return by_name[0] if by_name else next((column for column in others if _names_rows(cells[column])), None)
+    return by_name[0] if by_name else next((column for column in others if _names_rows(column_of(cells, column))), None)
 
 
 def _names_rows(cells: pd.Series) -> bool:

@@ -87,7 +87,7 @@ def member_table(found: Stratification) -> pd.DataFrame:
 
 
 def headline(found: Stratification) -> str:
-    """What stands in the corner of the figure."""
+    """The lines in the corner of the figure."""
     if found.p_value is None:
         return ""
     name = "corrected for the choice of cut-off" if found.best else "log-rank"
@@ -95,7 +95,12 @@ def headline(found: Stratification) -> str:
     if len(found.groups) == 2 and found.groups[1].hazard_ratio:
         value, low, high, _ = found.groups[1].hazard_ratio
         lines.append(f"HR {value:.2f} ({found.plan.level:.0%} CI {low:.2f} to {high:.2f})")
-    return "<br>".join(lines)
+    return "\n".join(lines)
+
+
+def title(found: Stratification) -> str:
+    """What stands above the figure where no page says it."""
+    return f"{found.cohort} · {found.checkpoint}"
 
 
 def methods(found: Stratification, *, tried: int = 0) -> str:

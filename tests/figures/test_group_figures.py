@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,10 +12,19 @@ from PIL import Image
 from pypdf import PdfReader
 
 from survviz.errors import UnknownNameError
-from survviz.evaluation import best_cutoff, calibration_at, d_calibration, decision_curve, kaplan_meier, risk_table
+from survviz.evaluation import (
+    KaplanMeier,
+    RiskTable,
+    best_cutoff,
+    calibration_at,
+    d_calibration,
+    decision_curve,
+    kaplan_meier,
+    risk_table,
+)
 from survviz.figures.cutpoint import cutpoint_figure
 from survviz.figures.forest import ForestRow, forest_figure
-from survviz.figures.kaplan_meier import GroupCurve, group_colours, kaplan_meier_figure, thinned
+from survviz.figures.kaplan_meier import group_colours, kaplan_meier_figure, thinned
 from survviz.figures.paper import forest_paper, kaplan_meier_paper
 from survviz.figures.validation import calibration_figure, d_calibration_figure, decision_figure
 from survviz.types import RESEARCH_USE
@@ -22,13 +32,19 @@ from survviz.types import RESEARCH_USE
 TICKS = [0.0, 12, 24, 36]
 
 
+class Group(NamedTuple):
+    name: str
+    curve: KaplanMeier
+    counts: RiskTable
+
+
 @pytest.fixture(scope="module")
-def groups() -> list[GroupCurve]:
+def groups() -> list[Group]:
     random = np.random.default_rng(0)
     found = []
     for name, scale in (("Low <risk>", 40), ("High risk", 12)):
         time, event = random.exponential(scale, 60).clip(0.1, 48), random.random(60) < 0.7
-        found.append(GroupCurve(name, kaplan_meier(time, event), risk_table(time, event, TICKS)))
+        found.append(Group(name, kaplan_meier(time, event), risk_table(time, event, TICKS)))
     return found
 
 
@@ -37,7 +53,7 @@ def rows() -> list[ForestRow]:
     return [ForestRow("Stage"), ForestRow("   I", words="1 (reference)"), ForestRow("   II", 1.8, 1.2, 2.7, "1.8")]
 
 
-def test_curves_steps_and_ticks_are_the_estimates(groups: list[GroupCurve]) -> None:
+def test_curves_steps_and_ticks_are_the_estimates(groups: list[Group]) -> None:
     figure = kaplan_meier_figure(groups, endpoint="OS", note="p = 0.01")
     lines = [trace for trace in figure.data if trace.name]
     for line, group in zip(lines, groups, strict=True):
@@ -50,7 +66,7 @@ def test_curves_steps_and_ticks_are_the_estimates(groups: list[GroupCurve]) -> N
     assert "p = 0.01" in [note.text for note in figure.layout.annotations]
 
 
-def test_counts_stand_under_the_ticks_of_the_same_axis(groups: list[GroupCurve]) -> None:
+def test_counts_stand_under_the_ticks_of_the_same_axis(groups: list[Group]) -> None:
     figure = kaplan_meier_figure(groups)
     counts = [trace for trace in figure.data if trace.mode == "text"]
     assert figure.layout.xaxis.matches == "x2" or figure.layout.xaxis2.matches == "x"
@@ -80,9 +96,7 @@ def test_any_number_of_groups_has_its_own_colour() -> None:
 
 
 @pytest.mark.parametrize("draw", ["curves", "forest"])
-def test_vector_files_hold_text_and_are_the_same_again(
-    groups: list[GroupCurve], rows: list[ForestRow], draw: str
-) -> None:
+def test_vector_files_hold_text_and_are_the_same_again(groups: list[Group], rows: list[ForestRow], draw: str) -> None:
     def made(kind: str) -> bytes:
         if draw == "curves":
             return kaplan_meier_paper(groups, kind, endpoint="OS", note="log-rank", title="COHORT")
