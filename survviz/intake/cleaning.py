@@ -9,6 +9,7 @@ from pathlib import Path
 from survviz import __version__
 from survviz.data.genes import shorten
 from survviz.intake.plan import Report
+from survviz.intake.wording import many
 
 MOST_CHANGES_SHOWN = 20
 
@@ -37,7 +38,7 @@ def cleaning_in_words(report: Report) -> str:
     lines += [] if report.steps else ["None."]
     for number, step in enumerate(report.steps, 1):
         cells = sum(change.cells for change in step.changes)
-        lines += [f"{number}. {step.words}, {cells:,} cell{'s' * (cells != 1)}"]
+        lines += [f"{number}. {step.words}, {many(cells, 'cell', 'cells')}"]
         for change in step.changes[:MOST_CHANGES_SHOWN]:
             place = ", ".join(part for part in (change.row, change.column) if part) or "all"
             lines.append(f"   - {place}: {change.before!r} -> {change.after!r}")

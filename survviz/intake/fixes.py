@@ -37,6 +37,7 @@ from survviz.intake.text_fixes import (
     ReplaceValues,
     SetCells,
 )
+from survviz.intake.wording import many
 
 __all__ = [
     "Applied", "AverageGenes", "Cell", "Change", "ChangeUnit", "DecimalPoint", "DropColumns", "DropGenes",
@@ -82,8 +83,7 @@ class Step:
     @property
     def words(self) -> str:
         """What was done, how often."""
-        n = len(self.changes)
-        return f"{self.fix.words}: {n:,} change{'s' * (n != 1)}"
+        return f"{self.fix.words}: {many(self.changes, 'change', 'changes')}"
 
 
 def apply_all(
