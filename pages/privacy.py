@@ -23,10 +23,10 @@ from survviz.errors import OutOfDistributionError
 ANSWER, ATTENTION, NOISE, LEDGERS = "Risk & survival", "Attention", "Noise", "Ledgers"
 ACCURACY, TRAINING, ATTACKS = "Accuracy", "Training", "Attacks"
 PROTECTED = (
-    "**Protected:** what is released below of the patient who is open, against whoever sees the release and all that "
-    "is made of it; how well is what the slider says. **Not protected:** that this patient was entered and when, what "
-    "is not released because it never leaves this machine, relatives, what holds for people like them, and the "
-    "patients that the model learnt from, who have a guarantee of their own or none (*Training*)."
+    "**Protected** is what is released below of the patient who is open, against whoever sees the release and all that "
+    "is made of it; the slider says how well. **Not protected** are what is shown here without noise (it stays on this "
+    "machine), that this patient was entered and when, relatives, what holds for people like them, and the patients "
+    "that the model learnt from: they have a guarantee of their own, or none (*Training*)."
 )
 PUBLIC = (
     "The patients of TCGA are public and those of the sample are made up: nothing here protects them. On a local "

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.components import session
 from pages.components.estimate import PLOT_CONFIG
 from pages.components.privacy_draw import Draw
+from pages.components.why_tissue import number
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
@@ -77,9 +78,11 @@ def say_risk(found: Received, blind: Received, own: float) -> None:
     """The risk with its band, the one without noise, and whether the release says anything."""
     years = f"{found.months / 12:g} year{'s' * (found.months != 12)}"
     middle, low, high = found.risk
-    received, true = st.columns(2)
-    received.metric(f"Risk of death by {years}", f"{middle:.0%}", help="Median over the plausible records.")
-    true.metric("Without noise", f"{own:.0%}", help="Stays on this machine. The model's estimate, not a prognosis.")
+    with st.container(horizontal=True, gap="large"):
+        words = "Median over the plausible records."
+        st.metric(f"Risk of death by {years}", f"{middle:.0%}", help=words, width="content")
+        words = "Stays on this machine. The model's estimate, not a prognosis."
+        st.metric("Without noise", f"{own:.0%}", help=words, width="content")
     st.markdown(f"90 % of the records that the release leaves plausible: **{low:.0%} to {high:.0%}**.")
     width, most = high - low, blind.risk[2] - blind.risk[1]
     if width >= EMPTY * most:
@@ -98,8 +101,8 @@ def released_values(view: View) -> None:
     rows = [
         {
             "Released": name,
-            "Value": value if isinstance(value, str) else f"{value:.3g}".replace("-", "−"),
-            "Noise": f"{noise[name]:.0%} false" if isinstance(value, str) else f"± {noise[name]:.2g} (Laplace scale)",
+            "Value": value if isinstance(value, str) else number(value),
+            "Noise": f"{noise[name]:.0%} false" if isinstance(value, str) else f"± {number(noise[name])} (scale)",
         }
         for name, value in bounded.items()
     ]

@@ -94,10 +94,12 @@ def beside(
 def say(found: MapsBeside, level: float) -> None:
     """Rank correlation, and the top patches beside chance."""
     top = found.top
-    correlation, shared, chance = st.columns(3)
-    correlation.metric("Rank correlation", f"{found.correlation:.2f}".replace("-", "−"), help="Spearman, all patches.")
-    shared.metric(f"Of the top {top.n_top} patches in both", f"{top.shared}")
-    chance.metric("Two random tops would share", f"{top.expected:.0f}", help=f"95 %: {top.low} to {top.high}.")
+    with st.container(horizontal=True, gap="large"):
+        rank = f"{found.correlation:.2f}".replace("-", "−")
+        st.metric("Rank correlation", rank, help="Spearman, all patches.", width="content")
+        st.metric(f"Of the top {top.n_top} patches in both", f"{top.shared}", width="content")
+        by_chance = f"95 %: {top.low} to {top.high}."
+        st.metric("Two random tops would share", f"{top.expected:.0f}", help=by_chance, width="content")
     if top.shared <= top.high:
         st.warning(
             f"At epsilon {level:g} the top patches agree no better than chance: this map is useless as an explanation.",

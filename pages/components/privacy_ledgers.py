@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from pages.components import session
 from pages.components.privacy_draw import Draw
-from survviz.privacy.ledger import Entry
+from pages.components.privacy_training import guarantees
+from survviz.privacy.ledger import Entry, Ledger
+from survviz.privacy.spec import NO_FINITE_EPSILON
+
+if TYPE_CHECKING:
+    from survviz.privacy.guarantee import TrainingGuarantee
 
 
 def show(draw: Draw | None) -> None:
@@ -19,9 +26,7 @@ def show(draw: Draw | None) -> None:
         session_rows(draw)
     with trained:
         st.badge("Training ledger: the patients that the model learnt from", icon=":material/groups:", color="green")
-        from pages.components import privacy_training
-
-        privacy_training.ledger_rows()
+        training_rows()
     st.caption(
         "The two protect different people against different attackers, so they are never added. Rows can only be "
         "appended. Another browser has a session ledger of its own: those who pool what they were shown add up."
@@ -48,6 +53,43 @@ def session_rows(draw: Draw | None) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def training_rows() -> None:
+    """What training took from the patients of the chosen checkpoint's cohort, and what each checkpoint promises."""
+    name = session.checkpoint_name()
+    if name is None:
+        st.markdown("No model is chosen.")
+        return
+    cohort = session.predictor().checkpoint.config.cohort
+    ledger = Ledger("training")
+    entries = ledger.entries(cohort)
+    if entries:
+        st.table(table_of(entries))
+        spent = ledger.balance(cohort)
+        st.markdown(
+            f"Runs of this machine on *{cohort}* took epsilon **{spent.spent_epsilon:g}**, delta {spent.spent_delta:g} "
+            "(added up; composed together they cost less)."
+        )
+    else:
+        st.markdown(f"No row: nothing was trained with privacy on *{cohort or 'this cohort'}* on this machine.")
+    known = guarantees()
+    if known:
+        st.table(promises(known))
+        st.caption("Shipped or found here. Publishing several of them tells of the same patients several times.")
+
+
+def promises(known: dict[str, TrainingGuarantee]) -> pd.DataFrame:
+    """Every checkpoint's own guarantee."""
+    return pd.DataFrame(
+        {
+            "Checkpoint": name,
+            "Epsilon": NO_FINITE_EPSILON if one.spec.epsilon is None else f"{one.spec.epsilon:.4g}",
+            "Delta": f"{one.spec.delta:g}",
+            "Patients": f"{one.patients:,}",
+        }
+        for name, one in known.items()
+    ).set_index("Checkpoint")
 
 
 def table_of(entries: list[Entry]) -> pd.DataFrame:

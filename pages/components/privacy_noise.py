@@ -11,6 +11,7 @@ from pages.components import privacy_draw, session
 from pages.components.cases import OpenCase
 from pages.components.estimate import PLOT_CONFIG
 from pages.components.privacy_draw import Draw
+from pages.components.why_tissue import number
 from survviz.privacy.allocation import Allocation, proportional, uniform
 from survviz.privacy.published import REASON, log_ratio
 from survviz.privacy.release import ReleasePlan, View
@@ -33,8 +34,8 @@ def show(draw: Draw, view: View | None) -> None:
     if len(plan.coordinates) == 1:
         (name, scale), *_ = View(plan, level, ()).noise_scale.items()
         st.markdown(
-            f"One coordinate takes all of epsilon: *{name}* gets discrete Laplace noise of scale **{scale:.2g}** at "
-            f"epsilon {level:g}. Release several fields of the record to see how epsilon is dealt among them."
+            f"One coordinate takes all of epsilon: *{name}* gets discrete Laplace noise of scale **{number(scale)}** "
+            f"at epsilon {level:g}. Release several fields of the record to see how epsilon is dealt among them."
         )
     else:
         several(draw, level)
@@ -83,7 +84,7 @@ def noise_table(ways: dict[str, Allocation], plan: ReleasePlan, level: float) ->
     for label, allocation in ways.items():
         scales = View(plan.model_copy(update={"allocation": allocation}), level, ()).noise_scale
         columns[label] = [
-            f"{scales[one.name]:.0%} false" if isinstance(one, Category) else f"± {scales[one.name]:.2g}"
+            f"{scales[one.name]:.0%} false" if isinstance(one, Category) else f"± {number(scales[one.name])}"
             for one in plan.coordinates
         ]
     return pd.DataFrame(columns, index=pd.Index([one.name for one in plan.coordinates], name="Field"))

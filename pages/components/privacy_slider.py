@@ -89,19 +89,23 @@ def redraw_button(draw: Draw, level: float) -> None:
 
 def meters(balance: Balance, level: float) -> None:
     """Three numbers that are not the same, and how full the account is."""
-    now, spent, cap = st.columns(3)
-    now.metric("Current view", f"{level:g}" if level else "–", help="Epsilon of the position on show.")
-    spent.metric(
-        "Spent",
-        f"{balance.spent_epsilon:g}",
-        help="Sum over all draws of this person of the highest position visited of each: what the course so far "
-        "amounts to.",
-    )
-    cap.metric(
-        "Hard cap",
-        f"{balance.cap_epsilon:g}",
-        help="The guarantee before anybody starts, whatever is looked at: what passes it is refused.",
-    )
+    st.badge("Session guarantee: the patient entered now", icon=":material/person:", color="blue")
+    with st.container(horizontal=True, gap="large"):
+        for label, value, words in (
+            ("Current view", f"{level:g}" if level else "–", "Epsilon of the position on show."),
+            (
+                "Spent",
+                f"{balance.spent_epsilon:g}",
+                "Sum over all draws of this person of the highest position visited of each: what the course so far "
+                "amounts to.",
+            ),
+            (
+                "Hard cap",
+                f"{balance.cap_epsilon:g}",
+                "The guarantee before anybody starts, whatever is looked at: what passes it is refused.",
+            ),
+        ):
+            st.metric(label, value, help=words, width="content")
     st.progress(min(1.0, balance.spent_epsilon / balance.cap_epsilon))
 
 

@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from pages.components import privacy_attacks, session
@@ -17,8 +16,6 @@ from survviz.privacy.statement import NOT_TRAINED_PRIVATELY, statement
 
 if TYPE_CHECKING:
     from survviz.privacy.guarantee import TrainingGuarantee
-
-NO_SEED = "–"
 
 
 def show(draw: Draw | None) -> None:
@@ -128,23 +125,3 @@ def download(draw: Draw | None) -> None:
     )
     with st.expander("Read it here"):
         st.markdown(text.replace("# Privacy statement", "##### Privacy statement").replace("\n## ", "\n###### "))
-
-
-def ledger_rows() -> None:
-    """What the checkpoints with a guarantee have cost their training patients, one row each."""
-    known = guarantees()
-    if not known:
-        st.markdown("No row: no checkpoint here was trained with a guarantee, so none is kept.")
-        return
-    st.table(
-        pd.DataFrame(
-            {
-                "Checkpoint": name,
-                "Epsilon": "no finite epsilon" if one.spec.epsilon is None else f"{one.spec.epsilon:.4g}",
-                "Delta": f"{one.spec.delta:g}",
-                "Patients": f"{one.patients:,}",
-            }
-            for name, one in known.items()
-        ).set_index("Checkpoint")
-    )
-    st.caption("Publishing several of them tells of the same patients several times: their costs compose.")

@@ -73,9 +73,9 @@ def epsilon_figure(
     for number, line in enumerate(lines):
         _draw(figure, line, places, STEP * (number - (len(lines) - 1) / 2))
     values = [end for line in lines for point in line.points for end in _ends(point)]
-    bottom, top = min(*values, useless[0]) - 0.02, max(*values, *(floors or {"": useless[0]}).values()) + 0.02
+    bottom, top = min(*values, useless[0]) - 0.03, max(*values, *(floors or {"": useless[0]}).values()) + 0.02
     figure.add_hrect(y0=bottom, y1=useless[0], fillcolor=translucent(HIGH_RISK, 0.12), line_width=0, layer="below")
-    _word(figure, useless[0], useless[1], HIGH_RISK, "bottom" if useless[0] - bottom < 0.03 else "top")
+    _word(figure, bottom, useless[1], HIGH_RISK, "bottom")
     for words, value in (floors or {}).items():
         figure.add_hline(y=value, line={"color": GREY, "dash": "dot", "width": 1.5})
         _word(figure, value, words, GREY, "bottom")
