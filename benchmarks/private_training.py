@@ -4,8 +4,8 @@
 
 REAL comes from `python -m benchmarks.real_cohorts`. Every arm of `private_training.toml` is trained with DP-SGD on the
 published training patients and scored on the published validation patients, who chose nothing. Finished cells are kept
-(`--again` makes them anew). Checkpoints of the arm with `ship` go to `checkpoints/private`; their runs are paid for in a
-ledger beside the cohort.
+(`--again` makes them anew). Checkpoints of the arm with `ship` go to `checkpoints/private`; their runs are paid for in
+a ledger beside the cohort.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ RESAMPLES = 1000
 PROTOCOL = (
     "Trained on the training patients of MultiSurv's published split, scored once on its validation patients (its test "
     "patients are not in the data here). Time bins, scales and names are public constants. Model and settings were "
-    "chosen on a fifth of the training patients without accounting for it, and are the same at every epsilon. C-indices "
-    "are Harrell's: over all pairs, and over pairs of the same cancer type; intervals: 1,000 bootstrap resamples of the "
-    "validation patients; sd: over seeds (first weights, batches, noise)."
+    "chosen on a fifth of the training patients without accounting for it, and are the same at every epsilon. "
+    "C-indices are Harrell's: over all pairs, and over pairs of the same cancer type; intervals: 1,000 bootstrap "
+    "resamples of the validation patients; sd: over seeds (first weights, batches, noise)."
 )
 PUBLISHED = (
     {"name": "MultiSurv, clinical", "value": 0.806, "patients": "its 1,092 test patients",
@@ -213,8 +213,8 @@ def shipped_together(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "runs": len(noisy),
         "delta": TOGETHER_DELTA,
         "epsilon": round(together(guarantees, TOGETHER_DELTA), 2),
-        "words": "Whoever has all shipped checkpoints with noise has this much; those without noise promise nothing, so "
-        "together with them nothing is promised.",
+        "words": "Whoever has all shipped checkpoints with noise has this much; those without noise promise nothing, "
+        "so together with them nothing is promised.",
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from survviz.checkpoint.layout import CheckpointConfig
 from survviz.checkpoint.own_data import own_data
+from survviz.checkpoint.private_card import REFERENCE, private_parts
 from survviz.checkpoint.reference import Metrics, Reference
 from survviz.checkpoint.validation import AgainstClinic, Difference
 from survviz.data.preprocess import Preprocess
@@ -30,7 +31,7 @@ LIMITS = """\
 - Risks of different folds come from different models; the pooled C-index compares them as if they were one.
 - Survival beyond the longest follow-up of the training cohort is undefined and is not shown."""
 
-
+_OUT_OF_FOLD = "Out of fold, against the outcomes of the training cohort"
 SMALLEST_P = 1e-15
 LICENCE = "Apache-2.0 for the weights as far as the training data allow; see their source."
 
@@ -65,13 +66,15 @@ def card(
         "Protocol": _protocol(config, model),
         "Metrics": _metrics(reference.metrics),
         "Against clinic": reference.clinic and _against_clinic(reference.clinic),
-        "Calibration": _calibration(reference.estimates),
+        "Calibration": _calibration(reference.estimates, private=config.guarantee is not None),
         "Cut-offs": _cutoffs(reference),
         "Limits": LIMITS,
         "Licence": licence,
         "Privacy": PRIVACY,
         "Made by": f"survviz {config.survviz}, {config.created}. Check it with `survviz doctor`.",
     }
+    if config.guarantee is not None:
+        parts |= private_parts(config, reference, model)
     found = [f"## {title}\n\n{text.strip()}" for title, text in parts.items() if text]
     return "\n\n".join([f"# {config.name}\n\n**{config.purpose}**", *found]) + "\n"
 
@@ -83,10 +86,11 @@ def _data(config: CheckpointConfig, reference: Reference, model: Model, preproce
     encoder = f"{patches.encoder} at {patches.mpp:g} um/px" if patches else "none"
     if regions:
         encoder = f"none; a table of {regions.dim} features per region ({regions.encoder or 'made by: not declared'})"
+    cases = "cases" if config.guarantee is None else f"trained on: {config.guarantee.patients}; reference patients"
     tokens = [f"- {group} tokens: {', '.join(names)}" for group, names in model.token_names.items()]
     lines = [
         f"- cohort: {config.cohort}",
-        f"- cases: {reference.n_cases}, events: {reference.n_events}, median follow-up: {followed}",
+        f"- {cases}: {reference.n_cases}, events: {reference.n_events}, median follow-up: {followed}",
         f"- modalities: {', '.join(model.modalities)}",
         f"- patch encoder: {encoder}",
         *tokens,
@@ -168,15 +172,14 @@ def _difference(one: Difference) -> str:
     )
 
 
-def _calibration(estimates: Mapping[str, Estimate]) -> str:
+def _calibration(estimates: Mapping[str, Estimate], *, private: bool) -> str:
     lines = [
         f"- {words}: {_estimate(name, estimates[name])}" for name, words in CALIBRATION.items() if name in estimates
     ]
     if not lines:
         return ""
-    return "\n".join(
-        ["Out of fold, against the outcomes of the training cohort; 95 % bootstrap intervals.", "", *lines]
-    )
+    against = f"Against the outcomes of {REFERENCE}" if private else _OUT_OF_FOLD
+    return "\n".join([f"{against}; 95 % bootstrap intervals.", "", *lines])
 
 
 def _estimate(name: str, one: Estimate) -> str:

@@ -15,6 +15,7 @@ from survviz.checkpoint.layout import CONFIG, FILES, GOLDEN, POINTS, CheckpointC
 from survviz.checkpoint.reference import thirds
 from survviz.checkpoint.weights import read_tensors, read_weights
 from survviz.errors import CheckpointError, InputError
+from survviz.privacy.loss_distribution import STEP
 
 CARD_SECTIONS = ("Data", "Protocol", "Metrics", "Limits", "Licence", "Privacy")
 
@@ -42,7 +43,7 @@ class _Patient:
 
 
 def doctor(folder: str | Path) -> list[Check]:
-    """Check files, hashes, configuration, weights, preprocessing, names, bins, cut-off, golden answers and card."""
+    """Check files, hashes, settings, weights, preprocessing, names, bins, cut-off, golden answers, card and privacy."""
     patient = _Patient(Path(folder))
     steps: list[tuple[str, Callable[[_Patient], str]]] = [
         ("files", _files),
@@ -57,6 +58,7 @@ def doctor(folder: str | Path) -> list[Check]:
         ("golden output", _golden),
         ("baselines", _points),
         ("card", _card),
+        ("privacy", _privacy),
     ]
     for name, step in steps:
         patient.checks.append(_attempt(name, partial(step, patient)))
@@ -201,3 +203,26 @@ def _card(patient: _Patient) -> str:
     if missing:
         raise CheckpointError(f"The card has no section {', '.join(missing)}.")
     return f"present, with {len(CARD_SECTIONS)} sections"
+
+
+def _privacy(patient: _Patient) -> str:
+    """Certify the guarantee again from its constants, and see that nothing else of the training patients is there."""
+    checkpoint = _loaded(patient)
+    guarantee = checkpoint.config.guarantee
+    if guarantee is None:
+        return "no guarantee for the training patients"
+    if checkpoint.membership.test_fold:
+        raise CheckpointError(f"{len(checkpoint.membership.test_fold)} hashes of patients lie beside a guarantee.")
+    if not all(checkpoint.preprocess(fold).ood.public for fold in range(checkpoint.n_folds)):
+        raise CheckpointError("The preprocessing was fitted on patients, which the guarantee does not cover.")
+    epsilon, training = guarantee.spec.epsilon, guarantee.training
+    if training is None or epsilon is None:
+        if (training is None) != (epsilon is None):
+            raise CheckpointError("An epsilon is promised without noise, or noise was added without a promise.")
+        return f"{guarantee.spec.bound}: no noise was added"
+    certified = training.epsilon(guarantee.spec.delta, step=10 * STEP)
+    if certified > 1.01 * epsilon:
+        raise CheckpointError(f"{guarantee.spec.bound} is promised; its constants give epsilon = {certified:.3f}.")
+    if abs(guarantee.sampling_rate - guarantee.batch / guarantee.patients) > 1e-12:
+        raise CheckpointError("The sampling rate is not the expected batch over the public number of patients.")
+    return f"{guarantee.spec.bound}, certified again from its constants"

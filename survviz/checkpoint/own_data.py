@@ -10,7 +10,7 @@ SHOWN_VALUES = 40
 
 
 def own_data(preprocess: Preprocess) -> str:
-    """Markdown list, from what one fold fitted; ranges and values are those of its training cases."""
+    """Markdown list, from what one fold fitted; ranges and values are those of its training cases, or public ones."""
     lines = [
         "A modality may be absent. `survviz evaluate` and `survviz predict` say what is missing or unlike training."
     ]
@@ -44,7 +44,8 @@ def _field(preprocess: Preprocess, token: str) -> str:
     if token in preprocess.ood.ranges:
         low, high = preprocess.ood.ranges[token]
         unit = " in years" if token == "Age" else ""
-        return f"{token} (a number{unit}; training {low:.3g} to {high:.3g})"
+        known = "made for" if preprocess.ood.public else "training"
+        return f"{token} (a number{unit}; {known} {low:.3g} to {high:.3g})"
     names = preprocess.clinical.names.get(token, ())
     values = [name.partition("=")[2] for name in names if name.startswith(f"{token}=")]
     if not values:
@@ -58,6 +59,8 @@ def _omics(preprocess: Preprocess, name: OmicsName) -> str:
     label, noun = WORDS[name]
     unit = reference.unit or "not declared"
     text = f"- **{label}**: {len(reference.scaler.genes):,} {noun}, unit `{unit}`. {_scale(unit, noun)}"
+    if reference.public:
+        return f"{text} The model then uses one public scale for all of them."
     return f"{text} The model then uses the mean and sd of its training cases."
 
 

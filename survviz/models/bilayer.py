@@ -34,7 +34,8 @@ class BilayerConfig(ClinicalVectorInput, GenomicTokenInput, MirnaInput, CnvInput
         programmes: tokens of expression; None = learnt groups, and with `n_genes` None precomputed tokens.
         n_groups: learnt groups per modality that has no groups of its own.
         shortcut: every column of every modality also has a weight of its own in the risk, past both layers.
-        proportional: the last layer has one slope for all bins, as `logistic-hazard`; a sixteenth of its parameters.
+        proportional: the last layer has one slope for all bins, as `logistic-hazard`, and reads the fused embedding
+            over sqrt(d_embed), so that no case's gradient is mostly that of the last layer.
     """
 
     clinical_fields: dict[str, tuple[int, ...]] = PAN_CANCER_FIELDS
@@ -154,7 +155,8 @@ class Bilayer(Model):
         here = torch.stack([present[read.modality] for read in self.config.reads], dim=1)
         query = self.case(vectors.new_ones(len(vectors), 1, 1))
         fused, logits = self.look_across(query, vectors, here)  # (B, 1, E)
-        embeddings = {**embeddings, "fused": fused.squeeze(1)}
+        scale = self.config.d_embed**-0.5 if self.config.proportional else 1.0
+        embeddings = {**embeddings, "fused": fused.squeeze(1) * scale}
         found = self.output_layer(embeddings["fused"])
         for name in self.fused[vectors.shape[1] :]:
             found = found + embeddings[name]

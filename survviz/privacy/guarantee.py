@@ -36,9 +36,7 @@ class TrainingGuarantee(BaseModel):
     patients: int = Field(ge=1)
 
     @classmethod
-    def of(
-        cls, noise_multiplier: float, *, delta: float, batch: int, patients: int, steps: int, clip: float
-    ) -> Self:
+    def of(cls, noise_multiplier: float, *, delta: float, batch: int, patients: int, steps: int, clip: float) -> Self:
         """Certified by the accountant; without noise, the same run with no finite epsilon.
 
         Raises:
@@ -66,8 +64,8 @@ class TrainingGuarantee(BaseModel):
             f"{self.spec.words}\n\n"
             f"Public constants: {self.patients:,} patients, batches of {self.batch:,} expected (sampling rate "
             f"{self.sampling_rate:.4g}), {self.steps:,} steps, clipping norm {self.clip:g}, noise multiplier "
-            f"{self.noise_multiplier:g}. Time bins, scales, lists of values and names are constants that no patient has "
-            "influenced."
+            f"{self.noise_multiplier:g}. Time bins, scales, lists of values and names are constants that no patient "
+            "has influenced."
         )
 
 

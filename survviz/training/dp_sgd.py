@@ -1,10 +1,10 @@
 """DP-SGD: every patient's gradient is clipped, their sum gets Gaussian noise, and is divided by a public number.
 
-Abadi et al. 2016, with what makes the accountant's theorem hold: each patient enters each batch independently (Poisson),
-the noise is drawn on integers from a secret key of the run (`privacy.gaussian_vector`, `privacy.stream`), and the sum is
-divided by the public expected size of a batch, never by the size of the drawn one. Opacus gives gradients per patient
-(Yousefpour et al. 2021); its sampling, noise and accounting are not used, because they divide by the number of patients
-that are there (opacus#571, #819) and draw floating-point noise from torch's generator.
+Abadi et al. 2016, with what makes the accountant's theorem hold: each patient enters each batch independently
+(Poisson), the noise is drawn on integers from a secret key of the run (`privacy.gaussian_vector`, `privacy.stream`),
+and the sum is divided by the public expected size of a batch, never by the size of the drawn one. Opacus gives gradients
+per patient (Yousefpour et al. 2021); its sampling, noise and accounting are not used, because they divide by the number
+of patients that are there (opacus#571, #819) and draw floating-point noise from torch's generator.
 """
 
 from __future__ import annotations
@@ -163,9 +163,7 @@ class DpSgd:
             torch.manual_seed(self._seed * STRIDE + self.step)
             for part in order:
                 batch = self.examples.take(part)
-                inputs = drop_modalities(
-                    batch.inputs, self.config.modality_dropout, self.config.modalities, random
-                )
+                inputs = drop_modalities(batch.inputs, self.config.modality_dropout, self.config.modalities, random)
                 loss = discrete_nll(wrapped(inputs).logits, batch.bin, batch.event) * len(part)
                 loss.backward()
                 yield torch.cat([_per_patient(one, len(part)) for one in self._learnt], dim=1).numpy()
@@ -225,5 +223,3 @@ def _per_patient(parameter: nn.Parameter, n: int) -> Float[Tensor, "b p"]:
 def _clipped_sum(gradients: Float[NDArray, "b d"], clip: float) -> Float[NDArray, " d"]:
     norms = np.linalg.norm(gradients.astype(np.float64), axis=1, keepdims=True)
     return (gradients * np.minimum(1.0, clip / np.maximum(norms, 1e-300))).sum(axis=0)
-
-

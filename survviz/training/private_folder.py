@@ -1,8 +1,8 @@
 """The folder `NAME.partial` of a private run: what a killed run needs so that no step is ever drawn twice differently.
 
-It holds `run.json` (what the run depends on), the key of its batches and noise (`key`, readable by the owner alone), and
-the state after the last kept step. It is as secret as the patients' data, and gone when the checkpoint is written: the
-steps in between are never released. Going on draws the same batches and the same noise again, so it costs nothing.
+It holds `run.json` (what the run depends on), the key of its batches and noise (`key`, readable by the owner alone),
+and the state after the last kept step. It is as secret as the patients' data, and gone when the checkpoint is written:
+the steps in between are never released. Going on draws the same batches and the same noise again, so it costs nothing.
 """
 
 from __future__ import annotations

@@ -166,5 +166,3 @@ def _examples(cohort: Cohort, preprocess: Preprocess, case_ids: tuple[str, ...])
         torch.as_tensor(preprocess.bins.labels(cohort.time.loc[ids].to_numpy(dtype=np.float64)), dtype=torch.int64),
         torch.as_tensor(cohort.event.loc[ids].to_numpy(dtype=bool)),
     )
-
-
