@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from pages.components.estimate import PLOT_CONFIG
@@ -15,8 +17,7 @@ from survviz.privacy.spec import NO_FINITE_EPSILON
 POOLED, WITHIN = "Over all patients", "Within cancer types"
 SIDES = {POOLED: "pooled", WITHIN: "within"}
 RECIPE = "published recipe"
-WIDE = 9
-"""Coordinates from which on a release is called wide; the page allows at most 8."""
+TYPE_ALONE = "cancer type alone"
 
 
 def show() -> None:
@@ -38,6 +39,32 @@ def training(side: str) -> None:
     st.subheader("Price of protecting the patients of the training", anchor=False)
     if found is None:
         missing("private_training", "The C-index of privately trained models is")
+        return
+    floors = {one["name"]: one[side]["value"] for one in found["baselines"]}
+    useless = floors.pop(TYPE_ALONE)
+    words = "useless: no better than the cancer type alone" if side == "pooled" else "useless: no better than chance"
+    figure = epsilon_figure(
+        training_lines(found, side), title="C-index of the validation patients", useless=(useless, words), floors=floors
+    )
+    st.plotly_chart(figure, key="training-curve", config=PLOT_CONFIG)
+    st.caption(f"{found['protocol']} Crosses: single seeds. Dotted: fitted without privacy on the same patients.")
+    with st.expander("Published numbers, with their protocols"):
+        columns = {"name": "Model", "value": "C-index", "patients": "Patients", "protocol": "Protocol"}
+        table = pd.DataFrame(found["published"]).rename(columns=columns).set_index("Model")
+        st.table(table.assign(**{"C-index": [f"{value:.3f}" for value in table["C-index"]]}))
+
+
+def training_lines(found: dict[str, Any], side: str) -> list[EpsilonLine]:
+    """One line per trained model, mean over seeds, with each seed beside it."""
+    lines = []
+    for colour, arm in enumerate(dict.fromkeys(row["arm"] for row in found["summary"])):
+        points = []
+        for row in (row for row in found["summary"] if row["arm"] == arm):
+            own = [cell for cell in found["cells"] if (cell["arm"], cell["epsilon"]) == (arm, row["epsilon"])]
+            runs = tuple(cell[side]["value"] for cell in own) if len(own) > 1 else ()
+            points.append(replace(point(row, side), runs=runs))
+        lines.append(EpsilonLine(arm, tuple(points), colour))
+    return lines
 
 
 def local(side: str) -> None:

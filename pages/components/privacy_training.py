@@ -88,7 +88,7 @@ def guarantees() -> dict[str, TrainingGuarantee]:
     """Checkpoint -> its guarantee; checkpoints without one are left out."""
     found = {
         name: _guarantee(str(folder), session.checkpoint_stamp(folder))
-        for name, folder in session.checkpoint_folders().items()
+        for name, folder in (session.checkpoint_folders() | session.private_folders()).items()
     }
     return {name: one for name, one in found.items() if one is not None}
 
@@ -98,7 +98,7 @@ def _guarantee(folder: str, stamp: float) -> TrainingGuarantee | None:
     from survviz.checkpoint.layout import read_config
 
     try:
-        return getattr(read_config(Path(folder)), "guarantee", None)
+        return read_config(Path(folder)).guarantee
     except SurvvizError:
         return None
 
@@ -112,7 +112,7 @@ def download(draw: Draw | None) -> None:
         found.spec if found else None,
         constants=found.words.partition("\n\n")[2] if found else "",
         plan=draw.plan if draw else None,
-        audits=privacy_attacks.sentences(),
+        audits=privacy_attacks.sentences() if found else (),
     )
     st.download_button(
         "Privacy statement (Markdown)",

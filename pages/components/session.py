@@ -24,12 +24,27 @@ PREFERRED = "demo-survpgc"
 
 
 def checkpoint_folders() -> dict[str, Path]:
-    """Name -> folder: those shipped with the app, of `$SURVVIZ_CHECKPOINTS`, and those that this browser trained."""
+    """Name -> folder: those shipped with the app, of `$SURVVIZ_CHECKPOINTS`, and those that this browser trained.
+
+    Of those with a training guarantee, which differ in little but epsilon and seed, only the chosen one.
+    """
+    found = _checkpoints("*/config.json")
+    chosen = st.session_state.get("model", st.query_params.get("model"))
+    if chosen in (private := private_folders()):
+        found[chosen] = private[chosen]
+    return dict(sorted(found.items(), key=lambda item: (item[0] != PREFERRED, item[0])))
+
+
+def private_folders() -> dict[str, Path]:
+    """Name -> folder of the checkpoints that come in sets, one for each epsilon of the training and seed."""
+    return dict(sorted(_checkpoints("private/*/config.json").items()))
+
+
+def _checkpoints(pattern: str) -> dict[str, Path]:
     more = [Path(part) for part in os.environ.get(CHECKPOINTS_VARIABLE, "").split(os.pathsep) if part]
     roots = (*more, own_checkpoints(current_owner()), ROOT / "checkpoints")
-    paths = [path.parent for root in roots for path in root.glob("*/config.json")]
-    found = {path.name: path for path in paths if not path.name.startswith(".")}
-    return dict(sorted(found.items(), key=lambda item: (item[0] != PREFERRED, item[0])))
+    paths = [path.parent for root in roots for path in root.glob(pattern)]
+    return {path.name: path for path in paths if not path.name.startswith(".")}
 
 
 def checkpoint_name() -> str | None:

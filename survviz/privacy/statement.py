@@ -45,7 +45,7 @@ def statement(
         training: guarantee of its training; None where there is none.
         constants: public constants that the training's guarantee follows from, in words.
         plan: of releases of a patient entered now; None where nothing is released.
-        audits: what attacks found, one sentence each, with their positive controls.
+        audits: what attacks on the trainer that made it found, one sentence each, with their positive controls.
     """
     parts = {
         "The patients that it was trained on": _guarantee(training, NOT_TRAINED_PRIVATELY)
@@ -91,6 +91,6 @@ def _release(plan: ReleasePlan | None) -> str:
 
 def _attacks(audits: Sequence[str]) -> str:
     if not audits:
-        return "No attack was run on this checkpoint."
+        return "No attack was run on it."
     found = "\n".join(f"- {one}" for one in audits)
-    return f"{found}\n\nAn audit can refute a guarantee, never prove one."
+    return f"On the trainer that made it:\n\n{found}\n\nAn audit can refute a guarantee, never prove one."
