@@ -12,12 +12,16 @@ from rich.table import Table
 
 from survviz.cli.console import show_json
 from survviz.cli.options import Json
+from survviz.cli.private_training import train
+from survviz.cli.private_relevance import relevance
 
 privacy = typer.Typer(
     name="privacy",
     help="Releases with exact noise, ledgers, audits and the accountant (docs/privacy.md).",
     no_args_is_help=True,
 )
+privacy.command()(relevance)
+privacy.command()(train)
 stdout = Console(highlight=False, soft_wrap=True)
 
 PlanPath = Annotated[Path, typer.Option("--plan", help="JSON: coordinates with public bounds, levels, relevance.")]

@@ -96,6 +96,19 @@ def relevance_table(
     )
 
 
+def check_network(network: PrivacySpec | None) -> None:
+    """Refuse a network whose weights have no guarantee.
+
+    Raises:
+        PrivacyError: it has none, or no finite epsilon, so that its weights tell more than the noise would hide.
+    """
+    if network is None or network.epsilon is None:
+        raise PrivacyError(
+            "The network was trained without noise, so its weights, and relevance by them, tell of its training "
+            "patients whatever noise is added. Take a checkpoint of `survviz privacy train`."
+        )
+
+
 def released(table: RelevanceTable, epsilon: float, network: PrivacySpec | None) -> Relevance:
     """Mean shares with noise, and what that cost the patients of the table.
 
@@ -103,9 +116,9 @@ def released(table: RelevanceTable, epsilon: float, network: PrivacySpec | None)
         network: guarantee of the network's own training.
 
     Raises:
-        PrivacyError: the network has no finite epsilon, so that its weights tell more than the noise hides.
+        PrivacyError: as `check_network`.
     """
-    _check(network)
+    check_network(network)
     where = WHERE.format(table.model)
     return release_relevance(table.values, table.names, epsilon, neighbour="add or remove one", where=where)
 
@@ -116,9 +129,9 @@ def released_by_stratum(table: RelevanceTable, epsilon: float, network: PrivacyS
     The names of the types are taken as public.
 
     Raises:
-        PrivacyError: as `released`, or the cohort has no cancer types.
+        PrivacyError: as `check_network`, or the cohort has no cancer types.
     """
-    _check(network)
+    check_network(network)
     if not table.strata:
         raise PrivacyError("The cohort has no cancer type, so there is nothing to release by it.")
     where = WHERE.format(table.model)
@@ -126,14 +139,6 @@ def released_by_stratum(table: RelevanceTable, epsilon: float, network: PrivacyS
         name: release_relevance(values, table.names, epsilon, neighbour="add or remove one", where=f"{where}, {name}")
         for name, values in table.by_stratum().items()
     }
-
-
-def _check(network: PrivacySpec | None) -> None:
-    if network is None or network.epsilon is None:
-        raise PrivacyError(
-            "The network was trained without noise, so its weights, and relevance by them, tell of its training "
-            "patients whatever noise is added. Take a checkpoint of `survviz privacy train`."
-        )
 
 
 def _of_case(predictor: Predictor, cohort: Cohort, case_id: str) -> dict[str, float]:

@@ -14,7 +14,7 @@ from survviz.errors import PrivacyError
 from survviz.privacy.bernoulli import Enclosure, Probability, bernoulli_many
 from survviz.privacy.draw import Mechanism
 from survviz.privacy.gaussian import analytic_delta, analytic_sigma
-from survviz.privacy.many_records import draw_gaussian, draw_records, gaussian_sigmas
+from survviz.privacy.many_records import discrete_laplace, draw_gaussian, draw_records, gaussian_sigmas
 from tests.privacy.enumeration import laplace_table, response_table
 
 STEPS = 16
@@ -59,6 +59,33 @@ def test_every_record_gets_the_noise_of_its_own_mechanisms() -> None:
     answers = np.bincount(drawn[:, 1], minlength=4)
     assert stats.chisquare(answers, response_table(1.0, 4)[2] * n).pvalue > 1e-6
     assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 6.7])
+def test_laplace_noise_has_the_listed_probabilities(scale: float) -> None:
+    n, reach = 40_000, max(2, round(4 * scale))
+    noise = discrete_laplace(scale, n)
+    expected = laplace_table(scale, reach) * n
+    seen = np.array([(noise == k).sum() for k in range(-reach, reach + 1)])
+    tails = [(noise < -reach).sum(), (noise > reach).sum()]
+    rest = (n - expected.sum()) / 2
+    assert stats.chisquare([*seen, *tails], [*expected, rest, rest]).pvalue > 1e-6
+
+
+def test_large_laplace_noise_has_the_right_quantiles() -> None:
+    scale = 250_000.3
+    noise = discrete_laplace(scale, 50_000) / scale
+    assert stats.kstest(noise, "laplace").pvalue > 1e-6
+    assert (noise % 1 != 0).any()
+
+
+def test_digits_of_a_geometric_number_are_independent_coins() -> None:
+    """Listed: the product of the coins of eight digits is the geometric distribution below 2^8, to rounding."""
+    rate = 1 / 6.7
+    coins = [1 / (1 + math.exp(2**place * rate)) for place in range(8)]
+    listed = [math.prod(p if number >> place & 1 else 1 - p for place, p in enumerate(coins)) for number in range(2**8)]
+    geometric = [math.exp(-number * rate) for number in range(2**8)]
+    assert listed == pytest.approx([value / sum(geometric) for value in geometric], rel=1e-12)
 
 
 def test_codes_outside_of_their_range_are_refused() -> None:
