@@ -125,7 +125,8 @@ def baselines(cohort: Cohort, split: Split, scoring: Scoring) -> list[dict[str, 
     """Models without noise, fitted on the same training patients."""
     found = []
     for name, fields in BASELINES.items():
-        config = TrainConfig(model="cox", modalities=("clinical",), preprocess={"clinical_tokens": fields})
+        settings = {"model": "cox", "modalities": ("clinical",), "preprocess": {"clinical_tokens": fields}}
+        config = TrainConfig.model_validate(settings)
         test = run_fold(cohort, config, split, modalities=("clinical",)).test
         risk = dict(zip(test.case_ids, test.risk, strict=True))
         found.append({"name": name, **scoring.score(np.array([risk[case_id] for case_id in scoring.ids]))})

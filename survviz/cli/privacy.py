@@ -12,8 +12,8 @@ from rich.table import Table
 
 from survviz.cli.console import show_json
 from survviz.cli.options import Json
-from survviz.cli.private_training import train
 from survviz.cli.private_relevance import relevance
+from survviz.cli.private_training import train
 
 privacy = typer.Typer(
     name="privacy",

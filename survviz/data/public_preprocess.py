@@ -130,7 +130,9 @@ def public_preprocess(constants: PublicConstants, modalities: tuple[Modality, ..
     Raises:
         InputError: the constants say nothing about one of the modalities.
     """
-    tables = {name: (modality, table) for name, (modality, table) in constants.tables.items() if modality in modalities}
+    tables: dict[OmicsName, tuple[Modality, PublicTable]] = {
+        name: pair for name, pair in constants.tables.items() if pair[0] in modalities
+    }
     known = {"clinical"} & ({"clinical"} if constants.numbers or constants.categories else set())
     known |= {modality for modality, _ in tables.values()}
     unknown = [name for name in modalities if name not in known]
@@ -142,7 +144,7 @@ def public_preprocess(constants: PublicConstants, modalities: tuple[Modality, ..
     fields = (*constants.numbers, *constants.categories) if "clinical" in modalities else ()
     templates = load_templates().select(fields)
     encoder = create_text_encoder(TEXT_ENCODER) if fields else None
-    references = {name: _reference(name, table) for name, (_, table) in tables.items()}
+    references: dict[OmicsName, OmicsReference] = {name: _reference(name, table) for name, (_, table) in tables.items()}
     rna = constants.rna if "rna" in tables else None
     return Preprocess(
         modalities=tuple(name for name in MODALITIES if name in modalities),

@@ -2,14 +2,15 @@
 
 Abadi et al. 2016, with what makes the accountant's theorem hold: each patient enters each batch independently
 (Poisson), the noise is drawn on integers from a secret key of the run (`privacy.gaussian_vector`, `privacy.stream`),
-and the sum is divided by the public expected size of a batch, never by the size of the drawn one. Opacus gives gradients
-per patient (Yousefpour et al. 2021); its sampling, noise and accounting are not used, because they divide by the number
-of patients that are there (opacus#571, #819) and draw floating-point noise from torch's generator.
+and the sum is divided by the public expected size of a batch, never by the size of the drawn one. Gradients per patient
+come from Opacus (Yousefpour et al. 2021); its sampling, noise and accounting are not used: they divide by the number of
+patients that are there (opacus#571, #819), and draw floating-point noise from torch's generator.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -165,7 +166,9 @@ class DpSgd:
                 batch = self.examples.take(part)
                 inputs = drop_modalities(batch.inputs, self.config.modality_dropout, self.config.modalities, random)
                 loss = discrete_nll(wrapped(inputs).logits, batch.bin, batch.event) * len(part)
-                loss.backward()
+                with warnings.catch_warnings():  # of Opacus' hooks: they need the gradient of outputs, which is there
+                    warnings.filterwarnings("ignore", "Full backward hook is firing")
+                    loss.backward()
                 yield torch.cat([_per_patient(one, len(part)) for one in self._learnt], dim=1).numpy()
 
     def _apply(self, released: Float[NDArray, " d"]) -> None:
