@@ -166,10 +166,11 @@ def _rows(child: subprocess.Popen[bytes], seconds: float) -> Iterator[dict[str, 
     rest = b""
     begun, silent = 0.0, 0
     while True:
-        if not selector.select(seconds):
+        patience = seconds + (30 if current is None else 0)
+        if not selector.select(patience):
             used = _cpu_seconds(child.pid) - begun
             silent += 1
-            if used < seconds + (30 if current is None else 0) and silent < MOST_WAITS:
+            if used < patience and silent < MOST_WAITS:
                 continue  # on a busy machine a file waits for its turn
             child.kill()
             yield {"seed": current, "error": f"hangs: more than {seconds:.0f} s of computing"}
