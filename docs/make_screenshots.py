@@ -125,6 +125,7 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     page.get_by_text("What the model rests on").wait_for()
     save(page, f"risk_survival_{tail}")
     why_views(page, f"{url}/why_this_risk?{case.partition('&')[0]}", tail)
+    privacy_views(page, f"{url}/privacy?{case.partition('&')[0]}", tail)
     page.goto(f"{url}/load_case")
     page.get_by_text("Clinical record", exact=True).wait_for()
     choose_sample_slide(page)
@@ -144,6 +145,21 @@ def why_views(page: Page, address: str, tail: str) -> None:
     page.get_by_text("random sets would share").wait_for()
     page.locator(".js-plotly-plot").wait_for()
     save(page, f"why_tissue_{tail}")
+
+
+def privacy_views(page: Page, address: str, tail: str) -> None:
+    """A release of the record at epsilon 2, its bands, and what accuracy costs."""
+    page.goto(f"{address}&what=Fields+of+the+record&shares=By+public+relevance")
+    slider = page.get_by_role("slider", name="Epsilon of this release")
+    page.get_by_text("Nothing is released yet").wait_for()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    page.get_by_text("as the receiver sees it").wait_for()
+    save(page, f"privacy_{tail}")
+    page.goto(f"{address}&tab=Accuracy")
+    page.locator(".js-plotly-plot").nth(1).wait_for()
+    page.get_by_role("tab", name="Accuracy").scroll_into_view_if_needed()
+    save(page, f"privacy_accuracy_{tail}")
 
 
 def slide_states(page: Page, theme: str) -> None:
