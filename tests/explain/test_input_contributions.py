@@ -165,7 +165,9 @@ def test_what_is_absent_adds_nothing(title: str) -> None:
     assert found.gap < 0.01
 
 
-@pytest.mark.parametrize("title", ["survpgc", "bilayer", "bilinear", "ca-mlif", "survpc"])
+@pytest.mark.parametrize(
+    "title", ["survpgc", "bilayer", "bilayer, with a linear path", "bilinear", "ca-mlif", "survpc"]
+)
 def test_embeddings_add_up_by_name(title: str) -> None:
     model = small_model(title)
     inputs, point = case_of(model), away(model)

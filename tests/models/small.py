@@ -46,6 +46,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "snn-omics, precomputed genomic tokens": ("snn-omics", {"n_genes": None}),
     "multisurv, attention": ("multisurv", {"fusion": "attention"}),
     "bilayer, learnt groups": ("bilayer", {"programmes": None}),
+    "bilayer, with a linear path": ("bilayer", {"shortcut": True, "proportional": True}),
     "bilayer, precomputed genomic tokens": ("bilayer", {"programmes": None, "n_genes": None}),
     "ca-mlif, region vectors": ("ca-mlif", {"pathology": "regions", "residual_from": "other"}),
     "ca-mlif, released": ("ca-mlif", {"variant": "released", "programmes": None}),
