@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -25,7 +27,6 @@ from survviz.privacy.relevance import Relevance
 RESULTS = Path(__file__).parents[1] / "results" / "local_release.json"
 EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 DRAWS = 20
-Cell: TypeAlias = Callable[[], dict[str, Any]]
 PUBLIC = Relevance(
     values={
         "age": 3, "tier": 4, "cancer type": 4, "stage": 3, "sex": 1, "race": 1, "prior malignancy": 1, "miR-21": 1,
@@ -64,31 +65,54 @@ def for_blocks(relevance: Relevance, blocks: list[Block]) -> Relevance:
     return relevance.model_copy(update={"values": values})
 
 
-def cells(patients: Patients, relevance: Relevance | None, names: list[str]) -> Iterator[tuple[dict[str, Any], Cell]]:
-    """Key of every cell, and what computes it."""
-    scorer = Scorer.of(patients)
-    known, asked = patients.train, ~patients.train
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One release of a set of coordinates, which every reader reads.
+
+    Attributes:
+        weights: of the reader who was fitted to clean records.
+    """
+
+    name: str
+    blocks: tuple[Block, ...]
+    way: Way | None
+    epsilon: float | None
+    weights: NDArray[np.float64]
+
+    @property
+    def keys(self) -> list[dict[str, Any]]:
+        """What names the row of every reader."""
+        hidden = sum(block.private for block in self.blocks)
+        noise = {"noise": "none", "shares": ""} if self.way is None else {"noise": self.way.noise}
+        noise |= {} if self.way is None else {"shares": self.way.shares}
+        readers = ("clean",) if self.way is None or self.name in (RISK, PERCENTILE) else ("clean", "retrained")
+        key = {"set": self.name, "coordinates": hidden} | noise
+        return [key | {"reader": reader, "epsilon": self.epsilon} for reader in readers]
+
+    def rows(self, patients: Patients, scorer: Scorer) -> list[dict[str, Any]]:
+        """Scores of every reader."""
+        train, valid = ([block.of(rows) for block in self.blocks] for rows in (patients.train, ~patients.train))
+        if self.way is None or self.epsilon is None:
+            return [self.keys[0] | scorer.summary([clean(valid) @ self.weights])]
+        weights = [self.weights]
+        if len(self.keys) > 1:
+            known = patients.train
+            weights.append(fitted(self.way.noised(train, self.epsilon), patients.time[known], patients.event[known]))
+        readers = np.stack(weights, axis=1)
+        risks = np.stack([self.way.noised(valid, self.epsilon) @ readers for _ in range(DRAWS)])  # (draws, n, readers)
+        return [key | scorer.summary([*risks[:, :, place]]) for place, key in enumerate(self.keys)]
+
+
+def cells(patients: Patients, relevance: Relevance | None, names: list[str]) -> Iterator[Cell]:
+    """Everything that is released."""
     for name in names:
         blocks = released(patients, name)
-        train, valid = [block.of(known) for block in blocks], [block.of(asked) for block in blocks]
-        weights = fitted(clean(train), patients.time[known], patients.event[known])
-        hidden = sum(block.private for block in blocks)
-        none = {"set": name, "coordinates": hidden, "noise": "none", "shares": "", "reader": "clean", "epsilon": None}
-        yield none, lambda valid=valid, weights=weights: scorer.summary([clean(valid) @ weights])
-        for way in ways(name, tuple(train), weights, relevance):
-            for reader in ("clean",) if name in (RISK, PERCENTILE) else ("clean", "retrained"):
-                for epsilon in EPSILONS:
-                    key = {"noise": way.noise, "shares": way.shares, "reader": reader, "epsilon": epsilon}
-
-                    def cell(
-                        way=way, train=train, valid=valid, weights=weights, epsilon=epsilon, reader=reader
-                    ) -> dict[str, Any]:
-                        if reader == "retrained":
-                            noised = way.noised(train, epsilon)
-                            weights = fitted(noised, patients.time[known], patients.event[known])
-                        return scorer.summary([way.noised(valid, epsilon) @ weights for _ in range(DRAWS)])
-
-                    yield none | key, cell
+        train = tuple(block.of(patients.train) for block in blocks)
+        weights = fitted(clean(train), patients.time[patients.train], patients.event[patients.train])
+        yield Cell(name, blocks, None, None, weights)
+        for way in ways(name, train, weights, relevance):
+            for epsilon in EPSILONS:
+                yield Cell(name, blocks, way, epsilon, weights)
 
 
 def main() -> None:
@@ -103,12 +127,13 @@ def main() -> None:
     rows: list[dict[str, Any]] = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     document = {"protocol": PROTOCOL, "delta": DELTA, "draws": DRAWS, "chance": 0.5, "rows": rows}
     done = {json.dumps({k: v for k, v in row.items() if k not in ("pooled", "within")}) for row in rows}
-    for key, cell in cells(read_patients(asked.cohort), relevance, asked.sets):
-        if json.dumps(key) in done:
+    patients = read_patients(asked.cohort)
+    scorer = Scorer.of(patients)
+    for cell in cells(patients, relevance, asked.sets):
+        if all(json.dumps(key) in done for key in cell.keys):
             continue
-        row = key | cell()
-        rows.append(row)
-        print(row, flush=True)
+        rows.extend(cell.rows(patients, scorer))
+        print(cell.keys[0], flush=True)
         RESULTS.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -42,8 +42,8 @@ def audited_run(
     included = coins(DIRAC, seed)
     planted = np.zeros((int(included.sum()), size), dtype=np.float32)
     planted[np.arange(len(planted)), size - DIRAC + np.flatnonzero(included)] = 2 * config.clip
-    there = coins(FLIPPED, seed + 10_000)
-    chosen = np.random.default_rng(seed).choice(len(ids), FLIPPED, replace=False)
+    there = coins(min(FLIPPED, len(ids)), seed + 10_000)
+    chosen = np.random.default_rng(seed).choice(len(ids), len(there), replace=False)
     canaries = flipped(trainer.select([ids[i] for i in chosen]), len(trainer.preprocess.bins))
     examples = joined(trainer.select(ids), canaries.take(np.flatnonzero(there)))
     seen = np.zeros(DIRAC)

@@ -78,8 +78,9 @@ def bernoulli_many(
     """As many independent coins of one probability; most are decided by comparing 64 bits at once."""
     enclosure, whole = probability(FIRST_DIGITS), 1 << FIRST_BITS
     drawn = np.frombuffer(random_bytes(8 * count), dtype="<u8")
-    heads = drawn < np.uint64(math.floor(enclosure.low * whole))
-    open_ones = ~heads & (drawn <= np.uint64(math.ceil(enclosure.high * whole) - 1))
+    surely, possibly = math.floor(enclosure.low * whole), math.ceil(enclosure.high * whole) - 1
+    heads = drawn < np.uint64(min(max(surely, 0), whole - 1))
+    open_ones = ~heads & (drawn <= np.uint64(min(possibly, whole - 1)))
     for place in np.flatnonzero(open_ones):
         heads[place] = bernoulli(probability, _after(int(drawn[place]), random_bytes))
     return heads

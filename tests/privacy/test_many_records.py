@@ -15,6 +15,7 @@ from survviz.privacy.bernoulli import Enclosure, Probability, bernoulli_many
 from survviz.privacy.draw import Mechanism
 from survviz.privacy.gaussian import analytic_delta, analytic_sigma
 from survviz.privacy.many_records import discrete_laplace, draw_gaussian, draw_records, gaussian_sigmas
+from survviz.privacy.noise import truth_probability
 from tests.privacy.enumeration import laplace_table, response_table
 
 STEPS = 16
@@ -43,6 +44,13 @@ def test_coins_at_the_ends_need_more_bits() -> None:
     for following, falls in ((0, True), (most, False)):
         assert bernoulli_many(rare, 2, given_words(0, most, following)).tolist() == [falls, False]
         assert bernoulli_many(common, 2, given_words(0, most, following)).tolist() == [True, falls]
+
+
+def test_coins_whose_enclosure_passes_0_or_1_are_drawn_all_the_same() -> None:
+    almost = truth_probability(Fraction(200), 3)  # its first 40 digits do not tell it from 1
+    assert almost(40).high > 1
+    assert bernoulli_many(almost, 100).all()
+    assert not bernoulli_many(truth_probability(Fraction(1, 2**90), 3), 100).any()
 
 
 def test_every_record_gets_the_noise_of_its_own_mechanisms() -> None:

@@ -1,0 +1,153 @@
+"""Write the measured tables of docs/privacy.md: `.venv/bin/python docs/make_privacy.py`.
+
+Every table stands between two marks and is made from a file of benchmarks/results, which a command in the repository
+wrote; a table whose file is not there says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "privacy.md"
+RESULTS = ROOT / "benchmarks" / "results"
+MARKS = "<!-- {}: written by docs/make_privacy.py -->", "<!-- end of {} -->"
+RECIPE = "published recipe"
+Row: TypeAlias = Mapping[str, Any]
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Markdown."""
+    names = list(head)
+    lines = [names, ["---"] * len(names), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def local_table(found: Row, side: str) -> str:
+    """Every set of coordinates with Laplace noise in equal shares, by epsilon, with bands."""
+    rows = [row for row in found["rows"] if row["noise"] in ("none", "Laplace") and row["shares"] in ("", "uniform")]
+    epsilons = sorted({row["epsilon"] for row in rows if row["epsilon"] is not None})
+    body = []
+    for name in dict.fromkeys(row["set"] for row in rows):
+        own = [row for row in rows if row["set"] == name]
+        none = next(row for row in own if row["epsilon"] is None)
+        for reader in dict.fromkeys(row["reader"] for row in own):
+            at = {row["epsilon"]: row[side] for row in own if row["reader"] == reader and row["epsilon"]}
+            cells = [banded(at[epsilon]) if epsilon in at else "" for epsilon in epsilons]
+            body.append([name, str(none["coordinates"]), reader, *cells, number(none[side]["mean"])])
+    return table(["released", "d", "reader", *(f"{epsilon:g}" for epsilon in epsilons), "no noise"], body)
+
+
+def ways_table(found: Row) -> str:
+    """Other noises and shares beside Laplace in equal shares: pooled C-index of the retrained reader."""
+    rows = [row for row in found["rows"] if row["reader"] == "retrained"]
+    epsilons = sorted({row["epsilon"] for row in rows})
+    body = []
+    for name in dict.fromkeys(row["set"] for row in rows):
+        own = [row for row in rows if row["set"] == name]
+        for noise, shares in dict.fromkeys((row["noise"], row["shares"]) for row in own):
+            at = {r["epsilon"]: r["pooled"] for r in own if (r["noise"], r["shares"]) == (noise, shares)}
+            label = f"{noise} (no finite epsilon)" if noise == RECIPE else noise
+            cells = [f"{number(at[e]['mean'])} ± {number(at[e]['sd'])}" if e in at else "" for e in epsilons]
+            body.append([name, label, shares, *cells])
+    return table(["released", "noise", "shares", *(f"{epsilon:g}" for epsilon in epsilons)], body)
+
+
+def canary_table(found: Row) -> str:
+    """One-run audits of real runs."""
+    body = [
+        [
+            f"{row['epsilon']:g}",
+            "a twentieth of the noise (control)" if row["control"] else "as it ships",
+            *(bound(row[kind]) for kind in ("gradients", "flipped_outcomes", "flipped_outcomes_memorised")),
+        ]
+        for row in found["canaries"]
+    ]
+    head = ["promised epsilon", "run", "gradients", "flipped outcomes", "flipped outcomes, memorised (control)"]
+    return table(head, body)
+
+
+def membership_table(found: Row) -> str:
+    """LiRA by group of patients."""
+    body = []
+    for one in found["membership"]:
+        for group, attack in one["membership"].items():
+            low, high = attack["auc_interval"]
+            shares = [f"{100 * share:.2f} %" for share, _, _ in attack["detections"].values()]
+            name = "memorising (control)" if group == "control" else group
+            body.append([promised(one), name, f"{attack['auc']:.3f} ({low:.3f} to {high:.3f})", *shares,
+                         f"{attack['bound']:.2f}"])  # fmt: skip
+    head = ["epsilon", "patients", "AUC (95 %)", "found at 1 % false alarms", "at 0.1 %", "epsilon at least"]
+    return table(head, body)
+
+
+def attribute_table(found: Row) -> str:
+    """What a record adds to guessing an attribute: of the training, and of a release."""
+    body = []
+    for one in found["membership"]:
+        for name, row in one["attributes"].items():
+            body.append([f"training, {promised(one)}", name, *gains(row)])
+    for row in found["releases"]:
+        body.append([f"release of {row['set']}, epsilon {row['epsilon']:g}", row["attribute"], *gains(row)])
+    head = ["what the attacker sees", "attribute", "AUC without", "AUC with", "gain (95 %)", "gain of the control"]
+    return table(head, body)
+
+
+def gains(row: Row) -> list[str]:
+    """Areas without and with the record, the difference, and that of the control."""
+    low, high = row["interval"]
+    control = row["control"]
+    return [
+        number(row["without_record"]), number(row["with_record"]), f"{row['gain']:+.3f} ({low:+.3f} to {high:+.3f})",
+        f"{control['gain']:+.3f}",
+    ]  # fmt: skip
+
+
+def promised(row: Row) -> str:
+    return "none" if row["epsilon"] is None else f"{row['epsilon']:g}"
+
+
+def bound(audit: Row) -> str:
+    """Lower bound, and what it says of the promise."""
+    said = "**refuted**" if audit["refuted"] else "not refuted"
+    weak = "" if audit["refuted"] or audit["ceiling"] > audit["claimed"] else ", and could not have been"
+    return f"{audit['bound']:.2f}: {said}{weak}"
+
+
+def number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def banded(score: Row) -> str:
+    return f"{number(score['mean'])} ({number(score['low'])} to {number(score['high'])})"
+
+
+SECTIONS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
+    "local releases, pooled": ("local_release", lambda found: local_table(found, "pooled")),
+    "local releases, within cancer type": ("local_release", lambda found: local_table(found, "within")),
+    "ways of noise": ("local_release", ways_table),
+    "canaries": ("privacy_audits", canary_table),
+    "membership": ("privacy_audits", membership_table),
+    "attributes": ("privacy_audits", attribute_table),
+}
+"""Mark -> result file, and what makes its table."""
+
+
+def written(page: str) -> str:
+    """The page with every table anew; marks that the page lacks are left out."""
+    for name, (file, make) in SECTIONS.items():
+        start, end = (mark.format(name) for mark in MARKS)
+        if start not in page:
+            continue
+        path = RESULTS / f"{file}.json"
+        text = make(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else "Not measured yet."
+        before, rest = page.split(start)
+        page = f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
