@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,7 @@ class PrivateTrainer:
         """Smallest noise for a guarantee; 0 for an infinite epsilon."""
         if math.isinf(epsilon):
             return 0.0
-        config = self.config
-        return noise_multiplier_for(epsilon, delta, sampling_rate=config.sampling_rate, steps=config.steps)
+        return _noise(epsilon, delta, self.config.sampling_rate, self.config.steps)
 
     def guarantee(self, noise_multiplier: float, delta: float) -> TrainingGuarantee:
         """What a run with this noise promises."""
@@ -143,6 +143,12 @@ def model_settings(config: PrivateConfig, preprocess: Preprocess) -> dict[str, A
     known = model_config(config.model).model_fields
     offered: Mapping[str, Any] = {"programmes": None, "n_genes": None, **preprocess.sizes}
     return {name: value for name, value in offered.items() if name in known} | dict(config.model_settings)
+
+
+@cache
+def _noise(epsilon: float, delta: float, rate: float, steps: int) -> float:
+    """Certified once, for all seeds of an experiment."""
+    return noise_multiplier_for(epsilon, delta, sampling_rate=rate, steps=steps)
 
 
 @contextmanager
