@@ -15,6 +15,11 @@ st.caption(
     f"{len(folders)} checkpoints. Only safetensors, JSON and text are read of them. C-indices are out of fold: every "
     "patient is scored by the one model that never saw them; they compare only within one cohort."
 )
+if private := session.private_folders():
+    st.caption(
+        f"{len(private)} more have a guarantee for their training patients, one for each epsilon and seed: choose "
+        "among them on the page *Privacy*, in the view *Training*."
+    )
 names = list(folders)
 for start in range(0, len(names), 2):
     for column, name in zip(st.columns(2, gap="medium"), names[start : start + 2], strict=False):

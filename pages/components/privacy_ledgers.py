@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import streamlit as st
 
 from pages.components import session
 from pages.components.privacy_draw import Draw
-from pages.components.privacy_training import guarantees
+from pages.components.privacy_results import result
+from pages.components.privacy_training import asked_for, guarantees
 from survviz.privacy.ledger import Entry, Ledger
 from survviz.privacy.spec import NO_FINITE_EPSILON
 
@@ -45,6 +47,8 @@ def session_rows(draw: Draw | None) -> None:
     st.table(table_of(entries))
     balance = draw.patient.balance
     st.markdown(f"Spent **{balance.spent_epsilon:g}** of a hard cap of **{balance.cap_epsilon:g}**.")
+    last = entries[-1]
+    st.caption(f"Unit: {last.unit}. Neighbours: {last.neighbour}. Delta: {last.delta:g}. {last.composition}")
     st.download_button(
         "Every column (CSV)",
         pd.DataFrame([{name: getattr(one, name) for name in Entry.__slots__} for one in entries]).to_csv(index=False),
@@ -76,20 +80,31 @@ def training_rows() -> None:
     known = guarantees()
     if known:
         st.table(promises(known))
-        st.caption("Shipped or found here. Publishing several of them tells of the same patients several times.")
+        st.caption(f"Shipped or found here. Publishing several of them composes. {together()}")
 
 
 def promises(known: dict[str, TrainingGuarantee]) -> pd.DataFrame:
-    """Every checkpoint's own guarantee."""
+    """The checkpoints' own guarantees, those alike in one row."""
+    alike: dict[tuple[float, float, int], list[str]] = {}
+    for name, one in known.items():
+        alike.setdefault((asked_for(one), one.spec.delta, one.patients), []).append(name)
     return pd.DataFrame(
         {
-            "Checkpoint": name,
-            "Epsilon": NO_FINITE_EPSILON if one.spec.epsilon is None else f"{one.spec.epsilon:.4g}",
-            "Delta": f"{one.spec.delta:g}",
-            "Patients": f"{one.patients:,}",
+            "Epsilon": NO_FINITE_EPSILON if math.isinf(epsilon) else f"{epsilon:g}",
+            "Delta": f"{delta:g}",
+            "Patients": f"{patients:,}",
+            "Checkpoints": ", ".join(names),
         }
-        for name, one in known.items()
-    ).set_index("Checkpoint")
+        for (epsilon, delta, patients), names in sorted(alike.items())
+    ).set_index("Epsilon")
+
+
+def together() -> str:
+    """What all shipped checkpoints cost the same patients together; empty where that was not computed."""
+    found = (result("private_training") or {}).get("together")
+    if not found:
+        return ""
+    return f"All {found['runs']} with noise: epsilon {found['epsilon']:g} at delta {found['delta']:g}. {found['words']}"
 
 
 def table_of(entries: list[Entry]) -> pd.DataFrame:

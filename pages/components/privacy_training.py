@@ -11,7 +11,6 @@ import streamlit as st
 from pages.components import privacy_attacks, session
 from pages.components.privacy_draw import Draw
 from survviz.errors import SurvvizError
-from survviz.privacy.spec import odds_in_words
 from survviz.privacy.statement import NOT_TRAINED_PRIVATELY, statement
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def own_guarantee() -> None:
     if found is None:
         st.warning(NOT_TRAINED_PRIVATELY, icon=":material/no_encryption:")
         return
-    st.markdown(f"**{found.spec.bound}.** {odds_in_words(found.spec.epsilon, found.spec.delta)}")
+    st.markdown(f"**{found.spec.bound}.** {found.spec.odds}")
     st.markdown(found.words)
 
 
@@ -76,7 +75,7 @@ def choose_epsilon() -> None:
 
 def asked_for(one: TrainingGuarantee) -> float:
     """Epsilon as it was asked for; infinite without noise."""
-    return math.inf if one.spec.epsilon is None else round(one.spec.epsilon, 2)
+    return math.inf if one.spec.epsilon is None else float(f"{one.spec.epsilon:.2g}")
 
 
 def epsilon_words(value: float) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from survviz.checkpoint.layout import CheckpointConfig
 from survviz.checkpoint.reference import Reference
 from survviz.privacy.guarantee import TrainingGuarantee
-from survviz.privacy.spec import odds_in_words
 
 if TYPE_CHECKING:
     from survviz.models import Model
@@ -53,7 +52,7 @@ def private_parts(config: CheckpointConfig, reference: Reference, model: Model) 
 
 def privacy(guarantee: TrainingGuarantee) -> str:
     """The guarantee with everything that it follows from, what it buys, what it leaves open, and what composes."""
-    odds = odds_in_words(guarantee.spec.epsilon, guarantee.spec.delta)
+    odds = guarantee.spec.odds
     return "\n\n".join([guarantee.words, odds, COMPOSES, FOLDER])
 
 

@@ -45,7 +45,6 @@ def release(
     from survviz.privacy.draws import keep, open_session
     from survviz.privacy.ledger import Ledger
     from survviz.privacy.plan_file import read_object, read_plan
-    from survviz.privacy.spec import odds_in_words
 
     values = read_object(record)
     patient = open_session(Ledger("session", cap_epsilon=cap), subject, session, read_plan(plan), values)
@@ -60,7 +59,7 @@ def release(
     stdout.print(table)
     stdout.print("noise: Laplace scale of a number, probability of a false answer of a category")
     stdout.print(view.spec.words)
-    stdout.print(odds_in_words(view.spec.epsilon))
+    stdout.print(view.spec.odds)
     stdout.print(f"spent {patient.balance.spent_epsilon:g} of a hard cap of {patient.balance.cap_epsilon:g}")
 
 

@@ -37,7 +37,6 @@ def train(
     """Train one model by DP-SGD; the training ledger is charged before the first step, and once."""
     from survviz.data.cohort import load_cohort
     from survviz.privacy.ledger import Ledger
-    from survviz.privacy.spec import odds_in_words
     from survviz.training.private_checkpoint import train_private
 
     run = _settings(config, changes or [])
@@ -55,7 +54,7 @@ def train(
             "resumed": report.resumed, "charged": report.charged, "balance": balance,
         })  # fmt: skip
     stdout.print(report.guarantee.words)
-    stdout.print(odds_in_words(spec.epsilon, spec.delta))
+    stdout.print(spec.odds)
     if metrics.c_index is not None:
         stdout.print(
             f"reference patients (not protected): C-index {metrics.c_index:.3f} (95 % CI {metrics.low:.3f} to "

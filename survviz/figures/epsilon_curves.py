@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#E69F00", "#8A8F98", "#332288", "#117733")
+FLOOR_DASHES = ("dot", "dashdot", "longdash", "longdashdot")
 STEP = 0.05
 """Between the places of two lines at one epsilon, so that their intervals do not hide each other."""
 
@@ -63,7 +64,7 @@ def epsilon_figure(
     Args:
         title: of the vertical axis.
         useless: up to which value a model is of no use, and why in words.
-        floors: words -> value of what a model has to beat.
+        floors: words -> value of what a model has to beat; at most four.
     """
     import plotly.graph_objects as go
 
@@ -75,10 +76,17 @@ def epsilon_figure(
     values = [end for line in lines for point in line.points for end in _ends(point)]
     bottom, top = min(*values, useless[0]) - 0.03, max(*values, *(floors or {"": useless[0]}).values()) + 0.02
     figure.add_hrect(y0=bottom, y1=useless[0], fillcolor=translucent(HIGH_RISK, 0.12), line_width=0, layer="below")
-    _word(figure, bottom, useless[1], HIGH_RISK, "bottom")
-    for words, value in (floors or {}).items():
-        figure.add_hline(y=value, line={"color": GREY, "dash": "dot", "width": 1.5})
-        _word(figure, value, words, GREY, "bottom")
+    words = {"text": useless[1], "font": {"color": HIGH_RISK}, "showarrow": False}
+    figure.add_annotation(x=0.005, xref="paper", xanchor="left", y=bottom, yanchor="bottom", **words)
+    for dash, (words, value) in zip(FLOOR_DASHES, (floors or {}).items(), strict=False):
+        figure.add_scatter(
+            x=[-0.4, len(epsilons) - 0.6],
+            y=[value, value],
+            mode="lines",
+            name=f"{words}: {value:.3f}",
+            line={"color": GREY, "dash": dash, "width": 1.8},
+            hoverinfo="name",
+        )
     figure.update_xaxes(
         title="Epsilon (smaller = more private)",
         tickvals=list(places.values()),
@@ -88,7 +96,8 @@ def epsilon_figure(
         zeroline=False,
     )
     figure.update_yaxes(title=title, range=[bottom, top], tickformat=".2f", zeroline=False)
-    figure.update_layout(height=height, margin=MARGIN, legend={"orientation": "h", "y": -0.2, "x": 0})
+    figure.update_layout(height=height, margin=MARGIN, showlegend=True)
+    figure.update_layout(legend={"orientation": "h", "y": -0.2, "x": 0})
     return figure
 
 
@@ -129,9 +138,3 @@ def _draw(figure: go.Figure, line: EpsilonLine, places: Mapping[float, float], s
             showlegend=False,
             hovertemplate="%{y:.3f}<extra>one seed</extra>",
         )
-
-
-def _word(figure: go.Figure, y: float, words: str, colour: str, anchor: str) -> None:
-    figure.add_annotation(
-        x=0.005, xref="paper", xanchor="left", y=y, yanchor=anchor, text=words, showarrow=False, font={"color": colour}
-    )

@@ -54,7 +54,8 @@ class Allocation(BaseModel):
     @property
     def words(self) -> str:
         if self.relevance is None:
-            return f"equal shares for {len(self.parts)} coordinates"
+            many = len(self.parts)
+            return f"equal shares for {many} coordinates" if many > 1 else "all of it on one coordinate"
         return f"shares by the {self.rule} rule from {self.relevance.source} relevance ({self.relevance.where})"
 
 

@@ -111,6 +111,7 @@ class ReleasePlan(BaseModel):
         """
         self.place(level)
         count, positions = len(self.coordinates), len(self.levels)
+        parts = f"The shares of {count} coordinates add up" if count > 1 else "One coordinate has all of it"
         return PrivacySpec(
             ledger="session",
             unit=LOCAL_UNIT,
@@ -118,7 +119,7 @@ class ReleasePlan(BaseModel):
             mechanism=f"discrete Laplace noise and randomised response, {self.allocation.words}",
             epsilon=level,
             delta=0.0,
-            composition=f"The shares of {count} coordinates add up; {positions} positions cost the highest visited.",
+            composition=f"{parts}; {positions} positions cost the highest visited.",
             protects="the values of the released coordinates from whoever sees the release and what is made of it",
             does_not_protect=LOCAL_OPEN,
         )

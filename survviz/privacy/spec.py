@@ -17,6 +17,10 @@ LedgerKind = Literal["training", "session"]
 Neighbour = Literal["replace one", "add or remove one", "any two records"]
 
 NO_FINITE_EPSILON = "no finite epsilon"
+TOLD_APART: dict[LedgerKind, str] = {
+    "training": "a patient having been in the training or not",
+    "session": "two values of this record",
+}
 NEARLY_VACUOUS = 8.0  # from here on an attacker who guesses is right 99.97 times in 100
 
 
@@ -63,6 +67,11 @@ class PrivacySpec(BaseModel):
         return f"epsilon = {self.epsilon:g}" + (f", delta = {self.delta:g}" if self.delta else "")
 
     @property
+    def odds(self) -> str:
+        """What the bound leaves an attacker, in words."""
+        return odds_in_words(self.epsilon, self.delta, between=TOLD_APART[self.ledger])
+
+    @property
     def words(self) -> str:
         """The whole guarantee as sentences."""
         if self.epsilon is None:
@@ -97,11 +106,15 @@ def most_detections(false_alarms: float, epsilon: float, delta: float = 0.0) -> 
     return min(1.0, up, down)
 
 
-def odds_in_words(epsilon: float | None, delta: float = 0.0) -> str:
-    """What the bound buys, as odds (these were understood best: Nanayakkara et al., USENIX Security 2023)."""
+def odds_in_words(epsilon: float | None, delta: float = 0.0, *, between: str = "two values of this record") -> str:
+    """What the bound buys, as odds (these were understood best: Nanayakkara et al., USENIX Security 2023).
+
+    Args:
+        between: what the attacker has to tell apart.
+    """
     if epsilon is None:
         return "No bound: there are outputs after which an attacker can be as good as certain."
     guess = best_guess(epsilon, delta)
     shown = f"{100 * guess:.2f}" if guess > 0.995 else f"{100 * guess:.0f}"
-    words = f"An attacker who is 50:50 between two values of this record is right at most {shown} times in 100."
+    words = f"An attacker who is 50:50 between {between} is right at most {shown} times in 100."
     return words + (" At this epsilon the bound says almost nothing." if epsilon >= NEARLY_VACUOUS else "")

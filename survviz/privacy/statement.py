@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from survviz.privacy.release import ReleasePlan
-from survviz.privacy.spec import PrivacySpec, odds_in_words
+from survviz.privacy.spec import PrivacySpec
 
 NOT_TRAINED_PRIVATELY = (
     "It was trained without noise: **no finite epsilon** holds for its training patients. Its weights, and all that "
@@ -75,7 +75,7 @@ def _guarantee(spec: PrivacySpec | None, without: str) -> str:
         "Composition": spec.composition,
         "Protects": spec.protects,
         "Does not protect": "; ".join(spec.does_not_protect),
-        "In odds": odds_in_words(spec.epsilon, spec.delta),
+        "In odds": spec.odds,
     }
     return "\n".join(f"- {title}: {text}" for title, text in rows.items())
 

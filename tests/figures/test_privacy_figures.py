@@ -33,8 +33,10 @@ def test_epsilons_stand_at_equal_distances_and_no_noise_is_last() -> None:
 
 
 def test_the_useless_region_and_every_floor_are_named() -> None:
-    layout = epsilon_figure(LINES, title="C", useless=(0.52, "useless: chance"), floors={"Cox": 0.76}).layout
-    assert {note.text for note in layout.annotations} == {"useless: chance", "Cox"}
+    figure = epsilon_figure(LINES, title="C", useless=(0.52, "useless: chance"), floors={"Cox": 0.76})
+    layout = figure.layout
+    assert [note.text for note in layout.annotations] == ["useless: chance"]
+    assert [list(trace.y) for trace in figure.data if trace.name == "Cox: 0.760"] == [[0.76, 0.76]]
     (region,) = [shape for shape in layout.shapes if shape.type == "rect"]
     assert region.y1 == 0.52
     assert layout.yaxis.range[0] == region.y0 < 0.47
