@@ -55,13 +55,13 @@ def ways(name: str, blocks: tuple[Block, ...], weights: NDArray, released_releva
 
 
 def for_blocks(relevance: Relevance, blocks: list[Block]) -> Relevance:
-    """Released relevance of clinical fields and of miRNA as that of coordinates: a group's is dealt to its columns."""
-    per_mirna = relevance.values["miRNA"] / relevance.values["columns of miRNA"]
+    """Released relevance of clinical fields as that of coordinates; what its network does not read has none."""
+    known = {name.lower(): value for name, value in relevance.values.items()}
     same = {"tier": "cancer type", "stage missing": "stage"}
     values = {}
     for block in blocks:
         name = "cancer type" if block.name.startswith("type ") else same.get(block.name, block.name)
-        values[block.name] = relevance.values.get(name, per_mirna)
+        values[block.name] = known.get(name, 0.0)
     return relevance.model_copy(update={"values": values})
 
 

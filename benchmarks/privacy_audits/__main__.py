@@ -21,7 +21,7 @@ import torch
 from benchmarks.local_release.records import read_patients
 from benchmarks.privacy_audits.canaries import DIRAC, FLIPPED, one_run
 from benchmarks.privacy_audits.releases import release_rows
-from benchmarks.privacy_audits.runs import DELTA, SETTINGS, settings, training_part
+from benchmarks.privacy_audits.runs import DELTA, SETTINGS, settings, shipped, training_part
 from benchmarks.privacy_audits.shadows import attribute_rows, membership_rows, shadow_runs, strata
 from survviz.training.private_run import PrivateTrainer
 
@@ -33,14 +33,14 @@ POOL, SHADOWS = 2000, 32
 PARTS = ("canaries", "membership", "releases")
 
 
-def canary_rows(folder: Path, rows: list[dict[str, Any]], keep: Callable[[], None], steps: int) -> None:
+def canary_rows(folder: Path, rows: list[dict[str, Any]], keep: Callable[[], None]) -> None:
     """One run per promise, and one with a twentieth of the noise."""
     cohort, ids = training_part(folder)
     wanted = [(epsilon, False) for epsilon in CLAIMED] + [(CAUGHT, True)]
     missing = [one for one in wanted if one not in {(row["epsilon"], row["control"]) for row in rows}]
     if not missing:
         return
-    trainer = PrivateTrainer(cohort, settings(len(ids), 1024, steps), ids)
+    trainer = PrivateTrainer(cohort, shipped(), ids)
     reference = trainer.train(ids, seed=0, epsilon=math.inf).model
     for epsilon, broken in missing:
         rows.append(one_run(trainer, ids, reference, epsilon, broken=broken, seed=0))
@@ -74,7 +74,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cohort", type=Path, required=True, help="`pancancer` of `python -m benchmarks.real_cohorts`")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument("--steps", type=int, default=250, help="of the runs with canaries")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     document: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -97,7 +96,7 @@ def main() -> None:
     if "membership" in asked.only:
         shadow_rows(asked.cohort, document["membership"], keep)
     if "canaries" in asked.only:
-        canary_rows(asked.cohort, document["canaries"], keep, asked.steps)
+        canary_rows(asked.cohort, document["canaries"], keep)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs of the private trainer for audits: the same trainer, settings and noise as a model that ships."""
+"""Runs of the private trainer for audits: its sampling, clipping and noise as they ship."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.private_training import arms
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.models import Model
 from survviz.privacy.membership import own_log_likelihood
@@ -31,8 +32,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+def shipped() -> PrivateConfig:
+    """Public constants of the models that ship (`benchmarks.private_training`)."""
+    return next(arm.config for arm in arms().values() if arm.ship)
+
+
 def settings(patients: int, batch: int, steps: int) -> PrivateConfig:
-    """Public constants of a run on so many patients."""
+    """Public constants of a run in which everything learns, so that more can be memorised than by what ships."""
     return PrivateConfig(**SETTINGS, patients=patients, batch=batch, steps=steps)
 
 
