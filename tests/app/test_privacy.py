@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +158,72 @@ def test_a_model_trained_without_noise_says_so_and_has_a_statement(open_page: Op
     assert "no finite epsilon" in words(app)
     assert "# Privacy statement of" in words(app)
     assert "Never added" in words(app)
+
+
+def test_choosing_a_training_epsilon_switches_the_checkpoint_and_leaves_the_session_ledger_alone(
+    open_page: OpenPage, demo: str
+) -> None:
+    app = open_page(PAGE, case=demo, tab="Training")
+    app.select_slider(key="trained-at").set_value(2.0).run()
+    next(one for one in app.button if one.label == "Use this checkpoint").click().run()
+    assert not app.exception
+    assert app.selectbox(key="model").value == "private-eps2-seed0"
+    assert "delta = 1e-05" in words(app)
+    assert "between a patient having been in the training or not is right at most 88 times" in words(app)
+    assert "does **not** add protection to the case you are viewing" in words(app)
+    assert meters(app) == ["–", "0", "8"]
+
+
+def write_results(folder: Path) -> None:
+    """Small files of the form that the benchmarks write."""
+    interval = {"mean": 0.7, "low": 0.6, "high": 0.8, "value": 0.7}
+    cell = {"arm": "net", "epsilon": 2.0, "seed": 0, "pooled": interval, "within": interval}
+    base = {"name": "cancer type alone", "pooled": interval, "within": interval}
+    published = [{"name": "MultiSurv", "value": 0.806, "patients": "others", "protocol": "its own"}]
+    training = {"protocol": "P.", "cells": [cell], "summary": [cell], "baselines": [base], "published": published}
+    (folder / "private_training.json").write_text(json.dumps(training))
+    row = {"set": "risk", "coordinates": 1, "noise": "Laplace", "shares": "uniform", "reader": "clean", "epsilon": 1.0}
+    wide = {**row, "set": "wide", "coordinates": 237, "noise": "published recipe", "shares": "private"}
+    local = {
+        "protocol": "Q.",
+        "chance": 0.5,
+        "rows": [one | {"pooled": interval, "within": interval} for one in (row, wide)],
+    }
+    (folder / "local_release.json").write_text(json.dumps(local))
+    attack = {"auc": 0.52, "auc_interval": [0.5, 0.54], "detections": {"0.01": [0.02, 0.01, 0.03]}, "bound": 0.1}
+    audit = {
+        "claimed": 4.0,
+        "bound": 1.2,
+        "correct": 60,
+        "guesses": 100,
+        "ceiling": 3.0,
+        "refuted": False,
+        "words": "W.",
+    }
+    gradients = {**audit, "bound": 5.0, "refuted": True}
+    member = {"epsilon": 2.0, "pool": 2000, "shadows": 32, "membership": {"all": attack, "control": attack}}
+    canary = {"epsilon": 4.0, "control": True, "gradients": gradients, "flipped_outcomes": audit}
+    audits = {"delta": 1e-5, "membership": [member], "canaries": [canary], "releases": []}
+    (folder / "privacy_audits.json").write_text(json.dumps(audits))
+
+
+def test_results_are_shown_with_their_protocols_controls_and_labels(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from pages.components import privacy_results
+
+    write_results(tmp_path)
+    monkeypatch.setattr(privacy_results, "RESULTS", tmp_path)
+    app = open_page(PAGE, tab="Accuracy")
+    assert len(app.get("plotly_chart")) == 2
+    assert "P. Crosses: single seeds" in words(app)
+    app.segmented_control(key="noise").set_value("published recipe").run()
+    assert not app.exception
+    assert "no finite epsilon" in words(app)
+    app = open_page(PAGE, tab="Attacks")
+    assert not app.exception
+    members, promises = (one.value for one in app.table)
+    assert list(members["Patients"]) == ["all", "positive control"]
+    assert list(members["Found at 1.0%"]) == ["2.0% (1.0% to 3.0%) [7%]"] * 2
+    assert list(promises["Verdict"]) == ["REFUTED", "not refuted (could refute at most 3.0)"]
+    assert "never prove one" in words(app)
