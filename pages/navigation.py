@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from pages.components import header, notices, reader  # noqa: E402
+from pages.components import header, notices, person, reader  # noqa: E402
 from survviz.errors import SurvvizError  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -26,6 +26,7 @@ st.set_page_config(
 st.logo(HERE / "components" / "logo.svg", size="large")
 st.html(HERE / "components" / "style.css")
 
+person.require_sign_in()
 sections = {
     "Start": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
     "Case": [
@@ -46,6 +47,7 @@ sections = {
         st.Page(HERE / "train.py", title="Train", icon=":material/model_training:"),
     ],
 }
+sections = person.without_forbidden(sections)
 alone = False
 if reader.is_enabled():
     alone = reader.is_alone()
@@ -57,6 +59,7 @@ if page.title == "Reader study":
     header.show_blinded(page.title)
 else:
     header.show(page.title)
+person.show()
 try:
     page.run()
 except SurvvizError as error:

@@ -38,6 +38,10 @@ class PrivacyError(SurvvizError):
     """What was asked would break a privacy guarantee, or pass the cap of a ledger; nothing was released."""
 
 
+class AccessError(SurvvizError):
+    """Somebody asked for what their role may not do."""
+
+
 class CancelledError(SurvvizError):
     """A long step stopped because a person asked for it."""
 

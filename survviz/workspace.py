@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+from functools import lru_cache
 from pathlib import Path
 
 from survviz.errors import InputError
@@ -25,3 +27,24 @@ def workspace(*parts: str) -> Path:
             f"survviz cannot write to {folder} ({error.strerror}). Set {ENVIRONMENT_VARIABLE} to a writable folder."
         ) from error
     return folder
+
+
+def secret_key() -> bytes:
+    """32 random bytes, made once and kept in the workspace, readable by its user only (mode 0600)."""
+    return _read_or_make_key(workspace() / "cookie.key")
+
+
+@lru_cache(maxsize=8)
+def _read_or_make_key(path: Path) -> bytes:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(fresh, path)  # unlike rename, fails when another process was first
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,23 @@ def survviz_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SURVVIZ_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def write_settings(survviz_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes the settings file of the test's workspace, each time with a later stamp."""
+    for name in ("SURVVIZ_CONFIG", "FORWARDED_ALLOW_IPS"):
+        monkeypatch.delenv(name, raising=False)
+    stamps = count(1_000_000_000)
+
+    def write(text: str) -> Path:
+        path = survviz_home / "config.toml"
+        path.write_text(text)
+        stamp = next(stamps)
+        os.utime(path, (stamp, stamp))
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pages.components.check_desk import Desk
 from pages.components.cohort_list import new_cohort_folder
 from pages.components.literal import literal
 from pages.components.owner import current_owner
+from survviz.deployment import allow
 from survviz.intake.cleaning import cleaning_in_words
 from survviz.intake.findings import Finding
 from survviz.intake.plan import Report, fix_until_done
@@ -150,6 +151,7 @@ def _outputs(desk: Desk, report: Report) -> None:
 
 
 def _write(desk: Desk, report: Report, name: str) -> None:
+    allow(current_owner(), "upload")
     plan = report.plan.model_copy(update={"name": name})
     if name != report.plan.name:
         check_desk.decide(plan)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from pages.components.cases import CaseError, OpenCase, cohort_of, demo_key, open_case
+from pages.components.cases import CaseError, OpenCase, cohort_of, demo_key, name_of, open_case
 from pages.components.owner import current_owner
+from survviz.deployment import record
 from survviz.errors import SurvvizError
 from survviz.server.folders import own_checkpoints
 from survviz.types import MAP_KINDS, MapKind, Notice, PatchScores, Prediction
@@ -106,10 +107,14 @@ def current_case() -> OpenCase | None:
     if key is None:
         return None
     try:
-        return open_case(key, current_owner(), units=units_for(key))
+        case = open_case(key, current_owner(), units=units_for(key))
     except CaseError:
         close_case()
         raise
+    if st.session_state.get("audited_case") != key:
+        record(current_owner(), "opened", case=name_of(key))
+        st.session_state["audited_case"] = key
+    return case
 
 
 def units_for(key: str) -> dict[OmicsName, str]:

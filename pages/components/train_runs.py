@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from pages.components.owner import current_owner
 from survviz import jobs
 from survviz.jobs import JobStatus
 from survviz.server.computations import cancel_job, jobs_about, register_job
-from survviz.server.folders import allowed_path, own_checkpoints
+from survviz.server.folders import allowed_path, discard_run, own_checkpoints
 from survviz.server.store import Grant
 
 RUNNING = ("queued", "running")
@@ -104,7 +103,7 @@ def _still(grant: Grant, state: str) -> None:
                 _submit(current_owner(), name, dict(grant.payload["arguments"]))
             partial = _partial(out)
             if partial.is_dir() and st.button("Throw away", icon=":material/delete:", key=f"off-{grant.token}"):
-                shutil.rmtree(partial)
+                discard_run(current_owner(), name)
                 st.rerun()
 
 

@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from survviz.deployment import allow, record, settings
+from survviz.errors import InputError
 from survviz.jobs.kinds import check_arguments
 from survviz.jobs.processes import alive, end, start_time
 from survviz.jobs.state import JobStatus, cancel_asked, job_folder, new_id, read_state, write_json, write_state
@@ -34,11 +36,15 @@ def submit(kind: str, arguments: Mapping[str, Any], *, owner: str = "") -> str:
         Its id.
 
     Raises:
-        InputError: the arguments do not fit the kind.
+        InputError: the arguments do not fit the kind, or the owner has as many jobs as one person may.
         UnknownNameError: there is no such kind.
+        AccessError: the owner's role may not.
     """
     checked = check_arguments(kind, arguments)
+    allow(owner, "train" if kind == "training" else "compute")
+    _check_number(owner)
     _forget_old()
+    record(owner, "trained" if kind == "training" else "computed", kind=kind)
     job_id = new_id()
     folder = workspace("jobs", job_id)
     write_json(folder / "job.json", {"kind": kind, "arguments": checked.model_dump(mode="json")})
@@ -122,6 +128,16 @@ def log_text(job_id: str) -> str:
         InputError: there is no such job.
     """
     return (job_folder(job_id) / "log.txt").read_text(errors="replace")
+
+
+def _check_number(owner: str) -> None:
+    found = settings()
+    most = found.limits.jobs if found else None
+    if most is not None and (running := sum(not job.finished for job in list_jobs(owner))) >= most:
+        raise InputError(
+            f"You have {running} computations waiting or running; one person may have {most}. Wait until one is done, "
+            "or cancel one."
+        )
 
 
 def _forget_old() -> None:

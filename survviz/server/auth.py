@@ -5,38 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
-from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 
-from survviz.workspace import workspace
+from survviz.workspace import secret_key
 
 COOKIE_DAYS = 180
 OWNER_FORM = re.compile(r"[0-9a-f]{32}")
-
-
-def secret_key() -> bytes:
-    """32 random bytes, made once and kept in the workspace, readable by its user only (mode 0600)."""
-    return _read_or_make_key(workspace() / "cookie.key")
-
-
-@lru_cache(maxsize=8)
-def _read_or_make_key(path: Path) -> bytes:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
-            os.link(fresh, path)  # unlike rename, fails when another process was first
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_bytes()
 
 
 def cookie_name() -> str:

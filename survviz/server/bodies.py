@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from survviz.deployment import allow
+from survviz.errors import AccessError
 from survviz.server.auth import owner_of_cookies
 from survviz.server.receive import same_origin
 
@@ -24,8 +26,13 @@ def with_body(endpoint: Endpoint, most: int) -> Endpoint:
     """
 
     async def reading(request: Request) -> Response:
-        if owner_of_cookies(request.cookies) is None or not same_origin(request):
+        owner = owner_of_cookies(request.cookies)
+        if owner is None or not same_origin(request):
             return refuse(403, FOREIGN)
+        try:
+            allow(owner, "open")
+        except AccessError as error:
+            return refuse(403, str(error))
         body = bytearray()
         async for chunk in request.stream():
             body += chunk

@@ -52,7 +52,7 @@ def routes(prefix: str, limited: Callable[..., Any], quick: Callable[..., Any]) 
     limit = asyncio.Semaphore(AT_ONCE)  # its own: a report must not hold up tiles
 
     def route(name: str, answer: Callable[[Request, Grant], Response]) -> Route:
-        return Route(f"{prefix}/export/{{token}}/{name}", limited("map", answer, limit=limit))
+        return Route(f"{prefix}/export/{{token}}/{name}", limited("map", answer, limit=limit, deed="export"))
 
     return [
         route("tiles.geojson.gz", _tiles),

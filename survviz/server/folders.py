@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from survviz.deployment import allow, record
 from survviz.errors import InputError
 from survviz.workspace import workspace
 
@@ -43,6 +45,21 @@ def cohort_folder(owner: str) -> Path:
 def own_checkpoints(owner: str) -> Path:
     """Where the checkpoints lie that an owner trained."""
     return workspace("checkpoints", upload_folder(owner).name)
+
+
+def discard_run(owner: str, name: str) -> None:
+    """Throw away what an owner's unfinished training has written.
+
+    Raises:
+        AccessError: the owner's role may not.
+        InputError: there is none of this name.
+    """
+    allow(owner, "delete")
+    folder = own_checkpoints(owner) / f"{name}.partial"
+    if Path(name).name != name or not folder.is_dir():
+        raise InputError(f"No unfinished training {name!r} was found. Reload the page.")
+    record(owner, "deleted", training=name)
+    shutil.rmtree(folder)
 
 
 def slide_folders(owner: str) -> tuple[Path, ...]:

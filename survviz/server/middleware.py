@@ -8,7 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from survviz.deployment import settings
 from survviz.server.auth import COOKIE_DAYS, cookie_name, new_owner, owner_of_header, sign_owner
+from survviz.server.sign_in import Claims, SignedIn, no_claims
 
 HOST_FORM = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?")
 
@@ -60,6 +62,9 @@ class OwnerCookie:
 
 def _opens_a_page(scope: Scope) -> bool:
     headers = Headers(scope=scope)
+    found = settings()
+    if found is not None and found.sign_in.by != "nobody":  # the person is the owner, not the browser
+        return False
     wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
     return wants_page and owner_of_header(headers.get("cookie", "")) is None
 
@@ -88,6 +93,14 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def middleware() -> list[Middleware]:
-    """For `st.App(middleware=...)`."""
-    return [Middleware(SecurityHeaders), Middleware(OwnerCookie)]
+def middleware(claims: Claims = no_claims) -> list[Middleware]:
+    """For `st.App(middleware=...)`.
+
+    Args:
+        claims: as of `SignedIn`.
+
+    Raises:
+        InputError: the settings of this installation are wrong.
+    """
+    settings()  # said at the start, not to the first person who comes
+    return [Middleware(SecurityHeaders), Middleware(SignedIn, claims=claims), Middleware(OwnerCookie)]

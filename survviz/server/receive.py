@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from survviz.errors import InputError, SurvvizError
+from survviz.deployment import allow, record
+from survviz.errors import AccessError, InputError, SurvvizError
 from survviz.server.auth import owner_of_cookies
 from survviz.server.uploads import (
     Unfinished,
@@ -98,6 +99,10 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
     owner = owner_of_cookies(request.cookies)
     if owner is None or not same_origin(request):
         return _refuse(403, FOREIGN)
+    try:
+        allow(owner, "upload")
+    except AccessError as error:
+        return _refuse(403, str(error))
     query = request.query_params
     if not (query.get("size", "").isdecimal() and query.get("offset", "0").isdecimal()):
         return _refuse(400, "The upload's size or offset is not understood. Reload the page and choose the file again.")
@@ -140,6 +145,10 @@ async def _receive(request: Request, owner: str, coming: Unfinished, part: Path)
         return _refuse(400, f"More than the announced {coming.size} bytes arrived. Start the upload again.")
     if received < coming.size:
         return _tell(received=received)
+    try:
+        record(owner, "uploaded", file=coming.name, bytes=received)
+    except SurvvizError as error:
+        return _refuse(503, str(error))
     final = await run_in_threadpool(finish, owner, coming.id, coming.name)
     return _tell(received=received, name=final.name)
 

@@ -80,8 +80,8 @@ def routes(prefix: str, limited: Callable[..., Any], quick: Callable[..., Any]) 
     """The routes; `limited` answers only the owner of the token, as in `survviz.server.routes`."""
     limit = asyncio.Semaphore(1)  # its own: a report must not hold up tiles
     return [
-        Route(prefix + "/report/{token}.html", limited("report", _html, limit=limit)),
-        Route(prefix + "/report/{token}.pdf", limited("report", _pdf, limit=limit)),
+        Route(prefix + "/report/{token}.html", limited("report", _html, limit=limit, deed="export")),
+        Route(prefix + "/report/{token}.pdf", limited("report", _pdf, limit=limit, deed="export")),
     ]
 
 

@@ -16,7 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from survviz.errors import SurvvizError
+from survviz.deployment import allow, record
+from survviz.deployment.settings import Deed
+from survviz.errors import AccessError, SurvvizError
 from survviz.server import computations, exports, patches, regions, reports, store, stories
 from survviz.server.auth import owner_of_cookies
 from survviz.server.receive import upload_routes
@@ -46,22 +48,40 @@ def _not_found(reason: str = NOT_FOUND) -> JSONResponse:
     return JSONResponse({"error": reason}, status_code=404, headers={"cache-control": "no-store"})
 
 
-def _for_owner(kind: str, answer: Answer, limit: asyncio.Semaphore) -> Callable[[Request], Awaitable[Response]]:
-    """Answer only the owner of the token, a few at a time, and not at all when the browser has gone."""
+def _for_owner(
+    kind: str, answer: Answer, limit: asyncio.Semaphore, deed: Deed = "open"
+) -> Callable[[Request], Awaitable[Response]]:
+    """Answer only the owner of the token whose role may do this, a few at a time, and no browser that has gone."""
 
     async def endpoint(request: Request) -> Response:
         grant = store.get(request.path_params["token"], kind, owner_of_cookies(request.cookies))
         if grant is None:
             return _not_found()
+        try:
+            allow(grant.owner, deed)
+        except AccessError as error:
+            return JSONResponse({"error": str(error)}, status_code=403, headers={"cache-control": "no-store"})
         async with limit:
             if await request.is_disconnected():
                 return Response(status_code=499)
             try:
+                if deed == "export":
+                    record(grant.owner, "exported", case=_case_of(grant), file=_file_asked(request))
                 return await run_in_threadpool(answer, request, grant)
             except SurvvizError as error:
                 return _not_found(str(error))
 
     return endpoint
+
+
+def _case_of(grant: Grant) -> str:
+    about = grant.payload.get("about", grant.payload)
+    return str(about.get("case_id", ""))
+
+
+def _file_asked(request: Request) -> str:
+    """What the address ends with, without the token, which opens things."""
+    return request.url.path.rpartition("/")[2].replace(request.path_params["token"], "report")
 
 
 def _tile(request: Request, grant: Grant) -> Response:

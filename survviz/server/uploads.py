@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from survviz.deployment import allow, record
 from survviz.errors import InputError
 from survviz.server.folders import upload_folder
 from survviz.workspace import workspace
@@ -87,8 +88,16 @@ def list_uploads(owner: str) -> list[Path]:
 
 
 def delete_upload(owner: str, name: str) -> None:
-    """Remove a finished upload."""
-    uploaded_file(owner, name).unlink()
+    """Remove a finished upload.
+
+    Raises:
+        AccessError: the owner's role may not.
+        InputError: there is none of this name.
+    """
+    allow(owner, "delete")
+    path = uploaded_file(owner, name)
+    record(owner, "deleted", file=path.name)
+    path.unlink()
 
 
 def part_file(owner: str, upload: str) -> Path:

@@ -16,6 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "units": {"errors"},
     "types": {"errors", "units"},
     "workspace": {"errors"},
+    "deployment": {"errors", "workspace"},
     "wsi": BASE,
     "data": BASE | {"wsi"},
     "losses": {"errors", "types"},
@@ -32,8 +33,9 @@ ALLOWED: dict[str, set[str]] = {
     "tcga": BASE | {"data"},
     "intake": BASE | {"data"},
     "privacy": BASE,
-    "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"},
-    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs"},
+    "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
+    | {"deployment"},
+    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment"},
 }
 ALLOWED["cli"] = set(ALLOWED)
 
