@@ -56,6 +56,49 @@ def ways_table(found: Row) -> str:
     return table(["released", "noise", "shares", *(f"{epsilon:g}" for epsilon in epsilons)], body)
 
 
+def training_table(found: Row) -> str:
+    """C-index of every arm by epsilon, pooled and within cancer types: mean and sd over seeds, mean interval."""
+    body = []
+    for one in found["baselines"]:
+        cells = [f"{number(one[side]['value'])} ({span(one[side])})" for side in ("pooled", "within")]
+        body.append([one["name"], "no noise", "", *cells, ""])
+    for row in found["summary"]:
+        cells = [f"{number(row[side]['mean'])} ({span(row[side])})" for side in ("pooled", "within")]
+        spread = "" if row["pooled"]["sd"] is None else f"{row['pooled']['sd']:.4f} / {row['within']['sd']:.4f}"
+        lost = "" if row["epsilon"] is None or "loss_pooled" not in row else f"{-row['loss_pooled']:+.3f}"
+        body.append([row["arm"], promised(row).replace("none", "no noise"), str(row["seeds"]), *cells, spread, lost])
+    head = [
+        "model",
+        "epsilon",
+        "seeds",
+        "pooled (95 %)",
+        "within cancer type (95 %)",
+        "sd of seeds",
+        "against no noise",
+    ]
+    return table(head, [[*line, *[""] * (len(head) - len(line))] for line in body])
+
+
+def span(score: Row) -> str:
+    return f"{number(score['low'])} to {number(score['high'])}"
+
+
+def published_table(found: Row) -> str:
+    """What others report, with their patients and protocols."""
+    body = [[one["name"], number(one["value"]), one["patients"], one["protocol"]] for one in found["published"]]
+    return table(["published", "C-index", "on", "protocol"], body)
+
+
+def overhead_table(found: Row) -> str:
+    """Time of an epoch of DP-SGD over one without."""
+    body = [
+        [row["model"], f"{row['learnt']:,}", f"{row['plain_seconds']:.2f} s", f"{row['private_seconds']:.2f} s",
+         f"{row['ratio']:.1f}"]
+        for row in found["rows"]
+    ]  # fmt: skip
+    return table(["model", "parameters that learn", "plain epoch", "private epoch", "ratio"], body)
+
+
 def canary_table(found: Row) -> str:
     """One-run audits of real runs."""
     body = [
@@ -126,6 +169,9 @@ def banded(score: Row) -> str:
 
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
+    "private training": ("private_training", training_table),
+    "published": ("private_training", published_table),
+    "overhead": ("private_overhead", overhead_table),
     "local releases, pooled": ("local_release", lambda found: local_table(found, "pooled")),
     "local releases, within cancer type": ("local_release", lambda found: local_table(found, "within")),
     "ways of noise": ("local_release", ways_table),

@@ -86,6 +86,8 @@ class Predictor(CaseReader):
         everyone = tuple(range(self.checkpoint.n_folds))
         known = self.checkpoint.trained_on(case.case_id)
         unseen = tuple(fold for fold in everyone if fold not in known)
+        if self.checkpoint.config.guarantee is not None:
+            return everyone, (Notice("info", "training.unknown", self._nobody_known(case)),)
         if not known:
             return everyone, ()
         if unseen:
@@ -99,6 +101,12 @@ class Predictor(CaseReader):
             "prediction, and must not be reported as validation."
         )
         return everyone, (Notice("warning", "training.member", text),)
+
+    def _nobody_known(self, case: Case) -> str:
+        return (
+            "A checkpoint with a privacy guarantee knows nobody of its training patients (cohort "
+            f"{self.checkpoint.config.cohort}). If {case.case_id} is one of them, its numbers are fitted values."
+        )
 
     def check(self, case: Case) -> tuple[Notice, ...]:
         """What a person must know before trusting a score of this case.

@@ -32,6 +32,7 @@ from survviz.training.batches import drop_modalities
 from survviz.training.private_config import PrivateConfig
 from survviz.types import Inputs
 
+IN_CACHE = 2**16  # numbers
 STRIDE = 1_000_003  # between the seeds of dropout of two steps
 OnStep: TypeAlias = Callable[[int, NDArray[np.float64]], None]
 """Hears the number of a step and (d,) what it released: the noised sum of clipped gradients."""
@@ -151,8 +152,8 @@ class DpSgd:
             return sum((_clipped_sum(part, clip) for part in parts), start=np.zeros(self.size))
         codes, step = on_lattice(np.zeros((1, self.size)), clip, sigma)
         total = codes.sum(axis=0)
-        for part in parts:
-            total += on_lattice(part, clip, sigma)[0].sum(axis=0)
+        for block in _blocks(parts):
+            total += on_lattice(block, clip, sigma)[0].sum(axis=0)
         return (total + rounded_gaussian(self.size, SecretStream(self._key, "noise", self.step))) * step
 
     def _gradients(self, wrapped: nn.Module, rows: NDArray[np.int64]) -> Iterator[Float[NDArray, "b d"]]:
@@ -221,6 +222,12 @@ def _per_patient(parameter: nn.Parameter, n: int) -> Float[Tensor, "b p"]:
     parameter.grad_sample = None  # pyright: ignore[reportAttributeAccessIssue]
     parameter.grad = None
     return torch.zeros(n, parameter.numel()) if found is None else found.detach().flatten(1)
+
+
+def _blocks(parts: Sequence[Float[NDArray, "b d"]]) -> Iterator[Float[NDArray, "b d"]]:
+    """The same rows, so few at a time that what is made of them stays in the processor's cache."""
+    for part in parts:
+        yield from np.array_split(part, max(1, part.size // IN_CACHE))
 
 
 def _clipped_sum(gradients: Float[NDArray, "b d"], clip: float) -> Float[NDArray, " d"]:

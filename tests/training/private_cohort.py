@@ -22,9 +22,12 @@ Age = { lower = 20, upper = 90, centre = 60, unit = 15 }
 Sex = ["female", "male"]
 Stage = ["I", "III"]
 """
-TOML = (
-    'name = "hidden"\n[clinical]\ntime_unit = "months"\nevent_coding = { observed = ["dead"], censored = ["alive"] }\n'
-)
+TOML = """\
+name = "hidden"
+[clinical]
+time_unit = "months"
+event_coding = { observed = ["dead"], censored = ["alive"] }
+"""
 N, PROTECTED = 60, 40
 
 
@@ -53,14 +56,16 @@ def private_cohort(folder: Path) -> Cohort:
 
 def private_settings(cohort: Cohort) -> PrivateConfig:
     """A small bilayer network whose linear path and last layer learn."""
-    return PrivateConfig(
-        model_settings={"d_embed": 8, "d_hidden": 8, "heads": 2, "dropout": 0.0, "shortcut": True},
-        constants=Path(cohort.folder) / "constants.toml",
-        patients=PROTECTED,
-        trained=("shortcut", "output_layer"),
-        batch=20,
-        steps=30,
-        clip=1.0,
-        lr=0.1,
-        threads=1,
+    return PrivateConfig.model_validate(
+        {
+            "model_settings": {"d_embed": 8, "d_hidden": 8, "heads": 2, "dropout": 0.0, "shortcut": True},
+            "constants": Path(cohort.folder) / "constants.toml",
+            "patients": PROTECTED,
+            "trained": ("shortcut", "output_layer"),
+            "batch": 20,
+            "steps": 30,
+            "clip": 1.0,
+            "lr": 0.1,
+            "threads": 1,
+        }
     )

@@ -24,7 +24,9 @@ KEY = bytes(range(32))
 N = 30
 FIELDS = {"Age": (0,), "Sex": (1, 2), "Stage": (3, 4, 5)}
 SMALL = {"d_embed": 8, "d_hidden": 8, "heads": 2, "dropout": 0.0, "n_bins": 3, "shortcut": True}
-CONFIG = PrivateConfig(patients=N, batch=15, steps=4, clip=0.5, lr=0.1, warmup=0, threads=1)
+CONFIG = PrivateConfig.model_validate(
+    {"patients": N, "batch": 15, "steps": 4, "clip": 0.5, "lr": 0.1, "warmup": 0, "threads": 1}
+)
 
 
 def network(**settings: object) -> Model:
@@ -178,7 +180,7 @@ def test_what_looks_at_patients_is_refused_in_words(name: str) -> None:
 
 def test_a_batch_of_more_than_everybody_is_refused() -> None:
     with pytest.raises(ValidationError, match="at most as many"):
-        PrivateConfig(patients=10, batch=11)
+        PrivateConfig.model_validate({"patients": 10, "batch": 11})
 
 
 def test_the_rate_is_public_whatever_the_number_of_patients(examples: Examples) -> None:
