@@ -88,7 +88,16 @@ def local(side: str) -> None:
             format_func=lambda name: {"clean": "clean records", "retrained": "noised records"}[name],
             required=True,
         )
-    lines = local_lines(found["rows"], side, str(noise), str(reader))
+    sets = list(dict.fromkeys(row["set"] for row in sorted(found["rows"], key=lambda row: row["coordinates"])))
+    chosen = st.multiselect(
+        "Released",
+        sets,
+        default=[name for name in sets if "," not in name],
+        key="released",
+        bind="query-params",
+        help="The model's risk, or some coordinates of the record; the widest is what papers noise.",
+    )
+    lines = local_lines(found["rows"], side, str(noise), str(reader), chosen)
     if not lines:
         st.info("No run of this kind is there yet.", icon=":material/hourglass_empty:")
         return
@@ -110,12 +119,14 @@ def named(noise: str) -> str:
     return f"Published recipe ({NO_FINITE_EPSILON})" if noise == RECIPE else noise
 
 
-def local_lines(rows: list[dict[str, Any]], side: str, noise: str, reader: str) -> list[EpsilonLine]:
-    """One line per set of coordinates and way of dealing epsilon, the small releases first."""
+def local_lines(rows: list[dict[str, Any]], side: str, noise: str, reader: str, chosen: list[str]) -> list[EpsilonLine]:
+    """One line per chosen set of coordinates and way of dealing epsilon, the small releases first."""
     sets = list(dict.fromkeys((row["coordinates"], row["set"]) for row in sorted(rows, key=lambda r: r["coordinates"])))
     clean = {row["set"]: point(row, side) for row in rows if row["noise"] == "none"}
     lines = []
     for colour, (coordinates, name) in enumerate(sets):
+        if name not in chosen:
+            continue
         own = [row for row in rows if (row["set"], row["noise"], row["reader"]) == (name, noise, reader)]
         for shares in dict.fromkeys(row["shares"] for row in own):
             points = [point(row, side) for row in own if row["shares"] == shares]

@@ -203,6 +203,7 @@ def write_results(folder: Path) -> None:
     gradients = {**audit, "bound": 5.0, "refuted": True}
     member = {"epsilon": 2.0, "pool": 2000, "shadows": 32, "membership": {"all": attack, "control": attack}}
     canary = {"epsilon": 4.0, "control": True, "gradients": gradients, "flipped_outcomes": audit}
+    canary["flipped_outcomes_memorised"] = gradients
     audits = {"delta": 1e-5, "membership": [member], "canaries": [canary], "releases": []}
     (folder / "privacy_audits.json").write_text(json.dumps(audits))
 
@@ -225,5 +226,6 @@ def test_results_are_shown_with_their_protocols_controls_and_labels(
     members, promises = (one.value for one in app.table)
     assert list(members["Patients"]) == ["all", "positive control"]
     assert list(members["Found at 1.0%"]) == ["2.0% (1.0% to 3.0%) [7%]"] * 2
-    assert list(promises["Verdict"]) == ["REFUTED", "not refuted (could refute at most 3.0)"]
+    assert list(promises["Own gradients"]) == ["**5.00: refuted**"]
+    assert list(promises["Flipped outcomes"]) == ["1.20 (at most 3.0 could be shown)"]
     assert "never prove one" in words(app)
