@@ -65,7 +65,9 @@ def training_table(found: Row) -> str:
     for row in found["summary"]:
         cells = [f"{number(row[side]['mean'])} ({span(row[side])})" for side in ("pooled", "within")]
         spread = "" if row["pooled"]["sd"] is None else f"{row['pooled']['sd']:.4f} / {row['within']['sd']:.4f}"
-        lost = "" if row["epsilon"] is None or "loss_pooled" not in row else f"{-row['loss_pooled']:+.3f}"
+        lost = (
+            "" if row["epsilon"] is None or "loss_pooled" not in row else f"{round(-row['loss_pooled'], 3) + 0.0:+.3f}"
+        )
         body.append([row["arm"], promised(row).replace("none", "no noise"), str(row["seeds"]), *cells, spread, lost])
     head = [
         "model",
