@@ -158,7 +158,7 @@ def privacy_views(page: Page, address: str, tail: str) -> None:
     save(page, f"privacy_{tail}")
     page.goto(f"{address}&tab=Accuracy")
     page.locator(".js-plotly-plot").nth(1).wait_for()
-    page.get_by_role("tab", name="Accuracy").scroll_into_view_if_needed()
+    page.locator(".js-plotly-plot").nth(1).scroll_into_view_if_needed()
     save(page, f"privacy_accuracy_{tail}")
 
 

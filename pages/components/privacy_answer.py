@@ -39,7 +39,7 @@ def show(draw: Draw, view: View | None) -> None:
         )
         st.plotly_chart(figure, key="received", config=PLOT_CONFIG)
     with numbers:
-        say_risk(found, blind, death_risk(own, found.months))
+        say_risk(found, blind, death_risk(own, found.months), fields_alone(draw) if len(found.times) else None)
         released_values(view)
     st.caption(
         "The band is computed from the release alone (post-processing), so it costs nothing more: the records that "
@@ -74,15 +74,32 @@ def _blind(_predictor: Predictor, coordinates: tuple[Coordinate, ...], key: tupl
     return without_release(_predictor, str(key[2]), coordinates, float(str(key[3])))
 
 
-def say_risk(found: Received, blind: Received, own: float) -> None:
-    """The risk with its band, the one without noise, and whether the release says anything."""
+def fields_alone(draw: Draw) -> float:
+    """Risk of the released fields without their noise: what is lost by releasing no more than them."""
+    from survviz.pipeline.private_case import death_risk, released_case
+
+    predictor = session.predictor()
+    case = released_case(predictor, draw.case.case.case_id, draw.record())
+    return death_risk(predictor.predict(case, allow_unlike=True), draw.months)
+
+
+def say_risk(found: Received, blind: Received, own: float, alone: float | None) -> None:
+    """The risk with its band, the one without noise, and whether the release says anything.
+
+    Args:
+        alone: of the released fields without noise; None where the risk itself was released.
+    """
     years = f"{found.months / 12:g} year{'s' * (found.months != 12)}"
     middle, low, high = found.risk
     with st.container(horizontal=True, gap="large"):
         words = "Median over the plausible records."
         st.metric(f"Risk of death by {years}", f"{middle:.0%}", help=words, width="content")
-        words = "Stays on this machine. The model's estimate, not a prognosis."
+        words = "From everything the model reads. Stays on this machine. The model's estimate, not a prognosis."
         st.metric("Without noise", f"{own:.0%}", help=words, width="content")
+        if alone is not None:
+            words = "From the released fields alone. Stays on this machine. What lies between it and the estimate from "
+            words += "everything is not lost to noise, but to not releasing more."
+            st.metric("These fields, no noise", f"{alone:.0%}", help=words, width="content")
     st.markdown(f"90 % of the records that the release leaves plausible: **{low:.0%} to {high:.0%}**.")
     width, most = high - low, blind.risk[2] - blind.risk[1]
     if width >= EMPTY * most:

@@ -109,6 +109,7 @@ def test_a_record_is_released_field_by_field_and_called_useless_where_it_is(open
     assert "90 % of the records that the release leaves plausible" in words(app)
     assert "the release is useless for the risk" in words(app)
     assert "no slide, no other test" in words(app)
+    assert "These fields, no noise" in [one.label for one in app.metric]
 
 
 def test_shares_of_epsilon_stand_beside_the_recipe_without_one(open_page: OpenPage, demo: str) -> None:
