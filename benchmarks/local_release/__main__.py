@@ -132,6 +132,7 @@ def main() -> None:
     for cell in cells(patients, relevance, asked.sets):
         if all(json.dumps(key) in done for key in cell.keys):
             continue
+        rows[:] = [row for row in rows if not any(key.items() <= row.items() for key in cell.keys)]
         rows.extend(cell.rows(patients, scorer))
         print(cell.keys[0], flush=True)
         RESULTS.write_text(json.dumps(document, indent=1) + "\n")
