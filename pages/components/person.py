@@ -11,7 +11,7 @@ from survviz.deployment.settings import Deed
 from survviz.errors import AccessError
 from survviz.server import owner_of_cookies
 
-NEEDS: dict[str, Deed] = {"Upload & check": "upload", "Train": "train"}
+NEEDS: dict[str, Deed] = {"Train": "train"}
 
 
 def signs_in() -> bool:
@@ -53,7 +53,7 @@ def show() -> None:
     if found is None or who is None:
         return
     with st.sidebar:
-        st.caption(f":material/person: {who.email} · {role_of(current_owner()) or 'no role'}")
+        st.text(f"{who.email}\n{role_of(current_owner()) or 'no role'}")
         if found.sign_in.by == "oidc":
             st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=st.logout, key="sign_out")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from survviz import __version__
+from survviz.cli.admin import admin
 from survviz.cli.analysing import bundle, infer, reproduce
 from survviz.cli.explaining import baselines, explain, regions
 from survviz.cli.options import (
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 app.add_typer(study)
 app.add_typer(privacy)
+app.add_typer(admin)
 
 
 def version(value: bool) -> None:

@@ -18,6 +18,8 @@ from survviz.errors import SurvvizError
 from survviz.workspace import secret_key, workspace
 
 CURRENT = "audit.jsonl"
+COMMAND_LINE = "command line"
+"""Who stands for an administrator at the machine itself."""
 
 
 def record(owner: str, what: str, *, case: str = "", **about: str | int) -> None:
@@ -50,6 +52,8 @@ def record(owner: str, what: str, *, case: str = "", **about: str | int) -> None
 
 def who(owner: str) -> str:
     """The e-mail address of an owner; for a browser without sign-in, a name of the browser."""
+    if owner == COMMAND_LINE:
+        return owner
     person = person_of_owner(owner)
     return person.email if person else f"browser {hashlib.sha256(owner.encode()).hexdigest()[:8]}"
 

@@ -69,6 +69,13 @@ def everybody() -> dict[str, Person]:
     return _select("ORDER BY email")
 
 
+def forget(owner: str) -> None:
+    """Remove who an owner is."""
+    if _file().exists():
+        with closing(sqlite3.connect(_file(), timeout=10)) as database, database:
+            database.execute("DELETE FROM people WHERE owner = ?", (owner,))
+
+
 def _file() -> Path:
     return workspace() / "people.sqlite"
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,18 @@ def list_jobs(owner: str = "", *, kind: str | None = None) -> list[JobStatus]:
     found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
     mine = [job for job in found if job.owner == owner and kind in (None, job.kind)]
     return sorted(mine, key=lambda job: job.created, reverse=True)
+
+
+def count_states() -> Counter[tuple[str, str]]:
+    """How many jobs of everybody there are, by kind and state."""
+    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    return Counter((job.kind, job.state) for job in found)
+
+
+def owners_at_work() -> set[str]:
+    """Owners of jobs that wait or run."""
+    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    return {job.owner for job in found if not job.finished}
 
 
 def log_text(job_id: str) -> str:

@@ -8,13 +8,14 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from survviz.errors import CancelledError, SurvvizError
 from survviz.jobs.kinds import check_arguments, find_kind
+from survviz.jobs.line import waiting_line
 from survviz.jobs.processes import start_time
 from survviz.jobs.state import JobStatus, cancel_asked, read_state, write_json, write_state
 from survviz.workspace import workspace
@@ -47,28 +48,48 @@ class Reporter:
 
 
 @contextmanager
-def slot(folder: Path, row: str = "slot") -> Iterator[None]:
-    """Wait for one of the machine's places for jobs; a place frees itself when its holder dies.
+def slot(folder: Path, row: str = "slot", tell: Callable[[int], None] = lambda before: None) -> Iterator[None]:
+    """Wait for one of the machine's places for jobs, in turn; a place frees itself when its holder dies.
 
     Args:
         row: of places; a training of hours stands in another one than what somebody is waiting for.
+        tell: is called with the number of jobs that wait before this one, when it changes.
 
     Raises:
         CancelledError: a person asked for it while the job was waiting.
     """
     places = max(1, int(os.environ.get(SLOTS_VARIABLE) or 1))
-    while True:
-        for number in range(places):
-            with (workspace("jobs") / f"{row}-{number}.lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield
-                return
-        if cancel_asked(folder):
-            raise CancelledError("Cancelled while waiting.")
-        time.sleep(0.2)
+    told = -1
+    with ExitStack() as stack:
+        with waiting_line(row) as turn:
+            while not ((before := turn.before()) < places and _take_place(stack, row, places)):
+                if before != told:
+                    tell(before)
+                    told = before
+                if cancel_asked(folder):
+                    raise CancelledError("Cancelled while waiting.")
+                time.sleep(0.2)
+        yield
+
+
+def _take_place(stack: ExitStack, row: str, places: int) -> bool:
+    for number in range(places):
+        lock = (workspace("jobs") / f"{row}-{number}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        stack.enter_context(lock)
+        return True
+    return False
+
+
+def waiting_words(before: int) -> str:
+    """What a person reads while their job waits."""
+    if before == 0:
+        return "Waiting: next in line, until a running job ends"
+    return f"Waiting: {before} {'job is' if before == 1 else 'jobs are'} before this one"
 
 
 def work(folder: Path) -> JobStatus:
@@ -83,7 +104,12 @@ def work(folder: Path) -> JobStatus:
     )
     final = replace(report.status, state="failed", error=unexpected)
     try:
-        with slot(folder, "training" if job["kind"] == "training" else "slot"):
+        queued = read_state(folder)
+
+        def tell(before: int) -> None:
+            write_state(folder, replace(queued, message=waiting_words(before), updated=time.time()))
+
+        with slot(folder, "training" if job["kind"] == "training" else "slot", tell):
             report.keep(report.status)
             result = run(check_arguments(job["kind"], job["arguments"]), report)
             done = report.status.total or report.status.done

@@ -32,9 +32,14 @@ COHORT_FILE = "cohort.toml"
 SAMPLE_DATA = Path(__file__).resolve().parents[2] / "sample_data"
 
 
+def folder_name(owner: str) -> str:
+    """What an owner's folders are called; it does not reveal the cookie."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:24]
+
+
 def upload_folder(owner: str) -> Path:
-    """Where an owner's uploads lie; its name does not reveal the cookie."""
-    return workspace("uploads", hashlib.sha256(owner.encode()).hexdigest()[:24])
+    """Where an owner's uploads lie."""
+    return workspace("uploads", folder_name(owner))
 
 
 def cohort_folder(owner: str) -> Path:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from survviz.deployment import settings
 from survviz.server.auth import COOKIE_DAYS, cookie_name, new_owner, owner_of_header, sign_owner
+from survviz.server.downloads import Downloads
 from survviz.server.sign_in import Claims, SignedIn, no_claims
 
 HOST_FORM = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?")
@@ -103,4 +104,9 @@ def middleware(claims: Claims = no_claims) -> list[Middleware]:
         InputError: the settings of this installation are wrong.
     """
     settings()  # said at the start, not to the first person who comes
-    return [Middleware(SecurityHeaders), Middleware(SignedIn, claims=claims), Middleware(OwnerCookie)]
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(SignedIn, claims=claims),
+        Middleware(OwnerCookie),
+        Middleware(Downloads),
+    ]

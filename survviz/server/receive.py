@@ -112,7 +112,7 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
     except InputError as error:
         return _refuse(400, str(error))
     here = _size(part)
-    room = here + room_for_upload(owner)
+    room = here + room_for_upload(owner, coming.id)
     if coming.size > room:
         return _refuse(413, f"{coming.name} has {coming.size / 1e9:.1f} GB; at most {room / 1e9:.1f} GB fit here.")
     if part in arriving:

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from survviz.deployment import allow, record
+from survviz.deployment import allow, record, settings
 from survviz.deployment.settings import Deed
-from survviz.errors import AccessError, SurvvizError
-from survviz.server import computations, exports, patches, regions, reports, store, stories
+from survviz.errors import AccessError, InputError, SurvvizError
+from survviz.server import computations, endpoints, exports, patches, regions, reports, store, stories
 from survviz.server.auth import owner_of_cookies
 from survviz.server.receive import upload_routes
 from survviz.server.register import render_patch
@@ -121,7 +121,16 @@ def routes(base: str = "") -> list[BaseRoute]:
 
     Args:
         base: Streamlit's `server.baseUrlPath`, under which everything is served.
+
+    Raises:
+        InputError: the settings of this installation name another one.
     """
+    found = settings()
+    if found and found.base_path is not None and found.base_path.strip("/") != base.strip("/"):
+        raise InputError(
+            f"The settings say base_path = {found.base_path!r}, and Streamlit was started with {base!r}. Start it with "
+            f"--server.baseUrlPath {found.base_path} (or STREAMLIT_SERVER_BASE_URL_PATH), or leave base_path out."
+        )
     prefix = f"/{base.strip('/')}/sv" if base.strip("/") else "/sv"
     limited = partial(_for_owner, limit=asyncio.Semaphore(AT_ONCE))
     quick = partial(_for_owner, limit=asyncio.Semaphore(AT_ONCE))  # a map must not wait behind slow tiles
@@ -139,6 +148,7 @@ def routes(base: str = "") -> list[BaseRoute]:
         *exports.routes(prefix, limited, quick),
         *reports.routes(prefix, limited, quick),
         *upload_routes(prefix),
+        *endpoints.routes(prefix.removesuffix("/sv")),
         Mount(prefix + "/web/{version}", _WebFiles(directory=WEB)),  # scripts import each other by relative URL
         Route(prefix + "/{rest:path}", _nothing_here),  # else Streamlit answers 200 with its index page
     ]

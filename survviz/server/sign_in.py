@@ -16,7 +16,8 @@ from survviz.errors import InputError
 from survviz.server.auth import cookie_name, sign_owner
 
 EMAIL_FORM = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-HEALTH = "/survviz/healthz"
+OPEN = ("/survviz/healthz", "/survviz/metrics")
+"""What answers without a person; the second asks for a token instead."""
 NOT_SIGNED_IN = (
     "You are not signed in: this app is reached through its reverse proxy only, which says who you are. Open it at the "
     "address that your administrator gave you. (Administrators: sign_in in docs/deploy.md.)"
@@ -42,7 +43,7 @@ class SignedIn:
             await self.app(scope, receive, send)
             return
         person = self._person(scope, found)
-        if person is None and found.sign_in.by == "header" and not scope["path"].endswith(HEALTH):
+        if person is None and found.sign_in.by == "header" and not scope["path"].endswith(OPEN):
             await _turn_away(scope, receive, send)
             return
         cookie = None if person is None else f"{cookie_name()}={sign_owner(remember(person))}"

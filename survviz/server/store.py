@@ -109,3 +109,10 @@ def forget_old(days: float = KEEP_DAYS) -> int:
     with connection:
         cursor = connection.execute("DELETE FROM grants WHERE used < ?", (time.time() - days * 86400,))
     return cursor.rowcount
+
+
+def forget_owner(owner: str) -> int:
+    """Remove everything that an owner may see; returns how many grants."""
+    connection = _connection()
+    with connection:
+        return connection.execute("DELETE FROM grants WHERE owner = ?", (owner,)).rowcount

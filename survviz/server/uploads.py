@@ -11,9 +11,9 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from survviz.deployment import allow, record
+from survviz.deployment import allow, record, settings
 from survviz.errors import InputError
-from survviz.server.folders import upload_folder
+from survviz.server.folders import cohort_folder, own_checkpoints, upload_folder
 from survviz.workspace import workspace
 
 SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
@@ -60,13 +60,31 @@ def clean_name(name: str) -> str:
 
 
 def largest_upload() -> int:
-    """Bytes; `$SURVVIZ_MAX_UPLOAD_GB`, by default 20."""
-    return int(float(os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE_GB) * (1 << 30))
+    """Bytes; `$SURVVIZ_MAX_UPLOAD_GB`, by default 20, or what the settings allow, if that is less."""
+    most, found = int(float(os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE_GB) * (1 << 30)), settings()
+    given = found.limits.upload_gb if found else None
+    return most if given is None else min(most, int(given * 1e9))
 
 
-def room_for_upload(owner: str) -> int:
-    """Bytes that a file may still have: the limit, or what the disk holds with a reserve kept free."""
-    return max(0, min(largest_upload(), shutil.disk_usage(upload_folder(owner)).free - KEEP_FREE))
+def room_for_upload(owner: str, upload: str = "") -> int:
+    """Bytes that may still arrive: by the limits, and by what the disk holds with a reserve kept free.
+
+    Args:
+        upload: the one that is meant; what others have announced is kept free for them.
+    """
+    free = shutil.disk_usage(upload_folder(owner)).free - KEEP_FREE
+    found = settings()
+    most = found.limits.disk_gb if found else None
+    if most is not None:
+        coming = sum(one.size - one.received for one in list_unfinished(owner) if one.id != upload)
+        free = min(free, int(most * 1e9) - used_by(owner) - coming)
+    return max(0, min(largest_upload(), free))
+
+
+def used_by(owner: str) -> int:
+    """Bytes of an owner's uploads, cohorts and trained checkpoints."""
+    folders = (upload_folder(owner), cohort_folder(owner), own_checkpoints(owner))
+    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def uploaded_file(owner: str, name: str) -> Path:

@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
     | {"deployment"},
     "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment"},
+    "administration": BASE | {"deployment", "jobs", "server"},
 }
 ALLOWED["cli"] = set(ALLOWED)
 
