@@ -61,8 +61,8 @@ PUBLISHED = (
     {"name": "Cox on age, stage and cancer type", "value": 0.786, "patients": "MultiSurv's test patients",
      "protocol": "fitted on the same training patients; within cancer types 0.680"},
     {"name": "Bilayer with adaptive noise", "value": 0.799, "patients": "five-fold cross-validation, another cohort",
-     "protocol": "Chen et al. 2026, abstract; clinical + mRNA + miRNA, no noise; 0.01 to 0.03 less with noise, whose epsilon is not "
-     "given"},
+     "protocol": "Chen et al. 2026, abstract; clinical + mRNA + miRNA, no noise; 0.01 to 0.03 less with noise, whose "
+     "epsilon is not given"},
 )  # fmt: skip
 BASELINES = {
     "cancer type alone": ("Cancer type",),
