@@ -16,8 +16,8 @@ from survviz.errors import InputError
 from survviz.server.auth import cookie_name, sign_owner
 
 EMAIL_FORM = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-OPEN = ("/survviz/healthz", "/survviz/metrics")
-"""What answers without a person; the second asks for a token instead."""
+OPEN = ("/_stcore/health", "/survviz/healthz", "/survviz/metrics")
+"""What answers without a person; the last asks for a token instead."""
 NOT_SIGNED_IN = (
     "You are not signed in: this app is reached through its reverse proxy only, which says who you are. Open it at the "
     "address that your administrator gave you. (Administrators: sign_in in docs/deploy.md.)"
