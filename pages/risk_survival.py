@@ -37,7 +37,7 @@ with numbers:
 
 histogram, facts = st.columns([3, 2], gap="large")
 with histogram:
-    st.subheader("Risk in the training cohort", anchor=False)
+    st.subheader(f"Risk in the {checkpoint.compared_with}", anchor=False)
     st.plotly_chart(
         risk_figure(prediction, reference.risks, reference.cutoff), key="risks", config=estimate.PLOT_CONFIG
     )

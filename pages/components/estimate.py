@@ -51,22 +51,24 @@ def risk_numbers(checkpoint: Checkpoint, prediction: Prediction) -> None:
         meaning = "Minus the sum of S(t) over the time bins."
     percentile, risk = st.columns(2)
     percentile.metric(
-        "Percentile in the training cohort",
+        f"Percentile in the {checkpoint.compared_with}",
         f"{prediction.percentile:.0f}",
-        help="Share of the training patients with a lower risk, each scored by a model that did not train on them.",
+        help="Share of these patients with a lower risk, each scored by a model that did not train on them.",
     )
     risk.metric("Risk (higher = worse)", number(prediction.risk), help=meaning)
     side = "above" if prediction.group == "high" else "below"
     spread = f"; models range from {number(low)} to {number(high)}" if len(prediction.folds) > 1 else "; one model"
-    third = _third(checkpoint.reference, prediction.risk)
-    st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off fixed in training{third}{spread}.")
+    third = _third(checkpoint, prediction.risk)
+    fixed = "fixed in training" if checkpoint.config.guarantee is None else "of the reference patients"
+    st.caption(f"{prediction.group.capitalize()}-risk group: {side} the cut-off {fixed}{third}{spread}.")
 
 
-def _third(reference: Reference, risk: float) -> str:
-    if reference.tertiles is None:
+def _third(checkpoint: Checkpoint, risk: float) -> str:
+    tertiles = checkpoint.reference.tertiles
+    if tertiles is None:
         return ""
-    name = ("lower", "middle", "upper")[sum(risk > cutoff for cutoff in reference.tertiles)]
-    return f", in the {name} third of the training cohort"
+    name = ("lower", "middle", "upper")[sum(risk > cutoff for cutoff in tertiles)]
+    return f", in the {name} third of the {checkpoint.compared_with}"
 
 
 def horizon_table(prediction: Prediction) -> None:
@@ -99,6 +101,19 @@ def group_curves(reference: Reference) -> dict[str, KaplanMeier]:
     return {name: reference.curves[name] for name in ("low", "high") if name in reference.curves}
 
 
+def _models(checkpoint: Checkpoint, prediction: Prediction) -> str:
+    """Which models the estimate comes from, and whom they were trained on."""
+    if (guarantee := checkpoint.config.guarantee) is not None:
+        return (
+            f"These are the reference patients; its one model was trained on {guarantee.patients:,} others "
+            f"({guarantee.spec.bound})."
+        )
+    return (
+        f"This estimate is the mean of {len(prediction.folds)} of its {checkpoint.n_folds} models, each trained on "
+        "another part of them."
+    )
+
+
 def model_facts(checkpoint: Checkpoint, prediction: Prediction) -> None:
     """On how many patients, events and months of follow-up the model rests, and how well it ranks them."""
     reference, metrics = checkpoint.reference, checkpoint.reference.metrics
@@ -107,8 +122,7 @@ def model_facts(checkpoint: Checkpoint, prediction: Prediction) -> None:
     followed = f"median follow-up {follow_up:.0f} months" if follow_up else "median follow-up undefined"
     st.markdown(
         f"**{checkpoint.name}**: {reference.n_cases} patients, {reference.n_events} events, {followed}. "
-        f"This estimate is the mean of {len(prediction.folds)} of its {checkpoint.n_folds} models, each trained on "
-        "another part of them."
+        + _models(checkpoint, prediction)
     )
     if metrics.c_index is None:
         st.markdown(f"C-index on unseen patients: undefined. {metrics.reason}")

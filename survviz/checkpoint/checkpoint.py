@@ -64,6 +64,11 @@ class Checkpoint:
         return self.config.name
 
     @property
+    def compared_with(self) -> str:
+        """Who gives percentile and cut-off: the training cohort, or with a guarantee other patients."""
+        return "training cohort" if self.config.guarantee is None else "reference patients"
+
+    @property
     def n_folds(self) -> int:
         """Number of models."""
         return len(self.states)

@@ -225,6 +225,11 @@ def _protocol(predictor: Predictor, scores: Scores, training_cases: bool) -> str
             f"Held-out cases of a cohort that {name} was trained on, {models}; the {n_training} training cases in the "
             "folder are left out."
         )
+    if predictor.checkpoint.config.guarantee is not None:
+        return (
+            f"External validation only as far as the folder holds none of the patients that {name} was trained on: a "
+            f"checkpoint with a privacy guarantee cannot tell; {models}."
+        )
     return f"External validation: no case of the folder is in the training cohort of {name} (by case id); {models}."
 
 
