@@ -47,7 +47,8 @@ def allow(owner: str, deed: Deed) -> None:
     record(owner, "refused", deed=str(deed))
     found, role = settings(), role_of(owner)
     able = [name for name in ROLES if found and deed in getattr(found.rights, name)]
+    words = [", ".join(able[:-1]), able[-1]] if len(able) > 1 else able
     raise AccessError(
         f"Your role ({role or 'none'}) may not {WORDS[deed]}; "
-        f"{' and '.join(able) or 'no role'} may. Ask your administrator for another role."
+        f"{' and '.join(words) or 'no role'} may. Ask your administrator for another role."
     )

@@ -130,9 +130,9 @@ def streamlit_running(script: Path, home: Path, settings: dict[str, str], base: 
 
 
 @contextmanager
-def app_running(home: Path, **settings: str) -> Iterator[str]:
+def app_running(home: Path, *, base: str = "", **settings: str) -> Iterator[str]:
     """The whole app, its workspace in `home`; yields its URL, and asserts that nothing went wrong in it."""
-    with streamlit_running(ROOT / "app.py", home, settings) as url:
+    with streamlit_running(ROOT / "app.py", home, settings, base) as url:
         yield url
     log = (home / "log.txt").read_text()
     assert "Traceback" not in log, log
