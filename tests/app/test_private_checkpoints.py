@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("demo")
 
 
 def test_there_is_one_for_each_epsilon_and_seed() -> None:
-    assert NAMES == sorted(f"private-eps{epsilon}-seed{seed}" for epsilon in (1, 2, 4, 8, "inf") for seed in range(3))
+    assert sorted(f"private-eps{epsilon}-seed{seed}" for epsilon in (1, 2, 4, 8, "inf") for seed in range(3)) == NAMES
 
 
 @pytest.mark.parametrize("name", [CHOSEN, "private-epsinf-seed0"])

@@ -33,7 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "tcga": BASE | {"data"},
     "intake": BASE | {"data"},
     "privacy": BASE,
-    "jobs": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
+    "jobs": BASE
+    | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
     | {"deployment"},
     "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment"},
     "administration": BASE | {"deployment", "jobs", "server"},
