@@ -1,8 +1,8 @@
 # survviz on-premises: nothing is downloaded at run time, nothing is written outside of /data. See docs/deploy.md.
 FROM python:3.11-slim AS build
 
-# torch for CPUs; for a GPU build with --build-arg TORCH_INDEX=https://pypi.org/simple
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# --build-arg TORCH_INDEX=URL takes torch from another package index: PyTorch's own one of CPU builds saves gigabytes
+ARG TORCH_INDEX
 # --build-arg EXTRAS=[oidc,dicom] installs optional parts
 ARG EXTRAS=[oidc]
 
@@ -10,8 +10,7 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /opt/survviz
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple \
-        "$(grep '^torch==' requirements.txt)" \
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' requirements.txt)" \
     && pip install --no-cache-dir -r requirements.txt
 COPY . .
 RUN pip install --no-cache-dir --editable ".${EXTRAS}" \
