@@ -45,7 +45,8 @@ def expect_meters(page: Page, now: str, spent: str) -> None:
 
 
 def released(page: Page) -> str:
-    """The released number, as the table shows it."""
+    """The released number, as the table shows it once the page has come to rest."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     return page.get_by_test_id("stTable").first.locator("td").first.inner_text()
 
 
