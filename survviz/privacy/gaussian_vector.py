@@ -30,6 +30,8 @@ GUARD = 40  # further bits that the table is computed with
 ORDER = 9  # of the Taylor steps between neighbouring entries
 SHRINK = 1 - 2.0**-20  # of a gradient before it is rounded: pays for the rounding of the clipping
 
+NUMBERS_AT_ONCE = 2**18  # of gradients that are turned into integers: 2 MiB
+
 Bytes = Callable[[int], bytes]
 
 
@@ -43,15 +45,36 @@ def on_lattice(
     Raises:
         PrivacyError: a gradient is not finite.
     """
+    step = noise_multiplier * clip / SCALE
+    return _codes(gradients, clip, noise_multiplier).astype(np.int64), step
+
+
+def lattice_sum(
+    gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float
+) -> tuple[Int[NDArray, " d"], float]:
+    """The sum of `on_lattice`, and the size of one lattice step; a few rows at a time, which stay in the cache.
+
+    Raises:
+        PrivacyError: a gradient is not finite.
+    """
+    rows = max(1, NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
+    total = np.zeros(gradients.shape[1], dtype=np.int64)
+    for first in range(0, len(gradients), rows):
+        total += _codes(gradients[first : first + rows], clip, noise_multiplier).sum(axis=0).astype(np.int64)
+    return total, noise_multiplier * clip / SCALE
+
+
+def _codes(gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float) -> Float[NDArray, "B d"]:
+    """Whole numbers far below 2^53, which float64 holds and adds exactly."""
     if not np.isfinite(gradients).all():
         raise PrivacyError("A gradient is not finite, so it has no norm to clip. Lower the learning rate.")
-    step = noise_multiplier * clip / SCALE
-    exact = gradients.astype(np.float64)
-    norms = np.linalg.norm(exact, axis=1, keepdims=True)
-    codes = np.trunc(exact * (SHRINK * np.minimum(1.0, clip / np.maximum(norms, 1e-300)) / step)).astype(np.int64)
-    if ((codes * codes).sum(axis=1) > (SCALE / noise_multiplier) ** 2).any():
+    codes = gradients.astype(np.float64)
+    norms = np.linalg.norm(codes, axis=1, keepdims=True)
+    codes *= SHRINK * np.minimum(1.0, clip / np.maximum(norms, 1e-300)) / (noise_multiplier * clip / SCALE)
+    np.trunc(codes, out=codes)
+    if (np.einsum("bd,bd->b", codes, codes) > (SCALE / noise_multiplier) ** 2).any():
         raise PrivacyError("A clipped gradient is longer than its bound: the noise would be too small for it.")
-    return codes, step
+    return codes
 
 
 def rounded_gaussian(size: int, random_bytes: Bytes = os.urandom) -> Int[NDArray, " size"]:

@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -26,13 +27,12 @@ from torch.optim import SGD, Adam, Optimizer
 from survviz.errors import InputError, PrivacyError
 from survviz.losses import discrete_nll
 from survviz.models import Model
-from survviz.privacy.gaussian_vector import on_lattice, rounded_gaussian
+from survviz.privacy.gaussian_vector import lattice_sum, rounded_gaussian
 from survviz.privacy.stream import SecretStream, poisson_batch
 from survviz.training.batches import drop_modalities
 from survviz.training.private_config import PrivateConfig
 from survviz.types import Inputs
 
-IN_CACHE = 2**16  # numbers
 STRIDE = 1_000_003  # between the seeds of dropout of two steps
 OnStep: TypeAlias = Callable[[int, NDArray[np.float64]], None]
 """Hears the number of a step and (d,) what it released: the noised sum of clipped gradients."""
@@ -116,6 +116,7 @@ class DpSgd:
         self.noise_multiplier, self.step = noise_multiplier, 0
         self._key, self._seed, self._planted = key, seed, planted
         self._learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._microbatch = torch.empty(config.microbatch, self.size)
         self.optimizer = _optimizer(self._learnt, config)
         if planted is not None and planted.shape[1:] != (self.size,):
             raise PrivacyError(f"Planted gradients of shape {planted.shape} were given; expected (m, {self.size}).")
@@ -146,18 +147,17 @@ class DpSgd:
             len(self.examples) + len(planted), self.config.sampling_rate, SecretStream(self._key, "batch", self.step)
         )
         rows, canaries = np.flatnonzero(drawn[: len(self.examples)]), planted[drawn[len(self.examples) :]]
-        parts = [*self._gradients(wrapped, rows)] if len(canaries) == 0 else [*self._gradients(wrapped, rows), canaries]
+        parts = chain(self._gradients(wrapped, rows), [canaries])
         clip, sigma = self.config.clip, self.noise_multiplier
         if not sigma:
             return sum((_clipped_sum(part, clip) for part in parts), start=np.zeros(self.size))
-        codes, step = on_lattice(np.zeros((1, self.size)), clip, sigma)
-        total = codes.sum(axis=0)
-        for block in _blocks(parts):
-            total += on_lattice(block, clip, sigma)[0].sum(axis=0)
+        total, step = lattice_sum(np.zeros((0, self.size)), clip, sigma)
+        for part in parts:
+            total += lattice_sum(part, clip, sigma)[0]
         return (total + rounded_gaussian(self.size, SecretStream(self._key, "noise", self.step))) * step
 
     def _gradients(self, wrapped: nn.Module, rows: NDArray[np.int64]) -> Iterator[Float[NDArray, "b d"]]:
-        """Gradients of some patients, a microbatch at a time."""
+        """Gradients of some patients, a microbatch at a time, which the next one overwrites."""
         wrapped.train()
         order = np.array_split(rows, math.ceil(len(rows) / self.config.microbatch)) if len(rows) else []
         with torch.random.fork_rng(devices=[]):
@@ -170,7 +170,9 @@ class DpSgd:
                 with warnings.catch_warnings():  # of Opacus' hooks: they need the gradient of outputs, which is there
                     warnings.filterwarnings("ignore", "Full backward hook is firing")
                     loss.backward()
-                yield torch.cat([_per_patient(one, len(part)) for one in self._learnt], dim=1).numpy()
+                found = self._microbatch[: len(part)]
+                torch.cat([_per_patient(one, len(part)) for one in self._learnt], dim=1, out=found)
+                yield found.numpy()
 
     def _apply(self, released: Float[NDArray, " d"]) -> None:
         """One step of the optimiser along the released sum over the public expected batch."""
@@ -222,12 +224,6 @@ def _per_patient(parameter: nn.Parameter, n: int) -> Float[Tensor, "b p"]:
     parameter.grad_sample = None  # pyright: ignore[reportAttributeAccessIssue]
     parameter.grad = None
     return torch.zeros(n, parameter.numel()) if found is None else found.detach().flatten(1)
-
-
-def _blocks(parts: Sequence[Float[NDArray, "b d"]]) -> Iterator[Float[NDArray, "b d"]]:
-    """The same rows, so few at a time that what is made of them stays in the processor's cache."""
-    for part in parts:
-        yield from np.array_split(part, max(1, part.size // IN_CACHE))
 
 
 def _clipped_sum(gradients: Float[NDArray, "b d"], clip: float) -> Float[NDArray, " d"]:

@@ -45,7 +45,7 @@ def test_a_fresh_checkpoint_is_healthy(trained: TrainReport) -> None:
     assert [check.name for check in checks if not check.ok] == []
     assert [check.name for check in checks] == [
         "files", "configuration", "hashes", "weights", "preprocessing", "sizes", "token names", "time bins", "cut-off",
-        "golden output", "baselines", "card",
+        "golden output", "baselines", "card", "privacy",
     ]  # fmt: skip
 
 

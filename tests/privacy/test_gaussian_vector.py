@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from survviz.errors import PrivacyError
-from survviz.privacy.gaussian_vector import BITS, REACH, SCALE, _edges, on_lattice, rounded_gaussian
+from survviz.privacy.gaussian_vector import BITS, REACH, SCALE, _edges, lattice_sum, on_lattice, rounded_gaussian
 
 
 def test_table_is_the_normal_distribution_to_120_bits() -> None:
@@ -75,3 +75,12 @@ def test_rounding_never_makes_a_gradient_longer_than_its_bound(seed: int, clip: 
 def test_a_gradient_that_is_not_finite_is_refused() -> None:
     with pytest.raises(PrivacyError, match="not finite"):
         on_lattice(np.array([[np.inf, 0.0]]), 1.0, 1.0)
+
+
+def test_a_sum_by_blocks_is_the_sum_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("survviz.privacy.gaussian_vector.NUMBERS_AT_ONCE", 100)
+    gradients = np.random.default_rng(0).standard_normal((11, 40)).astype(np.float32)
+    codes, step = on_lattice(gradients, 2.0, 1.6)
+    total, same_step = lattice_sum(gradients, 2.0, 1.6)
+    assert total.tolist() == codes.sum(axis=0).tolist()
+    assert (same_step, lattice_sum(gradients[:0], 2.0, 1.6)[0].tolist()) == (step, [0] * 40)

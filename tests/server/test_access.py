@@ -67,8 +67,13 @@ OF_A_BROWSER: dict[Name, str] = {
 }
 """Routes without a grant, which work on what the browser itself sends or has sent."""
 
-OPEN: set[Name] = {("GET", "/sv/web/{version}"), ("GET", "/sv/{rest:path}")}
-"""The viewer's own scripts, which are the same for everybody, and "there is nothing here"."""
+OPEN: set[Name] = {
+    ("GET", "/sv/web/{version}"),
+    ("GET", "/sv/{rest:path}"),
+    ("GET", "/survviz/healthz"),
+    ("GET", "/survviz/metrics"),
+}
+"""The viewer's own scripts, which are the same for everybody, "there is nothing here", and what watches the server."""
 
 
 def names(table: list[BaseRoute]) -> set[Name]:
