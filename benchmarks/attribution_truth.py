@@ -26,10 +26,10 @@ from survviz.data.genes import default_programmes
 from survviz.evaluation import auroc_ci
 from survviz.evaluation.localisation import auroc
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import METHODS, CaseAttribution, Method, attribute
-from survviz.pipeline.cohort_attribution import features_over
-from survviz.pipeline.pieces import Level
-from survviz.pipeline.truth import RegionMasks, case_map, localisation
+from survviz.pipeline.cohort.attribution import features_over
+from survviz.pipeline.explanation.attribution import METHODS, CaseAttribution, Method, attribute
+from survviz.pipeline.explanation.pieces import Level
+from survviz.pipeline.explanation.truth import RegionMasks, case_map, localisation
 from survviz.sample import hazard
 from survviz.sample.molecular import PLANTED
 from survviz.types import MAP_KINDS

@@ -27,8 +27,8 @@ from survviz.checkpoint.writing import new_folder
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.errors import CheckpointError
 from survviz.pipeline import Predictor
-from survviz.pipeline.evaluation import common_curves
-from survviz.pipeline.scoring import score_cohort
+from survviz.pipeline.cohort.evaluation import common_curves
+from survviz.pipeline.cohort.scoring import score_cohort
 from survviz.training import TrainConfig, cross_validate
 from survviz.training.cross_validation import fold_splits
 from survviz.training.out_of_fold import against_clinic, reference_of

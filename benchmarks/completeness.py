@@ -25,7 +25,7 @@ from survviz.data.preprocess import Preprocess, PreprocessConfig
 from survviz.explain.baselines import ZERO
 from survviz.explain.gradients import InputContributions, contributions
 from survviz.models import create_model, list_models
-from survviz.pipeline.baseline_points import TRAINING_MEAN, reference
+from survviz.pipeline.explanation.baseline_points import TRAINING_MEAN, reference
 from survviz.pipeline.predictor import Predictor
 from survviz.training import TrainConfig
 from survviz.training.fold import model_settings

@@ -23,9 +23,9 @@ from survviz.errors import InputError, SurvvizError
 from survviz.intake.plan import Report, check, fix_until_done
 from survviz.intake.reading import Brought, read_sources
 from survviz.intake.writing import write
-from survviz.pipeline.cohort_inference import infer
-from survviz.pipeline.cohort_results import HAS, CohortResults
-from survviz.pipeline.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.inference import infer
+from survviz.pipeline.cohort.results import HAS, CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "real_intake.json"

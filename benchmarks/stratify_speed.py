@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from survviz.figures.kaplan_meier import kaplan_meier_figure
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.multivariable import CoxPlan, fit_cox
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.stratification import StratifyPlan, stratify
-from survviz.pipeline.stratification_words import group_table, methods
-from survviz.pipeline.validation import decide, recalibrated, subgroups, validate
+from survviz.pipeline.cohort.multivariable import CoxPlan, fit_cox
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.stratification_words import group_table, methods
+from survviz.pipeline.cohort.validation import decide, recalibrated, subgroups, validate
 
 
 def scored_cohort(n: int) -> CohortResults:

@@ -12,7 +12,7 @@ from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
 from survviz.errors import InputError, SurvvizError
-from survviz.pipeline.story import stories_of
+from survviz.pipeline.explanation.story import stories_of
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
 from survviz.server.feature_files import register_features
 from survviz.server.folders import SAMPLE_DATA

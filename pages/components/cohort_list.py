@@ -85,7 +85,7 @@ def read_cohort(entry: CohortEntry) -> Cohort:
 
 @st.cache_resource(show_spinner="Opening the cohort …", max_entries=3)
 def _read(folder: str, stamp: float) -> Cohort:
-    from survviz.pipeline.evaluation import load_for_evaluation
+    from survviz.pipeline.cohort.evaluation import load_for_evaluation
 
     return load_for_evaluation(folder)
 

@@ -11,7 +11,7 @@ from pages.components.cohort_job import CohortJob
 from pages.components.cohort_list import CohortEntry, read_cohort
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.cohort.results import CohortResults
 
 KIND = "cohort-inference"
 

@@ -43,7 +43,7 @@ def show() -> None:
 @st.cache_data(ttl=60, show_spinner=False)
 def _sources(cohort: Path) -> dict[str, str | None]:
     """What a cohort has of regions: words -> folder of annotation files, None = its masks."""
-    from survviz.pipeline.region_files import has_masks, own_annotations
+    from survviz.pipeline.cohort.region_files import has_masks, own_annotations
 
     files = own_annotations(cohort)
     return ({MASKS: None} if has_masks(cohort) else {}) | ({FILES: str(files)} if files else {})
@@ -68,7 +68,7 @@ def _choose() -> None:
 
 
 def _table(folder: Path) -> None:
-    from survviz.pipeline.region_files import BY_CASE, DOCUMENT, SUMMARY
+    from survviz.pipeline.cohort.region_files import BY_CASE, DOCUMENT, SUMMARY
 
     document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     # a learnt query has one token, whose mean is itself

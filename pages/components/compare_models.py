@@ -13,14 +13,14 @@ from pages.components.cohort_list import CohortEntry
 from pages.components.owner import current_owner
 from survviz import jobs
 from survviz.errors import SurvvizError
-from survviz.pipeline.stratification_words import p_text
+from survviz.pipeline.cohort.stratification_words import p_text
 from survviz.server.computations import jobs_about, register_job
 from survviz.server.folders import allowed_path
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.comparison import Comparison
+    from survviz.pipeline.cohort.comparison import Comparison
+    from survviz.pipeline.cohort.results import CohortResults
 
 KIND = "cohort-inference"
 
@@ -61,7 +61,7 @@ def _default(names: list[str], scored: dict[str, CohortResults]) -> list[str]:
 
 @st.cache_data(show_spinner="Comparing on the same patients …", max_entries=16)
 def _compared(_results: list[CohortResults], folders: tuple[str, ...], endpoint: str) -> Comparison:
-    from survviz.pipeline.comparison import compare
+    from survviz.pipeline.cohort.comparison import compare
 
     return compare(_results, endpoint)
 

@@ -11,7 +11,7 @@ from pages.components.cohort_list import SAMPLE_ID, CohortEntry, entries
 from pages.components.owner import current_owner
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.cohort.results import CohortResults
 
 PARAMETER = "cohort"
 
@@ -66,7 +66,7 @@ def results(entry: CohortEntry, name: str | None = None) -> CohortResults | None
     """What a checkpoint, by default the chosen one, says of a cohort as it is now; None until it was scored."""
     from survviz.checkpoint.layout import CONFIG
     from survviz.data.fingerprint import of_file
-    from survviz.pipeline.cohort_results import DOCUMENT, find_results
+    from survviz.pipeline.cohort.results import DOCUMENT, find_results
 
     if session.checkpoint_name() is None:
         return None
@@ -76,7 +76,7 @@ def results(entry: CohortEntry, name: str | None = None) -> CohortResults | None
 
 @st.cache_resource(show_spinner="Reading the results …", max_entries=4)
 def _load(folder: str, stamp: float) -> CohortResults:
-    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.cohort.results import CohortResults
 
     return CohortResults.load(folder)
 

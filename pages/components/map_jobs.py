@@ -23,7 +23,7 @@ def stored(case: OpenCase, kind: MapKind, query: str, key: str) -> dict[str, tup
 
 @st.cache_resource(show_spinner=False, max_entries=24)
 def _load(path: str, stamp: float, _case: OpenCase) -> dict[str, tuple[PatchScores, ...]]:
-    from survviz.pipeline.stored_maps import load_maps
+    from survviz.pipeline.explanation.stored_maps import load_maps
 
     return load_maps(path, _case.case.bags)
 

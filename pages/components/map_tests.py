@@ -19,7 +19,7 @@ RUNNING = ("queued", "running")
 
 def tests_of(case: OpenCase) -> list[Tested]:
     """The tests of the case's maps: those that are there, and those that are being computed or failed."""
-    from survviz.pipeline.faithfulness import stored_tests
+    from survviz.pipeline.explanation.faithfulness import stored_tests
 
     done = stored_tests(_folder(session.predictor(), case, session.case_key(case)))
     found = [Tested(map=name, state="done", token="", error="", result=result) for name, result in done.items()]
@@ -35,7 +35,7 @@ def tests_of(case: OpenCase) -> list[Tested]:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _folder(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...]) -> Path:
-    from survviz.pipeline.faithfulness import folder_of_tests
+    from survviz.pipeline.explanation.faithfulness import folder_of_tests
 
     return folder_of_tests(_predictor.checkpoint, _case.case)
 

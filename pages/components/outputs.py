@@ -13,8 +13,8 @@ from pages.components.cohort_list import CohortEntry
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.stratification import StratifyPlan
+    from survviz.pipeline.cohort.results import CohortResults
+    from survviz.pipeline.cohort.stratification import StratifyPlan
 
 SHARED = "The files name patients one by one: share them only where the patients' data may be shared."
 
@@ -26,9 +26,9 @@ def bundle_button(
 
     def content() -> bytes:
         from survviz.figures.paper import kaplan_meier_files
-        from survviz.pipeline.bundle import bundle
-        from survviz.pipeline.stratification import stratify
-        from survviz.pipeline.stratification_words import headline, title
+        from survviz.pipeline.cohort.bundle import bundle
+        from survviz.pipeline.cohort.stratification import stratify
+        from survviz.pipeline.cohort.stratification_words import headline, title
 
         found = stratify(results, plan)
         figures = kaplan_meier_files(found.groups, endpoint=found.endpoint, note=headline(found), title=title(found))
@@ -43,8 +43,8 @@ def bundle_button(
 
 def show(entry: CohortEntry, results: CohortResults) -> None:
     """Everything about the scored patients that may leave the app."""
-    from survviz.pipeline.cohort_words import scoring_words
-    from survviz.pipeline.stratification import StratifyPlan
+    from survviz.pipeline.cohort.stratification import StratifyPlan
+    from survviz.pipeline.cohort.words import scoring_words
 
     with st.expander("Take away", icon=":material/ios_share:"):
         st.markdown("**Methods**")
@@ -60,7 +60,7 @@ def show(entry: CohortEntry, results: CohortResults) -> None:
 
 
 def _cbioportal(entry: CohortEntry, results: CohortResults) -> None:
-    from survviz.pipeline.cbioportal import cbioportal_files, cbioportal_zip
+    from survviz.pipeline.cohort.cbioportal import cbioportal_files, cbioportal_zip
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         default = re.sub(r"[^a-z0-9_]+", "_", results.cohort_name.lower()).strip("_") or "study"

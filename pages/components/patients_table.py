@@ -12,7 +12,7 @@ from pages.components.cohort_list import CohortEntry
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.cohort.results import CohortResults
 
 GROUPS = {"low": "Low", "high": "High"}
 WHY = {

@@ -13,7 +13,7 @@ from pages.components.why_tissue import number
 
 if TYPE_CHECKING:
     from survviz.pipeline.predictor import Predictor
-    from survviz.pipeline.private_case import Received
+    from survviz.pipeline.private.case import Received
     from survviz.privacy.lattice import Coordinate
     from survviz.privacy.release import View
 
@@ -24,7 +24,7 @@ EMPTY = 0.9
 def show(draw: Draw, view: View | None) -> None:
     """The view: curve on the left, numbers on the right."""
     from survviz.figures.privacy import received_figure
-    from survviz.pipeline.private_case import death_risk
+    from survviz.pipeline.private.case import death_risk
 
     if view is None:
         st.info("Nothing is released yet. Move the slider: what it costs is said below it.", icon=":material/lock:")
@@ -62,21 +62,21 @@ def answers(draw: Draw, view: View) -> tuple[Received, Received]:
 
 @st.cache_data(show_spinner="Asking the model about plausible records …", max_entries=128)
 def _received(_predictor: Predictor, _view: View, key: tuple[object, ...]) -> Received:
-    from survviz.pipeline.private_case import received
+    from survviz.pipeline.private.case import received
 
     return received(_predictor, str(key[2]), _view, float(str(key[3])))
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def _blind(_predictor: Predictor, coordinates: tuple[Coordinate, ...], key: tuple[object, ...]) -> Received:
-    from survviz.pipeline.private_case import without_release
+    from survviz.pipeline.private.case import without_release
 
     return without_release(_predictor, str(key[2]), coordinates, float(str(key[3])))
 
 
 def fields_alone(draw: Draw) -> float:
     """Risk of the released fields without their noise: what is lost by releasing no more than them."""
-    from survviz.pipeline.private_case import death_risk, released_case
+    from survviz.pipeline.private.case import death_risk, released_case
 
     predictor = session.predictor()
     case = released_case(predictor, draw.case.case.case_id, draw.record())

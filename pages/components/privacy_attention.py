@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from survviz.pipeline.predictor import Predictor
-    from survviz.pipeline.private_case import MapsBeside
+    from survviz.pipeline.private.case import MapsBeside
     from survviz.privacy.release import View
     from survviz.types import PatchScores
 
@@ -74,7 +74,7 @@ def why_none(draw: Draw, view: View | None) -> str:
 
 def asked_by(draw: Draw, view: View) -> list[tuple[str, str]]:
     """Directions whose asking group was released, at least in part."""
-    from survviz.pipeline.private_case import PROGRAMME, release_fields
+    from survviz.pipeline.private.case import PROGRAMME, release_fields
 
     names = {one.name for one in view.plan.coordinates} & set(release_fields(session.predictor()))
     groups = {"genomic" if name.startswith(PROGRAMME) else "clinical" for name in names}
@@ -86,7 +86,7 @@ def beside(
     _predictor: Predictor, _case: OpenCase, _view: View, about: tuple[object, ...], query: str, key: str
 ) -> MapsBeside:
     """Both maps; computed once per view."""
-    from survviz.pipeline.private_case import maps_beside
+    from survviz.pipeline.private.case import maps_beside
 
     return maps_beside(_predictor, _case.case, _view.clipped, query=query, key=key)
 

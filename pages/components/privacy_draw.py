@@ -57,7 +57,7 @@ def choose(case: OpenCase) -> Draw:
     Raises:
         SurvvizError: the model answers nothing that could be released.
     """
-    from survviz.pipeline.private_case import risk_horizon
+    from survviz.pipeline.private.case import risk_horizon
 
     months = risk_horizon(session.predictor())
     plan = choose_plan(months)
@@ -69,7 +69,7 @@ def choose(case: OpenCase) -> Draw:
 
 def choose_plan(months: float) -> ReleasePlan:
     """Public before the record is looked at: what is released, and how epsilon is dealt."""
-    from survviz.pipeline.private_case import release_fields, risk_coordinate
+    from survviz.pipeline.private.case import release_fields, risk_coordinate
     from survviz.privacy.release import MOST_DIMENSIONS, risk_plan
 
     fields = release_fields(session.predictor())
@@ -137,14 +137,14 @@ def relevance_of(chosen: list[Coordinate]) -> Relevance:
 
 @st.cache_resource(show_spinner="Asking the model about made-up records …", max_entries=64)
 def _relevance(_predictor: Predictor, chosen: tuple[Coordinate, ...], key: tuple[object, ...]) -> Relevance:
-    from survviz.pipeline.private_case import public_relevance
+    from survviz.pipeline.private.case import public_relevance
 
     return public_relevance(_predictor, chosen)
 
 
 def record_under(case: OpenCase, plan: ReleasePlan, months: float) -> dict[str, float | str]:
     """The true values of a plan's coordinates."""
-    from survviz.pipeline.private_case import death_risk, is_risk_alone, record_of, risk_coordinate
+    from survviz.pipeline.private.case import death_risk, is_risk_alone, record_of, risk_coordinate
 
     if is_risk_alone(plan.coordinates, months):
         return {risk_coordinate(months).name: death_risk(session.prediction_of(case, allow_unlike=True), months)}

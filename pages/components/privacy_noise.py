@@ -71,7 +71,7 @@ def relevance_of_record(
     _predictor: Predictor, _case: OpenCase, coordinates: tuple[Coordinate, ...], key: tuple[object, ...]
 ) -> Relevance:
     """Private relevance, for the recipe's bars alone; it stays on this machine."""
-    from survviz.pipeline.private_case import own_relevance
+    from survviz.pipeline.private.case import own_relevance
 
     return own_relevance(_predictor, _case.case, coordinates)
 
@@ -92,7 +92,7 @@ def noise_table(ways: dict[str, Allocation], plan: ReleasePlan, level: float) ->
 
 def by_modality(allocation: Allocation, level: float) -> str:
     """The shares of one person's modalities, which always add up."""
-    from survviz.pipeline.private_case import PROGRAMME
+    from survviz.pipeline.private.case import PROGRAMME
 
     sums = {"clinical record": 0.0, "gene expression": 0.0}
     for name in allocation.parts:

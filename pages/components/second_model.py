@@ -49,7 +49,7 @@ def look(case: OpenCase) -> bool:
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def _why_not(_case: OpenCase, key: tuple[object, ...], name: str) -> str | None:
-    from survviz.pipeline.beside import why_not_beside
+    from survviz.pipeline.explanation.beside import why_not_beside
 
     return why_not_beside(session.checkpoint_folders()[name], _case.case)
 

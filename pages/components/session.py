@@ -208,8 +208,8 @@ def maps_of(
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _maps_file(_predictor: Predictor, _case: OpenCase, key: tuple[object, ...], asked: tuple[str, ...]) -> Path:
-    from survviz.pipeline.maps import MapRequest
-    from survviz.pipeline.stored_maps import maps_path
+    from survviz.pipeline.explanation.maps import MapRequest
+    from survviz.pipeline.explanation.stored_maps import maps_path
 
     kind, query, target = asked
     return maps_path(_predictor.checkpoint, _case.case, MapRequest.of(cast(MapKind, kind), query, target))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.patient_groups import GroupKind, as_numbers, clinical_column, clinical_columns
-from survviz.pipeline.stratification import StratifyPlan
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.patient_groups import GroupKind, as_numbers, clinical_column, clinical_columns
+from survviz.pipeline.cohort.stratification import StratifyPlan
 from survviz.types import RESEARCH_USE
 from survviz.units import TimeUnit
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.stratification import Stratification
+    from survviz.pipeline.cohort.results import CohortResults
+    from survviz.pipeline.cohort.stratification import Stratification
 
 FROM_START = "Time 0"
 UNITS: tuple[TimeUnit, ...] = ("days", "months", "years")

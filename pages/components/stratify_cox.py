@@ -10,13 +10,13 @@ import streamlit as st
 from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
 from pages.components.stratify_figures import TYPES
-from survviz.pipeline.multivariable import RISK, CoxPlan, CoxResult, fit_cox
-from survviz.pipeline.stratification_words import p_text, with_limits
+from survviz.pipeline.cohort.multivariable import RISK, CoxPlan, CoxResult, fit_cox
+from survviz.pipeline.cohort.stratification_words import p_text, with_limits
 
 if TYPE_CHECKING:
     from survviz.figures.forest import ForestRow
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
+    from survviz.pipeline.cohort.results import CohortResults
 
 DEFAULT = ("Age", "Sex", "Stage")
 

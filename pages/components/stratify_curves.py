@@ -11,8 +11,8 @@ import streamlit as st
 from pages.components import current_cohort, estimate, outputs, stratify_choice, stratify_figures
 from pages.components.cohort_list import CohortEntry
 from survviz.data.tables import is_missing
-from survviz.pipeline.stratification import Stratification, StratifyPlan, stratify
-from survviz.pipeline.stratification_words import (
+from survviz.pipeline.cohort.stratification import Stratification, StratifyPlan, stratify
+from survviz.pipeline.cohort.stratification_words import (
     curve_table,
     group_table,
     headline,
@@ -24,8 +24,8 @@ from survviz.pipeline.stratification_words import (
 )
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
+    from survviz.pipeline.cohort.results import CohortResults
 
 
 @st.cache_resource(show_spinner="Comparing the groups …", max_entries=64)

@@ -10,16 +10,16 @@ import streamlit as st
 from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
 from survviz.evaluation import DecisionCurve
-from survviz.pipeline.validation import HORIZONS, decide
+from survviz.pipeline.cohort.validation import HORIZONS, decide
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
+    from survviz.pipeline.cohort.results import CohortResults
 
 
 @st.cache_resource(show_spinner="Weighing decisions …", max_entries=32)
 def _decided(_results: CohortResults, folder: str, asked: str, horizon: float) -> DecisionCurve:
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
 
     return decide(_results, Observation.model_validate_json(asked), horizon)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.components import estimate
 
 if TYPE_CHECKING:
-    from survviz.pipeline.stratification import Stratification
+    from survviz.pipeline.cohort.stratification import Stratification
 
 TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
 
@@ -24,7 +24,7 @@ def config(what: str, found: Stratification) -> dict[str, Any]:
 @st.cache_data(show_spinner=False, max_entries=24)
 def _paper(_found: Stratification, key: str, kind: str) -> bytes:
     from survviz.figures.paper import kaplan_meier_paper
-    from survviz.pipeline.stratification_words import headline, title
+    from survviz.pipeline.cohort.stratification_words import headline, title
 
     return kaplan_meier_paper(_found.groups, kind, endpoint=_found.endpoint, note=headline(_found), title=title(_found))
 

@@ -11,12 +11,12 @@ from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
 from pages.components.stratify_figures import TYPES
 from pages.components.stratify_validation import interval_text, value_text
-from survviz.pipeline.validation import Subgroup, subgroups
+from survviz.pipeline.cohort.validation import Subgroup, subgroups
 
 if TYPE_CHECKING:
     from survviz.figures.forest import ForestRow
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
+    from survviz.pipeline.cohort.results import CohortResults
 
 DEFAULT = ("Sex", "Race", "Age", "Stage", "Cancer type")
 HORIZON = 36.0
@@ -24,7 +24,7 @@ HORIZON = 36.0
 
 @st.cache_resource(show_spinner="Looking into subgroups …", max_entries=32)
 def _found(_results: CohortResults, folder: str, asked: str, columns: tuple[str, ...]) -> tuple[Subgroup, ...]:
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
 
     return subgroups(_results, Observation.model_validate_json(asked), columns, HORIZON)
 

@@ -9,13 +9,13 @@ import streamlit as st
 
 from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
-from survviz.pipeline.stratification_words import with_limits
-from survviz.pipeline.validation import CENSORING, HORIZONS, Validation, recalibrated, validate
+from survviz.pipeline.cohort.stratification_words import with_limits
+from survviz.pipeline.cohort.validation import CENSORING, HORIZONS, Validation, recalibrated, validate
 
 if TYPE_CHECKING:
     from survviz.evaluation import Estimate, Recalibration
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
+    from survviz.pipeline.cohort.results import CohortResults
 
 WORDS = {
     "harrell_c": "C-index (Harrell)",
@@ -42,7 +42,7 @@ BOOTSTRAP = "Bootstrap intervals"
 @st.cache_resource(show_spinner="Validating …", max_entries=32)
 def validated(_results: CohortResults, folder: str, asked: str, n_resamples: int | None) -> Validation:
     """Computed once for each endpoint and kind of interval."""
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
 
     return validate(_results, Observation.model_validate_json(asked), n_resamples=n_resamples)
 
@@ -51,7 +51,7 @@ def validated(_results: CohortResults, folder: str, asked: str, n_resamples: int
 def _recalibrated(
     _results: CohortResults, folder: str, asked: str, horizon: float
 ) -> tuple[Recalibration, pd.DataFrame]:
-    from survviz.pipeline.observation import Observation
+    from survviz.pipeline.cohort.observation import Observation
 
     return recalibrated(_results, Observation.model_validate_json(asked), horizon)
 

@@ -104,7 +104,7 @@ class Model(TypedDict):
 
 
 class Tested(TypedDict):
-    """Whether a map is better than chance; "done" with what `survviz.pipeline.faithfulness` found, or a computation.
+    """Whether a map is better than chance; "done" with the finding of `explanation.faithfulness`, or a computation.
 
     Attributes:
         map: "kind:query:key:token".

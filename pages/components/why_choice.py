@@ -12,7 +12,7 @@ from pages.components.cases import OpenCase
 from survviz.errors import InputError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.attribution import Method
+    from survviz.pipeline.explanation.attribution import Method
 
 EVIDENCE, OVER_TIME, TESTS, WHAT_IF, TISSUE, COHORT = VIEWS = (
     "Evidence",
@@ -80,7 +80,7 @@ def choose_target(case: OpenCase, *, used: bool) -> str:
 
 def choose_baseline(*, used: bool) -> str:
     """Where the evidence starts from; the first that the checkpoint holds, unless a person chooses another."""
-    from survviz.pipeline.baseline_points import BASELINES, why_no_baseline
+    from survviz.pipeline.explanation.baseline_points import BASELINES, why_no_baseline
 
     checkpoint = session.predictor().checkpoint
     held = [why_no_baseline(checkpoint, name) is None for name in BASELINES]
@@ -119,7 +119,7 @@ def targets_of(case: OpenCase) -> dict[str, str]:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _targets(_predictor: object, key: tuple[object, ...]) -> dict[str, str]:
-    from survviz.pipeline.target_names import TargetName
+    from survviz.pipeline.explanation.target_names import TargetName
 
     checkpoint = session.predictor().checkpoint
     n_bins = len(checkpoint.preprocess(0).bins) if checkpoint.baselines[0] is None else 0

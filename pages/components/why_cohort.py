@@ -24,7 +24,7 @@ from survviz.types import MODALITIES, RESEARCH_USE
 if TYPE_CHECKING:
     from survviz.figures.beeswarm import Swarm
     from survviz.figures.shares import ShareRow
-    from survviz.pipeline.attribution import CaseAttribution
+    from survviz.pipeline.explanation.attribution import CaseAttribution
 
 JOB = CohortJob("attribution")
 SHOWN = 12
@@ -66,7 +66,7 @@ def show(case: OpenCase, choice: Choice) -> None:
 @st.cache_data(show_spinner="Reading the cohort …", max_entries=8)
 def _read(folder: str, stamp: float) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[dict[str, Any]]]]:
     """Document, table of patients, and the largest features of each level."""
-    from survviz.pipeline.attribution_files import DOCUMENT, DRIVERS, SWARMS
+    from survviz.pipeline.cohort.attribution_files import DOCUMENT, DRIVERS, SWARMS
 
     document = json.loads(Path(folder, DOCUMENT).read_text(encoding="utf-8"))
     drivers = pd.read_csv(Path(folder, DRIVERS), dtype={"case_id": str, "group": str}, keep_default_na=False,
@@ -75,7 +75,7 @@ def _read(folder: str, stamp: float) -> tuple[dict[str, Any], pd.DataFrame, dict
 
 
 def _results(case: OpenCase, choice: Choice, folder: Path) -> None:
-    from survviz.pipeline.attribution_files import DOCUMENT
+    from survviz.pipeline.cohort.attribution_files import DOCUMENT
 
     document, drivers, features = _read(str(folder), (folder / DOCUMENT).stat().st_mtime)
     asked = Choice(document["target_name"], document["baseline"], document["method"])
@@ -173,7 +173,7 @@ def _draw_features(
     document: Mapping[str, Any], features: Mapping[str, Sequence[Mapping[str, Any]]], own: CaseAttribution | None
 ) -> None:
     from survviz.figures.beeswarm import beeswarm_figure
-    from survviz.pipeline.pieces import LEVELS
+    from survviz.pipeline.explanation.pieces import LEVELS
 
     there = [level for level in LEVELS if features.get(level)]
     if not there:
@@ -239,7 +239,7 @@ def patients_table(drivers: pd.DataFrame, target: str, case_id: str) -> pd.DataF
 
 
 def _downloads(document: Mapping[str, Any], folder: Path) -> None:
-    from survviz.pipeline.attribution_files import BY_CASE, DRIVERS, FEATURES, SHARES
+    from survviz.pipeline.cohort.attribution_files import BY_CASE, DRIVERS, FEATURES, SHARES
 
     names = {"Patients (CSV)": DRIVERS, "Shares (CSV)": SHARES, "Features (CSV)": FEATURES, "Everything (CSV)": BY_CASE}
     with st.container(horizontal=True):

@@ -15,8 +15,8 @@ from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
     from survviz.figures.attribution import Explained
-    from survviz.pipeline.attribution import CaseAttribution
-    from survviz.pipeline.pieces import Level, Piece
+    from survviz.pipeline.explanation.attribution import CaseAttribution
+    from survviz.pipeline.explanation.pieces import Level, Piece
 
 SHOWN = 20
 WORST_GAP = 0.05
@@ -159,7 +159,7 @@ def named_modalities(pieces: Sequence[Piece]) -> list[Piece]:
 
 def chosen_features(found: CaseAttribution) -> list[Piece]:
     """The largest of the chosen kind of feature."""
-    from survviz.pipeline.pieces import LEVELS
+    from survviz.pipeline.explanation.pieces import LEVELS
 
     there: list[Level] = [level for level in LEVELS if found.of(level)]
     if not there:

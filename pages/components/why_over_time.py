@@ -16,8 +16,8 @@ from pages.components.why_evidence import COARSE, named_modalities, percent, plo
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.attribution import CaseAttribution
-    from survviz.pipeline.pieces import Piece
+    from survviz.pipeline.explanation.attribution import CaseAttribution
+    from survviz.pipeline.explanation.pieces import Piece
 
 SHOWN = 12
 

@@ -15,11 +15,11 @@ from pages.components.why_choice import Choice
 from survviz.types import Modality
 
 if TYPE_CHECKING:
-    from survviz.pipeline.attribution import CaseAttribution, Method
-    from survviz.pipeline.learnt import LearntShares
+    from survviz.pipeline.explanation.attribution import CaseAttribution, Method
+    from survviz.pipeline.explanation.learnt import LearntShares
+    from survviz.pipeline.explanation.standing import Standing
+    from survviz.pipeline.explanation.token_tissue import Overlap, TokenTissue
     from survviz.pipeline.predictor import Predictor
-    from survviz.pipeline.standing import Standing
-    from survviz.pipeline.token_tissue import Overlap, TokenTissue
 
 Key = tuple[object, ...]
 FALLBACK: Method = "relevance"
@@ -41,8 +41,8 @@ def attribution_of(case: OpenCase, choice: Choice) -> CaseAttribution:
 def _attribution(
     _predictor: Predictor, _case: OpenCase, key: Key, method: Method, target: str, baseline: str
 ) -> CaseAttribution:
-    from survviz.pipeline.attribution import attribute
     from survviz.pipeline.device import ran_out_of_memory
+    from survviz.pipeline.explanation.attribution import attribute
 
     try:
         return attribute(_predictor, _case.case, method=method, target=target, baseline=baseline)
@@ -65,7 +65,7 @@ def learnt_of(case: OpenCase, choice: Choice) -> LearntShares:
 def _learnt(
     _predictor: Predictor, _case: OpenCase, key: Key, method: Method, target: str, baseline: str
 ) -> LearntShares:
-    from survviz.pipeline.learnt import learnt_shares
+    from survviz.pipeline.explanation.learnt import learnt_shares
 
     return learnt_shares(_predictor, [_case.case], method=method, target=target, baseline=baseline)
 
@@ -83,7 +83,7 @@ def over_time_of(case: OpenCase, choice: Choice) -> tuple[CaseAttribution, ...]:
 def _over_time(
     _predictor: Predictor, _case: OpenCase, key: Key, method: Method, baseline: str
 ) -> tuple[CaseAttribution, ...]:
-    from survviz.pipeline.attribution import over_time
+    from survviz.pipeline.explanation.attribution import over_time
 
     return over_time(_predictor, _case.case, method=method, baseline=baseline)
 
@@ -95,7 +95,7 @@ def subsets_of(case: OpenCase) -> Mapping[frozenset[Modality], NDArray[np.float6
 
 @st.cache_resource(show_spinner="Leaving out one test after another …", max_entries=16)
 def _subsets(_predictor: Predictor, _case: OpenCase, key: Key) -> Mapping[frozenset[Modality], NDArray[np.float64]]:
-    from survviz.pipeline.attribution import modality_subsets
+    from survviz.pipeline.explanation.attribution import modality_subsets
 
     return modality_subsets(_predictor, _case.case)
 
@@ -107,7 +107,7 @@ def standing_of(case: OpenCase) -> Standing:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _standing(_predictor: Predictor, _case: OpenCase, key: Key) -> Standing:
-    from survviz.pipeline.standing import standing
+    from survviz.pipeline.explanation.standing import standing
 
     return standing(_predictor, _case.case)
 
@@ -119,7 +119,7 @@ def offers_of(case: OpenCase) -> Mapping[str, Any]:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _offers(_predictor: Predictor, _case: OpenCase, key: Key) -> Mapping[str, Any]:
-    from survviz.pipeline.what_if import programme_levels, removable, settable_values
+    from survviz.pipeline.explanation.what_if import programme_levels, removable, settable_values
 
     return {
         "values": settable_values(_predictor, _case.case),
@@ -139,7 +139,7 @@ def tissue_of(case: OpenCase) -> tuple[TokenTissue, ...]:
 
 @st.cache_resource(show_spinner="Looking at what each token looks at …", max_entries=16)
 def _tissue(_predictor: Predictor, _case: OpenCase, key: Key) -> tuple[TokenTissue, ...]:
-    from survviz.pipeline.token_tissue import tokens_on_tissue
+    from survviz.pipeline.explanation.token_tissue import tokens_on_tissue
 
     maps = {query: session.maps_of(_case, query) for query in asking(_case)}
     return tokens_on_tissue(maps, _case.case.bags)
@@ -147,7 +147,7 @@ def _tissue(_predictor: Predictor, _case: OpenCase, key: Key) -> tuple[TokenTiss
 
 def overlap_of(case: OpenCase) -> Overlap | None:
     """What the top patches of clinic and genomic share; None where the model does not ask by both."""
-    from survviz.pipeline.token_tissue import overlap
+    from survviz.pipeline.explanation.token_tissue import overlap
 
     groups = asking(case)
     if not {"clinical", "genomic"} <= set(groups):

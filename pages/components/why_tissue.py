@@ -16,7 +16,7 @@ from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.token_tissue import Descriptor, Overlap, TokenTissue
+    from survviz.pipeline.explanation.token_tissue import Descriptor, Overlap, TokenTissue
 
 COLUMNS = 7
 """Descriptors in the overview: those that stand out most over all tokens."""
@@ -27,7 +27,7 @@ ROWS = 10
 
 def show(case: OpenCase, choice: Choice) -> None:
     """The view; it describes attention, whatever is chosen above."""
-    from survviz.pipeline.token_tissue import why_no_names
+    from survviz.pipeline.explanation.token_tissue import why_no_names
 
     if not why_results.asking(case):
         st.info(

@@ -12,7 +12,7 @@ from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
-from survviz.pipeline.what_if import LEVEL_LIMIT, Change, Difference, WhatIf, as_json, refusals, what_if
+from survviz.pipeline.explanation.what_if import LEVEL_LIMIT, Change, Difference, WhatIf, as_json, refusals, what_if
 from survviz.types import ClinicalValue
 
 NOT_RECORDED = "not recorded"

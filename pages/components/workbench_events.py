@@ -55,7 +55,7 @@ def risk_without(case: OpenCase, slide_id: str, event: Event) -> dict[str, Any]:
     Raises:
         InputError: there is no such slide or patch, or none would be left.
     """
-    from survviz.pipeline.removal import as_json, remove
+    from survviz.pipeline.explanation.removal import as_json, remove
 
     bags = {bag.slide_id: bag for bag in case.case.bags}
     if slide_id not in bags:
@@ -69,7 +69,7 @@ def _named_patches(bag: Bag, event: Event) -> NDArray[np.bool_]:
     if "features" in event:
         from survviz.data.annotations import annotations_of
         from survviz.evaluation.coverage import coverage
-        from survviz.pipeline.removal import MAJORITY
+        from survviz.pipeline.explanation.removal import MAJORITY
 
         areas = [one.geometry for one in annotations_of(event["features"], "the drawing")[0]]
         cover = coverage(bag.coords, bag.patch_size_level0, areas).toarray().max(axis=0)

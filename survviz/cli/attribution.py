@@ -17,8 +17,8 @@ from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 
 if TYPE_CHECKING:
     from survviz.cli.cases import CaseFiles
-    from survviz.pipeline.attribution import CaseAttribution
-    from survviz.pipeline.learnt import LearntShares
+    from survviz.pipeline.explanation.attribution import CaseAttribution
+    from survviz.pipeline.explanation.learnt import LearntShares
     from survviz.pipeline.predictor import Predictor
     from survviz.types import Case
 
@@ -59,8 +59,8 @@ class Question:
 
     def learnt(self, predictor: Predictor, cases: Sequence[Case]) -> LearntShares | None:
         """Whether the shares show what was learnt, if that was asked."""
-        from survviz.pipeline.attribution import Method
-        from survviz.pipeline.learnt import learnt_shares
+        from survviz.pipeline.explanation.attribution import Method
+        from survviz.pipeline.explanation.learnt import learnt_shares
 
         if not self.shuffled:
             return None
@@ -76,7 +76,7 @@ def run_attribution(
 ) -> None:
     """Write the numbers and the figures of one case."""
     from survviz.cli.cases import read_case, write_text
-    from survviz.pipeline.attribution import Method, attribute
+    from survviz.pipeline.explanation.attribution import Method, attribute
     from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)
@@ -138,7 +138,7 @@ def as_page(found: CaseAttribution) -> str:
     """The figures, as one offline page."""
     from survviz.figures.attribution import Explained
     from survviz.figures.attribution_page import attribution_page
-    from survviz.pipeline.pieces import LEVELS
+    from survviz.pipeline.explanation.pieces import LEVELS
 
     better_when_higher = found.target.startswith("survival")
     return attribution_page(
@@ -170,7 +170,7 @@ def run_baselines(checkpoint: Path, cohort: Path, *, device: str, as_json: bool)
     from survviz.checkpoint.layout import POINTS
     from survviz.checkpoint.writing import add_points
     from survviz.data.cohort import load_cohort
-    from survviz.pipeline.baseline_points import fit_baselines
+    from survviz.pipeline.explanation.baseline_points import fit_baselines
     from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)

@@ -13,7 +13,7 @@ from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.errors import InputError
 
 if TYPE_CHECKING:
-    from survviz.pipeline.stratification import StratifyPlan
+    from survviz.pipeline.cohort.stratification import StratifyPlan
 
 SHOWN = 10
 
@@ -23,10 +23,10 @@ stdout = Console(highlight=False, soft_wrap=True)
 def run_bundle(results: Path, plan: Path | None, out: Path) -> None:
     """Write the bundle of scored patients, with its figure for print."""
     from survviz.figures.paper import kaplan_meier_files
-    from survviz.pipeline.bundle import bundle
-    from survviz.pipeline.cohort_results import CohortResults
-    from survviz.pipeline.stratification import stratify
-    from survviz.pipeline.stratification_words import headline, title
+    from survviz.pipeline.cohort.bundle import bundle
+    from survviz.pipeline.cohort.results import CohortResults
+    from survviz.pipeline.cohort.stratification import stratify
+    from survviz.pipeline.cohort.stratification_words import headline, title
 
     found, chosen = CohortResults.load(results), read_plan(plan)
     compared = stratify(found, chosen)
@@ -42,7 +42,7 @@ def run_bundle(results: Path, plan: Path | None, out: Path) -> None:
 
 def run_reproduce(path: Path, checkpoint: Path, cohort: Path, *, device: str, as_json: bool) -> None:
     """Make the numbers again and compare; exit 1 where they differ."""
-    from survviz.pipeline.reproduction import TOLERANCE, reproduce
+    from survviz.pipeline.cohort.reproduction import TOLERANCE, reproduce
 
     with progress_bar("Scoring") as progress:
         found = reproduce(path, checkpoint, cohort, device=device, progress=progress)
@@ -73,7 +73,7 @@ def read_plan(path: Path | None) -> StratifyPlan:
         InputError: it cannot be read, or holds unknown choices.
     """
     from survviz.data.words import explain_validation
-    from survviz.pipeline.stratification import StratifyPlan
+    from survviz.pipeline.cohort.stratification import StratifyPlan
 
     if path is None:
         return StratifyPlan()

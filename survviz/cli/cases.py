@@ -108,7 +108,7 @@ def map_kinds(given: Sequence[str] | None) -> tuple[MapKind, ...]:
     Raises:
         UnknownNameError: there is no such kind.
     """
-    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.explanation.maps import MapRequest
 
     return tuple(MapRequest.of(cast(MapKind, name), "", "").kind for name in given or ("attention",))
 

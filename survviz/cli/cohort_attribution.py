@@ -13,7 +13,7 @@ from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_attribution import CohortAttribution
+    from survviz.pipeline.cohort.attribution import CohortAttribution
 
 SHOWN = 5
 
@@ -25,9 +25,9 @@ def run_cohort_attribution(
 ) -> None:
     """Explain every case, each by models that did not train on it; write the files and print the shares."""
     from survviz.data.cohort import load_cohort
-    from survviz.pipeline.attribution import Method
-    from survviz.pipeline.attribution_files import document_of, write_attribution_files
-    from survviz.pipeline.cohort_attribution import attribute_cohort
+    from survviz.pipeline.cohort.attribution import attribute_cohort
+    from survviz.pipeline.cohort.attribution_files import document_of, write_attribution_files
+    from survviz.pipeline.explanation.attribution import Method
     from survviz.pipeline.predictor import Predictor
 
     predictor, data = Predictor.load(checkpoint, device), load_cohort(cohort)
@@ -48,7 +48,7 @@ def run_cohort_attribution(
 
 def show(found: CohortAttribution, document: dict[str, Any]) -> None:
     """Shares of each group, then the largest features."""
-    from survviz.pipeline.attribution_files import feature_rows
+    from survviz.pipeline.cohort.attribution_files import feature_rows
 
     stdout.print(
         f"{document['checkpoint']} on {found.cohort}: {document['n_cases']} cases, {document['target']}, against the "

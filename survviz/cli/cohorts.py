@@ -16,7 +16,7 @@ from survviz.errors import InputError, SurvvizError
 from survviz.types import MapKind
 
 if TYPE_CHECKING:
-    from survviz.pipeline.truth import TokenLocalisation
+    from survviz.pipeline.explanation.truth import TokenLocalisation
 
 TARGETS = (("tumour",), ("normal",), ("lymphocytes",))
 """In the sample cohort all prognostic information lies in tumour; the others wear the same marks and mean nothing."""
@@ -107,7 +107,7 @@ def run_explain_cohort(
     """AUROC of maps against the planted regions, per kind, direction and token."""
     from survviz.data.cohort import load_cohort
     from survviz.pipeline import Predictor
-    from survviz.pipeline.truth import localisation
+    from survviz.pipeline.explanation.truth import localisation
 
     predictor, data = Predictor.load(checkpoint, device), load_cohort(cohort)
     rows: list[dict[str, Any]] = []

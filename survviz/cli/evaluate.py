@@ -16,7 +16,7 @@ from survviz.figures.overlay import RESEARCH_USE
 
 if TYPE_CHECKING:
     from survviz.evaluation import Estimate
-    from survviz.pipeline.evaluation import Evaluation
+    from survviz.pipeline.cohort.evaluation import Evaluation
 
 NAMES = {
     "harrell_c": "Harrell's C",
@@ -61,7 +61,7 @@ def run_evaluate(
 ) -> None:
     """Score the cases that the checkpoint never saw, and print how well that fits their outcomes."""
     from survviz.pipeline import Predictor
-    from survviz.pipeline.evaluation import evaluate, load_for_evaluation
+    from survviz.pipeline.cohort.evaluation import evaluate, load_for_evaluation
 
     predictor, data = Predictor.load(checkpoint, device), load_for_evaluation(cohort, endpoint)
     show_notices(data.notices)
@@ -113,7 +113,7 @@ def by_kind(found: Evaluation) -> dict[str, list[str]]:
 
 def write_results(found: Evaluation, document: dict[str, Any], out: Path) -> list[Path]:
     """evaluation.json, risks.csv (a row per scored case) and survival.csv (S(t), a column per time in months)."""
-    from survviz.pipeline.evaluation import common_curves
+    from survviz.pipeline.cohort.evaluation import common_curves
 
     out.mkdir(parents=True, exist_ok=True)
     rows = []

@@ -36,8 +36,8 @@ def run_faithfulness(
     """
     from survviz.cli.cases import read_case, write_text
     from survviz.explain.attention import PATCHES
-    from survviz.pipeline.faithfulness import compute_test, why_not_tested
-    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.explanation.faithfulness import compute_test, why_not_tested
+    from survviz.pipeline.explanation.maps import MapRequest
     from survviz.pipeline.predictor import Predictor
 
     predictor = Predictor.load(checkpoint, device)

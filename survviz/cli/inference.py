@@ -11,7 +11,7 @@ from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_results import CohortResults
+    from survviz.pipeline.cohort.results import CohortResults
 
 KINDS = {
     "training": "seen by every model of the checkpoint in training",
@@ -28,7 +28,7 @@ def run_infer(
     checkpoint: Path, cohort: Path, out: Path, *, batch_size: int, device: str, anyway: bool, as_json: bool
 ) -> None:
     """Score, write, and say what came out."""
-    from survviz.pipeline.cohort_inference import infer
+    from survviz.pipeline.cohort.inference import infer
 
     with progress_bar("Scoring") as progress:
         found = infer(

@@ -33,7 +33,7 @@ def relevance(
     from survviz.data.cohort import load_cohort
     from survviz.data.split_file import read_split_file
     from survviz.pipeline.predictor import Predictor
-    from survviz.pipeline.private_relevance import (
+    from survviz.pipeline.private.relevance import (
         check_network,
         released,
         released_by_stratum,

@@ -13,7 +13,7 @@ from survviz.errors import InputError
 from survviz.figures.overlay import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from survviz.pipeline.cohort_regions import CohortRegion
+    from survviz.pipeline.cohort.regions import CohortRegion
 
 stdout = Console(highlight=False, soft_wrap=True)
 
@@ -33,8 +33,8 @@ def run_regions(
     """Enrichment of every token's map in every class of region, per patient and over patients."""
     from survviz.data.cohort import load_cohort
     from survviz.pipeline import Predictor
-    from survviz.pipeline.cohort_regions import cohort_regions, over_patients
-    from survviz.pipeline.region_files import document_of, regions_from, write_region_files
+    from survviz.pipeline.cohort.region_files import document_of, regions_from, write_region_files
+    from survviz.pipeline.cohort.regions import cohort_regions, over_patients
 
     if truth == (annotations is not None):
         raise InputError("Give either --annotations FOLDER, with a GeoJSON file per slide, or --truth.")

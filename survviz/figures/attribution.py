@@ -31,7 +31,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 class Evidence(Protocol):
-    """A named piece of evidence, for example `survviz.pipeline.pieces.Piece`."""
+    """A named piece of evidence, for example `survviz.pipeline.explanation.pieces.Piece`."""
 
     @property
     def name(self) -> str: ...

@@ -34,7 +34,7 @@ def infer(arguments: InferenceArguments, progress: Progress) -> dict[str, Any]:
     Returns:
         folder (for `CohortResults.load`), n_scored, n_not_scored.
     """
-    from survviz.pipeline import cohort_inference
+    from survviz.pipeline.cohort import inference as cohort_inference
 
     progress(0, 0)
     found = cohort_inference.infer(

@@ -82,10 +82,10 @@ def maps(arguments: MapsArguments, progress: Progress) -> dict[str, Any]:
     Returns:
         path (of the file for `load_maps`), kind, query, key.
     """
-    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.explanation.maps import MapRequest
+    from survviz.pipeline.explanation.stored_maps import compute_maps
     from survviz.pipeline.predictor import Predictor
     from survviz.pipeline.recipe import build_case
-    from survviz.pipeline.stored_maps import compute_maps
 
     progress(0, 0)
     case, _ = build_case(arguments.recipe)
@@ -110,8 +110,8 @@ def faithfulness(arguments: FaithfulnessArguments, progress: Progress) -> dict[s
     Returns:
         path (of the test as JSON).
     """
-    from survviz.pipeline.faithfulness import compute_test
-    from survviz.pipeline.maps import MapRequest
+    from survviz.pipeline.explanation.faithfulness import compute_test
+    from survviz.pipeline.explanation.maps import MapRequest
     from survviz.pipeline.predictor import Predictor
     from survviz.pipeline.recipe import build_case
 
@@ -140,9 +140,9 @@ def regions(arguments: RegionsArguments, progress: Progress) -> dict[str, Any]:
     """Enrichment of every map in every class of region, over the patients of a cohort.
 
     Returns:
-        folder (of the files, see `survviz.pipeline.region_files`).
+        folder (of the files, see `survviz.pipeline.cohort.region_files`).
     """
-    from survviz.pipeline.region_files import compute_region_files
+    from survviz.pipeline.cohort.region_files import compute_region_files
 
     progress(0, 0)
     annotations = None if arguments.annotations is None else Path(arguments.annotations)
@@ -155,7 +155,7 @@ class AttributionArguments(BaseModel):
 
     Attributes:
         checkpoint, cohort: their folders.
-        method, target, baseline: by name, as of `survviz.pipeline.attribution.attribute`.
+        method, target, baseline: by name, as of `survviz.pipeline.explanation.attribution.attribute`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -171,9 +171,9 @@ def attribution(arguments: AttributionArguments, progress: Progress) -> dict[str
     """What every piece of evidence adds, over the patients of a cohort.
 
     Returns:
-        folder (of the files, see `survviz.pipeline.attribution_files`).
+        folder (of the files, see `survviz.pipeline.cohort.attribution_files`).
     """
-    from survviz.pipeline.attribution_files import compute_attribution_files
+    from survviz.pipeline.cohort.attribution_files import compute_attribution_files
 
     progress(0, 0)
     asked = (arguments.method, arguments.target, arguments.baseline)

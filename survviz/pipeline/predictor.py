@@ -18,11 +18,11 @@ from survviz.explain.attention import ALL_TOKENS
 from survviz.explain.sanity import randomised
 from survviz.explain.tokens import TokenContribution
 from survviz.models import Model
-from survviz.pipeline import maps
 from survviz.pipeline.case_reader import CaseReader
 from survviz.pipeline.device import choose_device, inference_precision
-from survviz.pipeline.maps import MapRequest
-from survviz.pipeline.token_contributions import token_contributions
+from survviz.pipeline.explanation import maps
+from survviz.pipeline.explanation.maps import MapRequest
+from survviz.pipeline.explanation.token_contributions import token_contributions
 from survviz.types import (
     MODALITIES,
     Attention,

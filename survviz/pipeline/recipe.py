@@ -86,7 +86,7 @@ def build_case(recipe: Recipe) -> tuple[Case, tuple[Notice, ...]]:
         InputError: a file cannot be read, or does not hold this case.
     """
     if recipe.cohort is not None:
-        from survviz.pipeline.evaluation import load_for_evaluation
+        from survviz.pipeline.cohort.evaluation import load_for_evaluation
 
         return case_of_cohort(load_for_evaluation(recipe.cohort), recipe.case_id, recipe.units), ()
     from survviz.pipeline.files import case_from_files

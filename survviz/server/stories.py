@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from survviz.errors import InputError
-from survviz.pipeline.story import LARGEST_BYTES, Story, read_story
+from survviz.pipeline.explanation.story import LARGEST_BYTES, Story, read_story
 from survviz.server import store
 from survviz.server.auth import token_for
 from survviz.server.bodies import NEVER, Endpoint, refuse, with_body

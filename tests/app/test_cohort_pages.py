@@ -31,7 +31,7 @@ def test_unscored_cohort_says_what_scoring_does_and_offers_it(open_page: OpenPag
 def test_scored_patients_are_a_table_and_their_checkpoints_are_compared(open_page: OpenPage) -> None:
     from pages.components import session
     from pages.components.cases import sample_cohort
-    from survviz.pipeline.cohort_inference import run_cohort
+    from survviz.pipeline.cohort.inference import run_cohort
 
     for name in ("demo-survpgc", "demo-bilayer"):
         run_cohort(session.predictor(name), sample_cohort())

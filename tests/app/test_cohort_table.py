@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from survviz import jobs
 from survviz.jobs.state import JobStatus, job_folder, write_state
-from survviz.pipeline.cohort_regions import CaseRegion, over_patients
-from survviz.pipeline.region_files import document_of, write_region_files
+from survviz.pipeline.cohort.region_files import document_of, write_region_files
+from survviz.pipeline.cohort.regions import CaseRegion, over_patients
 from survviz.server.computations import register_job
 from survviz.workspace import workspace
 

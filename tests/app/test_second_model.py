@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from survviz.pipeline.beside import why_not_beside
+from survviz.pipeline.explanation.beside import why_not_beside
 from survviz.types import Case
 
 OpenPage = Callable[..., AppTest]

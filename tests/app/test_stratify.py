@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.stratification import StratifyPlan, stratify
-from survviz.pipeline.validation import validate
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.validation import validate
 from survviz.workspace import workspace
 
 OpenPage = Callable[..., AppTest]
@@ -28,7 +28,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> CohortResults:
     """The sample cohort as the chosen checkpoint scores it."""
     from pages.components import session
     from pages.components.cases import sample_cohort
-    from survviz.pipeline.cohort_inference import run_cohort
+    from survviz.pipeline.cohort.inference import run_cohort
 
     return run_cohort(session.predictor(), sample_cohort(), tmp_path_factory.mktemp("scored"))
 

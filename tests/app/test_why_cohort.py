@@ -34,8 +34,8 @@ def finished(owner: str, member: str) -> None:
     from pages.components import session
     from pages.components.cases import sample_cohort
     from pages.components.why_cohort import JOB
-    from survviz.pipeline.attribution_files import write_attribution_files
-    from survviz.pipeline.cohort_attribution import attribute_cohort
+    from survviz.pipeline.cohort.attribution import attribute_cohort
+    from survviz.pipeline.cohort.attribution_files import write_attribution_files
 
     cohort = sample_cohort()
     other = next(name for name in cohort.case_ids if name != member and name not in cohort.holdout)

@@ -33,7 +33,7 @@ def test_evidence_names_its_baseline_and_adds_up_in_words(open_page: OpenPage, m
     from pages.components import session
     from pages.components.cases import open_case
     from survviz.figures.attribution import plain, signed
-    from survviz.pipeline.attribution import attribute
+    from survviz.pipeline.explanation.attribution import attribute
 
     app = open_page(PAGE, case=member)
     assert not app.exception
@@ -71,7 +71,7 @@ def test_over_time_has_a_column_per_bin_and_log_hazard_models_say_why_not(open_p
 def test_what_if_of_the_address_is_computed_and_can_be_taken_back(open_page: OpenPage, member: str) -> None:
     from pages.components import session
     from pages.components.cases import open_case
-    from survviz.pipeline.what_if import Change, what_if
+    from survviz.pipeline.explanation.what_if import Change, what_if
 
     app = open_page(PAGE, case=member, view="What if", **{"if-age": "50", "if-stage": "IV"})
     assert not app.exception

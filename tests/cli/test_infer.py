@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.results import CohortResults
 from tests.pipeline.cohort_folders import ROOT, copy_of_sample
 
 CHECKPOINT = ROOT / "checkpoints" / "demo-survpgc"

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.large_cohort import CHECKPOINT, N_CASES, write_cohort
 from benchmarks.stratify_browser import CHANGES, CURVES, FIGURES
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.stratification import StratifyPlan, stratify
-from survviz.pipeline.validation import validate
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.validation import validate
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import RunServer

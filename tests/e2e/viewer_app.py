@@ -15,8 +15,8 @@ from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Event, Kind, Model, SlideEntry, Tested, Token, WorkbenchData, workbench
 from survviz.explain.faithfulness import Curves, Faithfulness
 from survviz.explain.sanity import Change
-from survviz.pipeline.map_test import MapTest
-from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.explanation.map_test import MapTest
+from survviz.pipeline.explanation.maps import MapRequest
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file, uploaded_file
 from survviz.types import Bag, MapKind, PatchScores
 from survviz.units import Mpp

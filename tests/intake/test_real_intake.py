@@ -10,8 +10,8 @@ from survviz.data.cohort import load_cohort
 from survviz.intake.plan import Report, check, fix_until_done
 from survviz.intake.reading import Brought, read_sources
 from survviz.intake.writing import write
-from survviz.pipeline.cohort_inference import infer
-from survviz.pipeline.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.inference import infer
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TCGA = DATA / "tcga"

@@ -11,7 +11,7 @@ from survviz import jobs
 from survviz.checkpoint import doctor
 from survviz.errors import CancelledError, InputError
 from survviz.jobs.cohort_kinds import InferenceArguments, TrainingArguments, infer, train
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.results import CohortResults
 from tests.pipeline.cohort_folders import ROOT, copy_of_sample
 
 CHECKPOINT = ROOT / "checkpoints" / "demo-survpgc"

@@ -112,7 +112,7 @@ def maps_job(kind: str = "perturbation", **changed: str) -> dict[str, object]:
 
 def test_maps_job_leaves_maps_that_a_second_ask_finds() -> None:
     from survviz.data.cohort import load_cohort
-    from survviz.pipeline.stored_maps import load_maps
+    from survviz.pipeline.explanation.stored_maps import load_maps
 
     first = wait(jobs.submit("maps", maps_job("contribution"), owner="me"))
     assert first.state == "done", first
@@ -149,8 +149,8 @@ def test_maps_job_says_what_cannot_be_mapped() -> None:
 def test_regions_job_leaves_the_tables_of_the_command_line(two_cases: Path) -> None:
     from survviz.data.cohort import load_cohort
     from survviz.pipeline import Predictor
-    from survviz.pipeline.cohort_regions import cohort_regions, over_patients, truth_regions
-    from survviz.pipeline.region_files import BY_CASE, DOCUMENT, SUMMARY, flat
+    from survviz.pipeline.cohort.region_files import BY_CASE, DOCUMENT, SUMMARY, flat
+    from survviz.pipeline.cohort.regions import cohort_regions, over_patients, truth_regions
 
     demo = ROOT / "checkpoints" / "demo-survpgc"
     status = wait(jobs.submit("regions", {"checkpoint": str(demo), "cohort": str(two_cases)}))

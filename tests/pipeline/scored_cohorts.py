@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.results import CohortResults
 
 
 def scored_cohort(n: int = 240, seed: int = 0, *, effect: float = 1.0, **document: Any) -> CohortResults:

@@ -15,9 +15,9 @@ from survviz.data.cohort import Cohort
 from survviz.errors import InputError, UnknownNameError
 from survviz.explain.shapley import shapley
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import METHODS, CaseAttribution, attribute, modality_subsets, over_time
-from survviz.pipeline.baseline_points import BASELINES, fit_baselines, reference, why_no_baseline
-from survviz.pipeline.target_names import TargetName
+from survviz.pipeline.explanation.attribution import METHODS, CaseAttribution, attribute, modality_subsets, over_time
+from survviz.pipeline.explanation.baseline_points import BASELINES, fit_baselines, reference, why_no_baseline
+from survviz.pipeline.explanation.target_names import TargetName
 from survviz.types import Case
 
 ROOT = Path(__file__).parents[2]

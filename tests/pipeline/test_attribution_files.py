@@ -14,8 +14,8 @@ from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.jobs.kinds import find_kind
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import CaseAttribution
-from survviz.pipeline.attribution_files import (
+from survviz.pipeline.cohort.attribution import CohortAttribution, attribute_cohort, modality_shares
+from survviz.pipeline.cohort.attribution_files import (
     BY_CASE,
     DOCUMENT,
     DRIVERS,
@@ -27,8 +27,8 @@ from survviz.pipeline.attribution_files import (
     driver_rows,
     write_attribution_files,
 )
-from survviz.pipeline.cohort_attribution import CohortAttribution, attribute_cohort, modality_shares
-from survviz.pipeline.pieces import Piece
+from survviz.pipeline.explanation.attribution import CaseAttribution
+from survviz.pipeline.explanation.pieces import Piece
 from survviz.types import Modality
 
 ROOT = Path(__file__).parents[2]

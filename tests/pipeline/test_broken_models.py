@@ -20,10 +20,10 @@ from survviz.explain.sanity import change_under_randomisation
 from survviz.models import Model
 from survviz.models.inputs import random_inputs
 from survviz.pipeline import Predictor
-from survviz.pipeline.faithfulness import check_map, smallest_move
-from survviz.pipeline.learnt import learnt_shares
-from survviz.pipeline.map_test import MapTest
-from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.explanation.faithfulness import check_map, smallest_move
+from survviz.pipeline.explanation.learnt import learnt_shares
+from survviz.pipeline.explanation.map_test import MapTest
+from survviz.pipeline.explanation.maps import MapRequest
 from survviz.types import Inputs
 from tests.models.small import one, small_model
 

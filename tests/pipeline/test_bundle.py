@@ -12,11 +12,11 @@ import pytest
 from survviz.data.cohort import load_cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.bundle import CONFIG, METHODS, NUMBERS, bundle, numbers_of, read_bundle
-from survviz.pipeline.cohort_inference import run_cohort
-from survviz.pipeline.cohort_results import PATIENTS, CohortResults
-from survviz.pipeline.reproduction import reproduce
-from survviz.pipeline.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.bundle import CONFIG, METHODS, NUMBERS, bundle, numbers_of, read_bundle
+from survviz.pipeline.cohort.inference import run_cohort
+from survviz.pipeline.cohort.reproduction import reproduce
+from survviz.pipeline.cohort.results import PATIENTS, CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
 from tests.pipeline.cohort_folders import ROOT, copy_of_sample
 
 CHECKPOINT = ROOT / "checkpoints" / "demo-survpgc"

@@ -13,9 +13,9 @@ import pytest
 from survviz.data.cohort import load_cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.cbioportal import cbioportal_files, cbioportal_zip
-from survviz.pipeline.cohort_inference import run_cohort
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.cbioportal import cbioportal_files, cbioportal_zip
+from survviz.pipeline.cohort.inference import run_cohort
+from survviz.pipeline.cohort.results import CohortResults
 from tests.pipeline.cohort_folders import copy_of_sample
 
 N = 8

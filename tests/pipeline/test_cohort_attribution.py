@@ -8,9 +8,9 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import CaseAttribution
-from survviz.pipeline.cohort_attribution import attribute_cohort, features_over, modality_shares
-from survviz.pipeline.pieces import Piece
+from survviz.pipeline.cohort.attribution import attribute_cohort, features_over, modality_shares
+from survviz.pipeline.explanation.attribution import CaseAttribution
+from survviz.pipeline.explanation.pieces import Piece
 from survviz.types import Modality
 
 N_CASES = 2

@@ -15,9 +15,9 @@ import pytest
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.errors import CancelledError, InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.cohort_inference import CASES_PER_PART, infer, run_cohort
-from survviz.pipeline.cohort_results import PATIENTS, CohortResults, find_results
-from survviz.pipeline.evaluation import load_for_evaluation
+from survviz.pipeline.cohort.evaluation import load_for_evaluation
+from survviz.pipeline.cohort.inference import CASES_PER_PART, infer, run_cohort
+from survviz.pipeline.cohort.results import PATIENTS, CohortResults, find_results
 from tests.pipeline.cohort_folders import ROOT, SAMPLE, copy_of_sample
 
 CHECKPOINT = ROOT / "checkpoints" / "demo-survpgc"
@@ -82,7 +82,7 @@ def test_cancelled_run_goes_on_after_its_finished_parts(
 
 KILL = """
 import os, signal, sys
-from survviz.pipeline.cohort_inference import infer
+from survviz.pipeline.cohort.inference import infer
 def kill(done, total):
     if done > 140:
         os.kill(os.getpid(), signal.SIGKILL)

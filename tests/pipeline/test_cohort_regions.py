@@ -13,15 +13,15 @@ from survviz.data.annotations import collection
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.cohort_regions import (
+from survviz.pipeline.cohort.region_files import compute_region_files
+from survviz.pipeline.cohort.regions import (
     CaseRegion,
     annotated_regions,
     cohort_regions,
     over_patients,
     truth_regions,
 )
-from survviz.pipeline.region_files import compute_region_files
-from survviz.pipeline.truth import RegionMasks
+from survviz.pipeline.explanation.truth import RegionMasks
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
@@ -29,7 +29,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 def test_polygons_of_the_truth_weigh_patches_as_its_masks_do(
     predictor: Predictor, cohort: Cohort, held_out: str
 ) -> None:
-    """The outlines' exact areas against the pixel counts of the masks, which survviz.pipeline.truth takes."""
+    """The exact areas of outlines against the pixel counts of the masks, which `explanation.truth` takes."""
     case = cohort.case(held_out)
     masks = RegionMasks.read(cohort.folder)
     shares = np.concatenate([share for bag in case.bags if (share := masks.shares(bag)) is not None])

@@ -16,8 +16,8 @@ from survviz.evaluation import (
     concordance_index,
     summarise,
 )
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.validation import decide, recalibrated, subgroups, validate
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.validation import decide, recalibrated, subgroups, validate
 from tests.pipeline.scored_cohorts import scored_cohort
 
 PLAIN = Observation()

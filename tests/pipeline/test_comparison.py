@@ -11,8 +11,8 @@ import pytest
 
 from survviz.errors import InputError
 from survviz.evaluation import concordance_index, corrected_resampled_t, holm, paired_bootstrap
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.comparison import compare, why_not
+from survviz.pipeline.cohort.comparison import compare, why_not
+from survviz.pipeline.cohort.results import CohortResults
 
 N = 120
 

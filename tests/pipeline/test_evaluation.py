@@ -13,8 +13,8 @@ from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.evaluation import concordance_index, kaplan_meier, uno_concordance
 from survviz.pipeline import Predictor
-from survviz.pipeline.evaluation import common_curves, evaluate, load_for_evaluation
-from survviz.pipeline.scoring import known_as, score_cohort
+from survviz.pipeline.cohort.evaluation import common_curves, evaluate, load_for_evaluation
+from survviz.pipeline.cohort.scoring import known_as, score_cohort
 
 ROOT = Path(__file__).parents[2]
 TOML = """

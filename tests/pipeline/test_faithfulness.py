@@ -14,9 +14,9 @@ from survviz.errors import CancelledError, InputError
 from survviz.explain.faithfulness import Curves, Faithfulness
 from survviz.explain.sanity import Change
 from survviz.pipeline import Predictor
-from survviz.pipeline.faithfulness import check_map, compute_test, folder_of_tests, stored_tests
-from survviz.pipeline.map_test import MapTest, p_words
-from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.explanation.faithfulness import check_map, compute_test, folder_of_tests, stored_tests
+from survviz.pipeline.explanation.map_test import MapTest, p_words
+from survviz.pipeline.explanation.maps import MapRequest
 from survviz.pipeline.recipe import Recipe
 from survviz.types import Case
 

@@ -8,8 +8,8 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import attribute
-from survviz.pipeline.learnt import LearntShares, learnt_shares
+from survviz.pipeline.explanation.attribution import attribute
+from survviz.pipeline.explanation.learnt import LearntShares, learnt_shares
 
 
 def of(own: list[float], shuffled: list[list[float]], n_cases: int = 1) -> LearntShares:

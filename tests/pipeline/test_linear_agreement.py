@@ -16,7 +16,7 @@ from survviz.explain.relevance import relevance
 from survviz.explain.shapley import shapley
 from survviz.explain.targets import Target, bin_logit, risk
 from survviz.models import Model
-from survviz.pipeline.modality_subsets import with_modalities
+from survviz.pipeline.explanation.modality_subsets import with_modalities
 from survviz.types import Inputs
 from tests.models.small import batch, one, small_model
 

@@ -11,7 +11,7 @@ from lifelines import CoxPHFitter
 
 from survviz.errors import InputError
 from survviz.evaluation import UndefinedMetricError
-from survviz.pipeline.multivariable import RISK, CoxPlan, fit_cox
+from survviz.pipeline.cohort.multivariable import RISK, CoxPlan, fit_cox
 from tests.pipeline.scored_cohorts import scored_cohort
 
 

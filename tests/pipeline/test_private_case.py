@@ -10,7 +10,8 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError, PrivacyError
 from survviz.pipeline import Predictor
-from survviz.pipeline.private_case import (
+from survviz.pipeline.explanation.what_if import programme_levels
+from survviz.pipeline.private.case import (
     NOT_RECORDED,
     PROGRAMME,
     death_risk,
@@ -25,7 +26,6 @@ from survviz.pipeline.private_case import (
     risk_horizon,
     without_release,
 )
-from survviz.pipeline.what_if import programme_levels
 from survviz.privacy.allocation import proportional, two_thirds, uniform
 from survviz.privacy.lattice import Category, Numeric
 from survviz.privacy.release import ReleasePlan, Releaser, View, risk_plan

@@ -10,8 +10,8 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError, PrivacyError
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import attribute
-from survviz.pipeline.private_relevance import RelevanceTable, released, released_by_stratum, relevance_table
+from survviz.pipeline.explanation.attribution import attribute
+from survviz.pipeline.private.relevance import RelevanceTable, released, released_by_stratum, relevance_table
 from survviz.privacy.accountant import Training
 from survviz.privacy.spec import PrivacySpec
 

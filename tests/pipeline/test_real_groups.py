@@ -10,12 +10,12 @@ import pytest
 from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
 
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.multivariable import CoxPlan, fit_cox
-from survviz.pipeline.observation import Observation
-from survviz.pipeline.stratification import StratifyPlan, stratify
-from survviz.pipeline.stratification_words import group_table, methods
-from survviz.pipeline.validation import subgroups
+from survviz.pipeline.cohort.multivariable import CoxPlan, fit_cox
+from survviz.pipeline.cohort.observation import Observation
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify
+from survviz.pipeline.cohort.stratification_words import group_table, methods
+from survviz.pipeline.cohort.validation import subgroups
 from survviz.units import DAYS_PER_MONTH
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,7 @@ from survviz.cli.cases import CaseFiles, run_explain, run_predict
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.truth import localisation
+from survviz.pipeline.explanation.truth import localisation
 from survviz.training import TrainConfig, cross_validate
 
 TOML = """\

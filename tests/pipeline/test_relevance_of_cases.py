@@ -7,7 +7,7 @@ import pytest
 
 from survviz.data.cohort import Cohort
 from survviz.pipeline import Predictor
-from survviz.pipeline.attribution import attribute
+from survviz.pipeline.explanation.attribution import attribute
 
 
 @pytest.mark.parametrize("target", ["risk", "survival:36", "logit:2"])

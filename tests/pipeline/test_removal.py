@@ -11,7 +11,7 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.removal import as_json, remove, without_patches
+from survviz.pipeline.explanation.removal import as_json, remove, without_patches
 
 
 def test_a_removed_patch_is_as_if_it_had_not_been_cut(predictor: Predictor, cohort: Cohort, held_out: str) -> None:

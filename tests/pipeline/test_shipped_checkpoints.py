@@ -12,7 +12,7 @@ from benchmarks.real_cohorts import tcga
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.cohort_writing import write_cohort
 from survviz.pipeline import Predictor
-from survviz.pipeline.evaluation import Evaluation, evaluate
+from survviz.pipeline.cohort.evaluation import Evaluation, evaluate
 from survviz.types import Case
 
 FOLDER = Path(__file__).parents[2] / "checkpoints"

@@ -9,7 +9,7 @@ import pytest
 
 from survviz.data.cohort import Cohort
 from survviz.pipeline import Predictor
-from survviz.pipeline.standing import standing
+from survviz.pipeline.explanation.standing import standing
 
 
 def test_ages_of_the_training_cases_stand_around_zero(predictor: Predictor, cohort: Cohort) -> None:

@@ -11,9 +11,9 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import CancelledError, InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.explanation.maps import MapRequest
+from survviz.pipeline.explanation.stored_maps import compute_maps, load_maps, maps_path
 from survviz.pipeline.recipe import Recipe, SlideFile, build_case
-from survviz.pipeline.stored_maps import compute_maps, load_maps, maps_path
 from survviz.types import MAP_KINDS, Case, MapKind, Notice
 from survviz.workspace import workspace
 

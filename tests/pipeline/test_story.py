@@ -11,7 +11,7 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.story import SCHEMA, read_story, stories_of
+from survviz.pipeline.explanation.story import SCHEMA, read_story, stories_of
 
 ROOT = Path(__file__).parents[2]
 

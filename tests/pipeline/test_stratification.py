@@ -10,10 +10,10 @@ import pytest
 
 from survviz.errors import InputError
 from survviz.evaluation import UndefinedMetricError, kaplan_meier, logrank
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.patient_groups import GroupKind, clinical_columns
-from survviz.pipeline.stratification import StratifyPlan, stratify, ticks_until
-from survviz.pipeline.stratification_words import (
+from survviz.pipeline.cohort.patient_groups import GroupKind, clinical_columns
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import StratifyPlan, stratify, ticks_until
+from survviz.pipeline.cohort.stratification_words import (
     curve_table,
     group_table,
     headline,

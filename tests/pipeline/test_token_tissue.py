@@ -11,7 +11,7 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.token_tissue import n_top, overlap, tokens_on_tissue, top_patches, why_no_names
+from survviz.pipeline.explanation.token_tissue import n_top, overlap, tokens_on_tissue, top_patches, why_no_names
 from survviz.types import Bag, PatchScores
 from survviz.units import Mpp
 from survviz.wsi.encoders.meanings import descriptor_meanings

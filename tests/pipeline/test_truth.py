@@ -13,7 +13,7 @@ from PIL import Image
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.pipeline import Predictor
-from survviz.pipeline.truth import RegionMasks, localisation
+from survviz.pipeline.explanation.truth import RegionMasks, localisation
 from survviz.types import Bag
 from survviz.units import Mpp
 

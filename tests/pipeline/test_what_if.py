@@ -11,7 +11,7 @@ import pytest
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError, OutOfDistributionError, UnknownNameError
 from survviz.pipeline import Predictor
-from survviz.pipeline.what_if import (
+from survviz.pipeline.explanation.what_if import (
     Change,
     as_json,
     changed,

@@ -12,7 +12,7 @@ from survviz.checkpoint import Reference, load_checkpoint
 from survviz.data.cohort import Cohort
 from survviz.evaluation import concordance_index, paired_bootstrap
 from survviz.pipeline import Predictor
-from survviz.pipeline.evaluation import evaluate
+from survviz.pipeline.cohort.evaluation import evaluate
 from survviz.training import TrainConfig, TrainReport, cross_validate
 
 COX = {"model": "cox", "modalities": ("clinical",), "n_folds": 2, "n_bins": 3, "ridges": (1.0, 0.1)}

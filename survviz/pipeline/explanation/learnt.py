@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
-from survviz.pipeline.attribution import Method, attribute
-from survviz.pipeline.baseline_points import TRAINING_MEAN
+from survviz.pipeline.explanation.attribution import Method, attribute
+from survviz.pipeline.explanation.baseline_points import TRAINING_MEAN
 from survviz.types import MODALITIES, Case, Modality, Progress
 
 if TYPE_CHECKING:

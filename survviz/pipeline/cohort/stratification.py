@@ -30,15 +30,15 @@ from survviz.evaluation import (
     restricted_mean_difference,
     risk_table,
 )
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.observation import Observation, Observed, counted, observed
-from survviz.pipeline.patient_groups import (
+from survviz.pipeline.cohort.observation import Observation, Observed, counted, observed
+from survviz.pipeline.cohort.patient_groups import (
     GroupKind,
     PatientGroups,
     by_best_cutoff,
     by_clinical,
     by_risk,
 )
+from survviz.pipeline.cohort.results import CohortResults
 
 FEWEST_PATIENTS, FEWEST_EVENTS = 10, 5
 """No p-value and no hazard ratio is shown of a smaller group."""

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from survviz import __version__
 from survviz.data.cohort_file import FILE_NAME
 from survviz.errors import InputError
-from survviz.pipeline.cohort_results import NOT_SCORED, OUTCOMES, PATIENTS, CohortResults
-from survviz.pipeline.cohort_words import scoring_words
-from survviz.pipeline.stratification import Stratification, StratifyPlan, stratify
-from survviz.pipeline.stratification_words import curve_table, group_table, member_table, methods, risk_counts
+from survviz.pipeline.cohort.results import NOT_SCORED, OUTCOMES, PATIENTS, CohortResults
+from survviz.pipeline.cohort.stratification import Stratification, StratifyPlan, stratify
+from survviz.pipeline.cohort.stratification_words import curve_table, group_table, member_table, methods, risk_counts
+from survviz.pipeline.cohort.words import scoring_words
 from survviz.types import RESEARCH_USE
 
 FORMAT = "survviz-bundle-1"

@@ -19,8 +19,8 @@ from survviz.data.cohort import Cohort
 from survviz.errors import InputError, PrivacyError
 from survviz.explain.baselines import ZERO
 from survviz.explain.relevance import relevance
-from survviz.pipeline.evaluation import strata_of
-from survviz.pipeline.pieces import Reading, pieces
+from survviz.pipeline.cohort.evaluation import strata_of
+from survviz.pipeline.explanation.pieces import Reading, pieces
 from survviz.privacy.relevance import Relevance, release_relevance
 from survviz.privacy.spec import PrivacySpec
 from survviz.types import Modality, Progress

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from survviz.checkpoint.curves import HORIZONS_MONTHS, curve_knots
 from survviz.errors import InputError
 from survviz.explain.sanity import rank_correlation
-from survviz.pipeline.token_tissue import Overlap, overlap
-from survviz.pipeline.what_if import LEVEL_LIMIT, Change, changed, programme_levels, typical_expression
+from survviz.pipeline.explanation.token_tissue import Overlap, overlap
+from survviz.pipeline.explanation.what_if import LEVEL_LIMIT, Change, changed, programme_levels, typical_expression
 from survviz.privacy.lattice import Category, Coordinate, Numeric
 from survviz.privacy.plausible import plausible_records
 from survviz.privacy.release import View

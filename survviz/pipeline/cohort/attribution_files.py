@@ -14,17 +14,17 @@ import numpy as np
 from survviz.checkpoint.layout import CONFIG
 from survviz.data.cohort import load_cohort
 from survviz.data.fingerprint import of_file
-from survviz.pipeline.attribution import CaseAttribution, Method
-from survviz.pipeline.cohort_attribution import (
+from survviz.pipeline.cohort.attribution import (
     CohortAttribution,
     FeatureOverCases,
     attribute_cohort,
     features_over,
     modality_shares,
 )
-from survviz.pipeline.pieces import Level
+from survviz.pipeline.cohort.region_files import csv_text
+from survviz.pipeline.explanation.attribution import CaseAttribution, Method
+from survviz.pipeline.explanation.pieces import Level
 from survviz.pipeline.predictor import Predictor
-from survviz.pipeline.region_files import csv_text
 from survviz.types import RESEARCH_USE, Progress
 from survviz.workspace import workspace
 

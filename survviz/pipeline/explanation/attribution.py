@@ -20,11 +20,11 @@ from survviz.explain.shapley import shapley
 from survviz.explain.slides import Story, split_by_slide
 from survviz.explain.targets import Target
 from survviz.explain.words import of_folds
-from survviz.pipeline.baseline_points import BASELINES, TRAINING_MEAN, reference
-from survviz.pipeline.maps import RISK, STEPS, part
-from survviz.pipeline.modality_subsets import modality_subsets, removals
-from survviz.pipeline.pieces import Level, Piece, Reading, pieces
-from survviz.pipeline.target_names import TargetName
+from survviz.pipeline.explanation.baseline_points import BASELINES, TRAINING_MEAN, reference
+from survviz.pipeline.explanation.maps import RISK, STEPS, part
+from survviz.pipeline.explanation.modality_subsets import modality_subsets, removals
+from survviz.pipeline.explanation.pieces import Level, Piece, Reading, pieces
+from survviz.pipeline.explanation.target_names import TargetName
 from survviz.types import Case, PatchScores, Progress
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from survviz.pipeline.pieces import OMICS, Level
-from survviz.pipeline.what_if import programme_levels
+from survviz.pipeline.explanation.pieces import OMICS, Level
+from survviz.pipeline.explanation.what_if import programme_levels
 from survviz.types import Case
 
 if TYPE_CHECKING:

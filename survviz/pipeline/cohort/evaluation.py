@@ -17,8 +17,8 @@ from survviz.data.omics_units import in_units_of
 from survviz.errors import InputError
 from survviz.evaluation import Calibration, Estimate, UndefinedMetricError, bootstrap_ci, calibration_at, summarise
 from survviz.evaluation import concordance_index as c_index
+from survviz.pipeline.cohort.scoring import NotScored, Scores, score_cohort
 from survviz.pipeline.predictor import Predictor
-from survviz.pipeline.scoring import NotScored, Scores, score_cohort
 from survviz.types import Modality, Prediction, Progress
 
 CALIBRATED_AT = 36.0

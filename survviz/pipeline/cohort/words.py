@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from survviz.pipeline.cohort_results import HAS, CohortResults
+from survviz.pipeline.cohort.results import HAS, CohortResults
 
 WORDS = {
     "pathology": "pathology", "clinical": "clinical data", "genomic": "gene expression", "mirna": "miRNA expression",

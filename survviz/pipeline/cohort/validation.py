@@ -29,11 +29,11 @@ from survviz.evaluation import (
     summarise,
     survival_at_own_time,
 )
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.evaluation import strata_of
-from survviz.pipeline.observation import Observation, Observed, observed
-from survviz.pipeline.patient_groups import by_clinical
-from survviz.pipeline.stratification import FEWEST_EVENTS, FEWEST_PATIENTS
+from survviz.pipeline.cohort.evaluation import strata_of
+from survviz.pipeline.cohort.observation import Observation, Observed, observed
+from survviz.pipeline.cohort.patient_groups import by_clinical
+from survviz.pipeline.cohort.results import CohortResults
+from survviz.pipeline.cohort.stratification import FEWEST_EVENTS, FEWEST_PATIENTS
 
 HORIZONS = (12.0, 36.0, 60.0)
 THRESHOLDS = np.arange(1, 100) / 100

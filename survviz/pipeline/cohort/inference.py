@@ -24,12 +24,12 @@ from survviz.data.cohort_file import cohort_stamp, read_cohort_toml
 from survviz.data.fingerprint import fingerprint, of_file
 from survviz.data.omics_units import in_units_of
 from survviz.errors import InputError
-from survviz.pipeline.cohort_outcomes import outcomes_of, without_outcome
-from survviz.pipeline.cohort_parts import Part, read_part, write_part
-from survviz.pipeline.cohort_results import DOCUMENT, FORMAT, HAS, SURVIVAL_AT, CohortResults
-from survviz.pipeline.evaluation import load_for_evaluation, thinned
+from survviz.pipeline.cohort.evaluation import load_for_evaluation, thinned
+from survviz.pipeline.cohort.outcomes import outcomes_of, without_outcome
+from survviz.pipeline.cohort.parts import Part, read_part, write_part
+from survviz.pipeline.cohort.results import DOCUMENT, FORMAT, HAS, SURVIVAL_AT, CohortResults
+from survviz.pipeline.cohort.scoring import CASES_AT_ONCE, NotScored, score_cohort
 from survviz.pipeline.predictor import Predictor
-from survviz.pipeline.scoring import CASES_AT_ONCE, NotScored, score_cohort
 from survviz.types import MODALITIES, Prediction, Progress
 from survviz.workspace import workspace
 

@@ -12,9 +12,9 @@ from scipy import special
 
 from survviz.errors import InputError
 from survviz.evaluation import CoxModel, UndefinedMetricError, cox, proportional_hazards
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.observation import Observation, Observed, counted, observed
-from survviz.pipeline.patient_groups import FEW_NUMBERS, as_numbers, by_clinical, categories, clinical_column
+from survviz.pipeline.cohort.observation import Observation, Observed, counted, observed
+from survviz.pipeline.cohort.patient_groups import FEW_NUMBERS, as_numbers, by_clinical, categories, clinical_column
+from survviz.pipeline.cohort.results import CohortResults
 
 RISK = "Risk of the model"
 

@@ -16,7 +16,7 @@ from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.fingerprint import of_file
 from survviz.data.mask_outlines import mask_classes
 from survviz.errors import InputError
-from survviz.pipeline.cohort_regions import (
+from survviz.pipeline.cohort.regions import (
     SUFFIXES,
     CaseRegion,
     CohortRegion,

@@ -22,9 +22,9 @@ from survviz.explain.gradients import patch_contributions
 from survviz.explain.perturbation import Groups, risk_without
 from survviz.explain.sanity import Change, change_under_randomisation, randomised, rank_correlation
 from survviz.models import Model
-from survviz.pipeline.map_test import FORMAT, SMALLEST_POINT, SMALLEST_SHARE, MapTest, map_id, token_of
-from survviz.pipeline.maps import PATCHES, MapRequest, of_case
-from survviz.pipeline.stored_maps import case_digest, compute_maps, load_maps
+from survviz.pipeline.explanation.map_test import FORMAT, SMALLEST_POINT, SMALLEST_SHARE, MapTest, map_id, token_of
+from survviz.pipeline.explanation.maps import PATCHES, MapRequest, of_case
+from survviz.pipeline.explanation.stored_maps import case_digest, compute_maps, load_maps
 from survviz.types import Case, Inputs, Progress
 from survviz.workspace import workspace
 

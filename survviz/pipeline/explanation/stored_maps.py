@@ -16,8 +16,8 @@ from survviz.checkpoint import Checkpoint
 from survviz.data.fingerprint import of_file
 from survviz.errors import InputError
 from survviz.explain.slides import Story, split_by_slide
-from survviz.pipeline import maps
-from survviz.pipeline.maps import MapRequest, of_case
+from survviz.pipeline.explanation import maps
+from survviz.pipeline.explanation.maps import MapRequest, of_case
 from survviz.types import Bag, Case, PatchScores, Progress
 from survviz.workspace import workspace
 

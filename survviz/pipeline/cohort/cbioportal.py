@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from survviz.errors import InputError
-from survviz.pipeline.cohort_results import SURVIVAL_AT, CohortResults
+from survviz.pipeline.cohort.results import SURVIVAL_AT, CohortResults
 from survviz.types import RESEARCH_USE
 
 STABLE_ID = re.compile(r"[A-Za-z0-9._-]+")

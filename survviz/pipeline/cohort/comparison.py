@@ -21,7 +21,7 @@ from survviz.evaluation import (
     holm,
     paired_bootstrap,
 )
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.results import CohortResults
 
 FEWEST_EVENTS = 5
 OUT_OF_FOLD = "out of fold"

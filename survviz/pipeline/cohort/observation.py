@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from survviz.errors import InputError
-from survviz.pipeline.cohort_results import CohortResults
-from survviz.pipeline.patient_groups import as_numbers, clinical_column
+from survviz.pipeline.cohort.patient_groups import as_numbers, clinical_column
+from survviz.pipeline.cohort.results import CohortResults
 from survviz.units import MONTHS_PER_UNIT, TimeUnit
 
 

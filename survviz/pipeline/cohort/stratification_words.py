@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from survviz import __version__
-from survviz.pipeline.stratification import FEWEST_EVENTS, FEWEST_PATIENTS, Group, Stratification
+from survviz.pipeline.cohort.stratification import FEWEST_EVENTS, FEWEST_PATIENTS, Group, Stratification
 
 UNDEFINED = "–"
 

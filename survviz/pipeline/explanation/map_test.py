@@ -10,7 +10,7 @@ import numpy as np
 from survviz.explain.attention import ALL_TOKENS
 from survviz.explain.faithfulness import TESTS, Chance, Curves, Faithfulness, Test
 from survviz.explain.sanity import Change
-from survviz.pipeline.maps import MapRequest
+from survviz.pipeline.explanation.maps import MapRequest
 
 FORMAT = "survviz-faithfulness-1"
 """Part of every name: a change of what is tested asks for another one."""

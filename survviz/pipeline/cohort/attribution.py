@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
 from survviz.evaluation.resampling import Interval, draw_counts, percentile_interval
-from survviz.pipeline.attribution import CaseAttribution, Method, attribute
-from survviz.pipeline.baseline_points import TRAINING_MEAN
-from survviz.pipeline.evaluation import strata_of
-from survviz.pipeline.pieces import Level, Piece
+from survviz.pipeline.cohort.evaluation import strata_of
+from survviz.pipeline.cohort.scoring import NotScored, known_as, prepare
+from survviz.pipeline.explanation.attribution import CaseAttribution, Method, attribute
+from survviz.pipeline.explanation.baseline_points import TRAINING_MEAN
+from survviz.pipeline.explanation.pieces import Level, Piece
 from survviz.pipeline.predictor import Predictor
-from survviz.pipeline.scoring import NotScored, known_as, prepare
 from survviz.types import MODALITIES, Modality, Progress
 
 LEVEL = 0.95

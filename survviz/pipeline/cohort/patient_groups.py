@@ -15,7 +15,7 @@ from survviz.data.clinical import load_templates
 from survviz.data.tables import is_missing
 from survviz.errors import InputError
 from survviz.evaluation import BestCutoff, best_cutoff
-from survviz.pipeline.cohort_results import CohortResults
+from survviz.pipeline.cohort.results import CohortResults
 
 GroupKind: TypeAlias = Literal[
     "trained cut-off", "trained tertiles", "median", "tertiles", "quartiles", "own cut-off", "best cut-off", "clinical"

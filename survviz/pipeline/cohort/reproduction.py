@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from survviz.errors import InputError
-from survviz.pipeline.bundle import NUMBERS, BundleConfig, numbers_of, read_bundle
-from survviz.pipeline.cohort_inference import run_cohort
-from survviz.pipeline.cohort_results import PATIENTS, CohortResults, read_patients
-from survviz.pipeline.evaluation import load_for_evaluation
+from survviz.pipeline.cohort.bundle import NUMBERS, BundleConfig, numbers_of, read_bundle
+from survviz.pipeline.cohort.evaluation import load_for_evaluation
+from survviz.pipeline.cohort.inference import run_cohort
+from survviz.pipeline.cohort.results import PATIENTS, CohortResults, read_patients
+from survviz.pipeline.cohort.stratification import stratify
 from survviz.pipeline.predictor import Predictor
-from survviz.pipeline.stratification import stratify
 from survviz.types import Progress
 
 TOLERANCE = 1e-4

@@ -1,0 +1,1 @@
+"""Private releases seen from the receiver, and released tables of relevance."""
