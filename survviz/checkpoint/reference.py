@@ -26,6 +26,7 @@ from survviz.evaluation import (
 )
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
+ROUNDING = 1e-5  # SD of the training risks; float32 on two processors differs by about a tenth of it
 
 
 class FoldScore(BaseModel):
@@ -154,8 +155,13 @@ class Reference:
         )
 
     def percentile(self, risk: float) -> float:
-        """Share (0 to 100) of the training cohort with a lower out-of-fold risk."""
-        return 100 * float(np.searchsorted(self.risks, risk, side="left")) / len(self.risks)
+        """Share (0 to 100) of the training cohort with a lower out-of-fold risk.
+
+        Risks that differ by the rounding of another processor or another batch are equal, so that a training case is
+        never above itself.
+        """
+        lower = risk - ROUNDING * float(self.risks.std())
+        return 100 * float(np.searchsorted(self.risks, lower, side="left")) / len(self.risks)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN becomes null."""

@@ -70,6 +70,14 @@ def test_percentile_is_the_share_of_lower_risks(trained: TrainReport) -> None:
     assert middle == pytest.approx(100 * float((trained.risks["risk"] < reference.cutoff).mean()))
 
 
+@pytest.mark.parametrize("rounding", [-1e-6, 0, 1e-6])
+def test_rounding_puts_no_training_case_above_itself(trained: TrainReport, rounding: float) -> None:
+    reference = trained.reference
+    own = float(reference.risks[7])
+    n_lower = int((reference.risks < own).sum())
+    assert reference.percentile(own + rounding * float(reference.risks.std())) == 100 * n_lower / len(reference.risks)
+
+
 def test_exactly_the_folds_that_did_not_test_a_case_are_named(trained: TrainReport) -> None:
     assert trained.folder is not None
     checkpoint = load_checkpoint(trained.folder)
