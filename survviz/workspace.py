@@ -10,6 +10,8 @@ from pathlib import Path
 from survviz.errors import InputError
 
 ENVIRONMENT_VARIABLE = "SURVVIZ_HOME"
+OF_PEOPLE = ("uploads", "cohorts")
+"""Folders of the workspace in which files lie that people brought."""
 
 
 def workspace(*parts: str) -> Path:
@@ -27,6 +29,13 @@ def workspace(*parts: str) -> Path:
             f"survviz cannot write to {folder} ({error.strerror}). Set {ENVIRONMENT_VARIABLE} to a writable folder."
         ) from error
     return folder
+
+
+def is_from_people(path: Path) -> bool:
+    """Whether a file was brought by a person through the app, and not by who runs it. Links are followed."""
+    root = Path(os.environ.get(ENVIRONMENT_VARIABLE) or Path.home() / ".survviz").resolve()
+    found = path.resolve()
+    return any(found.is_relative_to(root / name) for name in OF_PEOPLE)
 
 
 def secret_key() -> bytes:

@@ -62,9 +62,9 @@ def feature_facts(path: str, stamp: float) -> tuple[str, int, int, str, float]:
     Raises:
         InputError: it cannot be read.
     """
-    from survviz.wsi.features import read_features
+    from survviz.wsi.isolated_features import read_features_safely
 
-    bag = read_features(path)
+    bag = read_features_safely(path)
     return bag.slide_id, len(bag), bag.features.shape[1], bag.encoder, bag.mpp
 
 

@@ -24,7 +24,7 @@ from survviz.data.tables import is_missing, read_matrix
 from survviz.data.token_files import find_tokens, read_tokens
 from survviz.errors import InputError
 from survviz.types import Bag, Case, Notice, Regions
-from survviz.wsi.features import read_features
+from survviz.wsi.isolated_features import read_features_by_origin
 
 __all__ = ["Cohort", "CohortFile", "load_cohort", "read_cohort_toml", "write_cohort_toml"]
 
@@ -111,7 +111,7 @@ class Cohort:
         if self.packed is not None:
             source = None if path == self.packed.path else path
             return self.packed.bag(slide_id, source, slide_mpp=mpp, encoder=self.encoder)
-        return read_features(path, slide_mpp=mpp, encoder=self.encoder, slide_id=slide_id)
+        return read_features_by_origin(path, slide_mpp=mpp, encoder=self.encoder, slide_id=slide_id)
 
     def case(self, case_id: str, *, bags: bool = True) -> Case:
         """One case with all that is known of it.

@@ -15,7 +15,7 @@ from survviz.data.token_files import read_tokens
 from survviz.errors import InputError
 from survviz.types import Bag, Case, ClinicalValue, Notice, Progress
 from survviz.wsi.extract import extract_cached
-from survviz.wsi.feature_child import read_features_safely
+from survviz.wsi.isolated_features import read_features_safely
 
 if TYPE_CHECKING:
     from survviz.wsi.encoders import Encoder

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from survviz.errors import InputError, MissingMppError
 from survviz.units import Mpp, to_mpp
+from survviz.workspace import is_from_people
 from survviz.wsi.backend import Backend, open_backend
 from survviz.wsi.info import Level, SlideInfo
+from survviz.wsi.isolated import IsolatedBackend
 from survviz.wsi.probe import read_slide_info
 from survviz.wsi.resample import Box, clip_area, framed, needs_no_margin, resample
 
@@ -238,7 +240,7 @@ class Slide:
 
 
 def open_slide(path: Path | str, mpp: float | None = None, *, probe: bool = True) -> Slide:
-    """Open a slide for reading.
+    """Open a slide for reading; one that a person uploaded is read in a child process, whoever opens it.
 
     Args:
         mpp: um per pixel at level 0, for files that declare none.
@@ -251,9 +253,9 @@ def open_slide(path: Path | str, mpp: float | None = None, *, probe: bool = True
         InputError: `mpp` contradicts what the file declares.
     """
     path = Path(path)
-    if probe:
-        read_slide_info(path)
-    backend = open_backend(path)
+    isolated = is_from_people(path)
+    info = read_slide_info(path) if probe or isolated else None
+    backend: Backend = IsolatedBackend(info) if info is not None and isolated else open_backend(path)
     try:
         size, source = resolve_mpp(backend.info, mpp)
     except InputError:

@@ -47,6 +47,20 @@ def complete_jpeg(stored: bytes, tables: bytes | None, photometric: int, size: t
     return None
 
 
+def is_whole_jpeg(data: bytes, size: tuple[int, int]) -> bool:
+    """Whether these are the headers of a colour JPEG of this (width, height), one frame and a scan, and it ends as one.
+
+    For what another process hands on: the pixels are not decoded.
+    """
+    try:
+        segments = [(marker, segment) for marker, segment, _ in _segments(data)]
+        frames = [segment for marker, segment in segments if marker in FRAMES or marker in OTHER_FRAMES]
+        whole = bool(segments) and segments[-1][0] == SCAN and data.endswith(END)
+        return whole and len(frames) == 1 and _is_colour_tile(frames[0], size)
+    except (struct.error, IndexError):
+        return False
+
+
 def _segments(stream: bytes) -> Iterator[tuple[int, bytes, int]]:
     """(marker, whole segment, where it ends) of every segment up to the first scan or the end."""
     if not stream.startswith(START):

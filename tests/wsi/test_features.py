@@ -17,8 +17,8 @@ from hypothesis.extra import numpy as hnp
 from survviz.errors import InputError, MissingMppError
 from survviz.types import Bag
 from survviz.units import Mpp
-from survviz.wsi.feature_child import read_features_safely
 from survviz.wsi.features import read_features, write_features
+from survviz.wsi.isolated_features import read_features_safely
 
 
 def grid(n: int = 6, step: int = 512, columns: int = 3) -> np.ndarray:
