@@ -18,6 +18,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="PREFIX", help="groups whose names begin so")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, one round: does it run at all")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="of each group's processes beside other work (Linux autogroup)"
+    )
     parser.add_argument("--write", action="store_true", help=f"put what ran into {LATEST.name}")
     parser.add_argument("--list", action="store_true", help="name the groups and end")
     asked = parser.parse_args()
@@ -29,7 +32,8 @@ def main() -> int:
     if asked.device == "cuda":
         refuse_without_gpu()
     latest, ran, worse = read(), {}, []
-    for name, found in run_groups(chosen(GROUPS, asked.only, asked.device, asked.quick), asked.device, asked.quick):
+    groups = chosen(GROUPS, asked.only, asked.device, asked.quick)
+    for name, found in run_groups(groups, asked.device, asked.quick, asked.nice):
         ran[name] = found
         before = latest["groups"].get(name, {}).get("cells", {}) if not asked.quick else {}
         head = f"FAILED: {found['error']}" if "error" in found else f"{found['seconds']} s, load {found['load']}"

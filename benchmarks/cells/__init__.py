@@ -2,7 +2,25 @@
 
 from benchmarks.harness.cell import Group
 
-COMPUTE: tuple[Group, ...] = (Group("machine/limits", "benchmarks.cells.limits:blocks"),)
+MODELS = (
+    "abmil", "bilayer", "bilinear", "bilinear-concat", "ca-mlif", "cheerla-gevaert", "cmta", "cox", "fan2023", "gpdbn",
+    "hfbsurv", "intermediate-fusion", "late-fusion", "logistic-hazard", "mcat", "mixed-fusion", "mlp-clinic",
+    "mlp-omics", "mlp-pathology", "motcat", "multisurv", "pathomic-fusion", "pg-mlif", "porpoise", "snn-clinic",
+    "snn-omics", "survpath", "survpc", "survpgc", "survviz-fusion", "transmil",
+)  # fmt: skip
+"""Every model of the registry; a test sees to it."""
+
+COMPUTE: tuple[Group, ...] = (
+    Group("machine/limits", "benchmarks.cells.limits:blocks"),
+    Group("goals/survpgc", "benchmarks.cells.survpgc:blocks", rounds=7),
+    *(Group(f"models/{name}", "benchmarks.cells.models:blocks", name, rounds=3, quick=name == "survpgc")
+      for name in MODELS),
+    *(Group(f"evaluation/{n}", "benchmarks.cells.evaluation:blocks", n, quick=n == "1000")
+      for n in ("1000", "10000", "100000", "1000000")),
+    Group("evaluation/bootstrap", "benchmarks.cells.bootstrap:blocks"),
+    *(Group(f"evaluation/cox-{p}", "benchmarks.cells.cox:blocks", p, rounds=3, quick=p == "20") for p in ("20", "300")),
+    Group("evaluation/cox-300-large", "benchmarks.cells.cox:large", limit_s=900, quick=False, when_named=True),
+)  # fmt: skip
 """Models, training, statistics, explanations."""
 
 SLIDES: tuple[Group, ...] = ()

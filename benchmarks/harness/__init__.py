@@ -22,7 +22,8 @@ What the harness does
   block's data in the generator, so that they are freed before the next.
 - Cells of a block take turns: every round times, for each cell, its yardstick and then the cell, so that another load
   on the machine hits both. Ratios are medians of the rounds' own. `against` names cells of the same block.
-- The first call of a cell is not timed. Its peak memory is: what the process held at most, less what it held before.
+- The first call of a cell is not timed, unless it takes so long that it stays the only one (6 s; what takes 2 s has 3
+  rounds). Its peak memory counts: what the process held at most, less what it held before.
 - A `Reading` is a number that a cell measured in a way of its own (a server's p95, the epochs of two processes).
 - A `Skip` says why a cell cannot run; it stands in the results.
 - `setting.quick`: the same code on the smallest sizes, one round (a test runs it). `setting.folder`: scratch.
@@ -32,8 +33,9 @@ Yardsticks (`yardsticks.py`): "linear" = one fp32 layer, 10,000 x 1,024 -> 256, 
 256 x 256 decoded by libjpeg-turbo on one core; "openslide" = an aligned patch of 256 x 256 read by OpenSlide from a
 JPEG TIFF.
 
-`python -m benchmarks [--only PREFIX ...] [--quick] [--device cuda] [--write]` prints every cell and its ratio to
-`benchmarks/results/latest.json`; `--write` puts the groups that ran into that file.
+`python -m benchmarks [--only PREFIX ...] [--quick] [--device cuda] [--nice -10] [--write]` prints every cell and its
+ratio to `benchmarks/results/latest.json`; `--write` puts the groups that ran into that file. On a machine that does
+other work too, give the benchmark priority by `--nice`: threads that wait for each other suffer most from a busy core.
 """
 
 from benchmarks.harness.cell import Block, Cell, Group, Reading, Setting, Skip

@@ -96,6 +96,7 @@ class Group:
         limit_s: the process is ended after so long, and the group has failed.
         devices: where it can run.
         quick: whether it takes part in `--quick`.
+        when_named: too long for every run; only where `--only` names it in full.
     """
 
     name: str
@@ -106,3 +107,4 @@ class Group:
     limit_s: float = 300.0
     devices: tuple[str, ...] = ("cpu",)
     quick: bool = True
+    when_named: bool = False

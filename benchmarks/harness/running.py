@@ -26,21 +26,35 @@ def chosen(groups: Sequence[Group], only: Sequence[str], device: str, quick: boo
     return [
         group
         for group in groups
-        if (not only or group.name.startswith(tuple(only))) and device in group.devices and (group.quick or not quick)
+        if (group.name in only or (not group.when_named and (not only or group.name.startswith(tuple(only)))))
+        and device in group.devices
+        and (group.quick or not quick)
     ]
 
 
-def run_groups(groups: Sequence[Group], device: str, quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def run_groups(
+    groups: Sequence[Group], device: str, quick: bool, nice: int = 0
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and result of each; a group that failed has "error"."""
     for group in groups:
-        yield group.name, run_group(group, device, quick)
+        yield group.name, run_group(group, device, quick, nice)
 
 
-def run_group(group: Group, device: str, quick: bool) -> dict[str, Any]:
+def run_group(group: Group, device: str, quick: bool, nice: int = 0) -> dict[str, Any]:
     """In a process of its own, which is ended with its children when its time is over."""
     with tempfile.TemporaryDirectory(prefix="survviz-bench-") as folder:
         out = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "benchmarks.harness.child", group.name, str(out), "--device", device]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.harness.child",
+            group.name,
+            str(out),
+            "--device",
+            device,
+            "--nice",
+            str(nice),
+        ]
         process = subprocess.Popen(
             command + ["--quick"] * quick, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": str(group.threads)},

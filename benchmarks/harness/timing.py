@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.harness.cell import Block, Cell, Fact, Reading, Skip
+from benchmarks.harness.cell import Block, Cell, Fact, Reading
 from benchmarks.harness.memory import peak_over_base
 from benchmarks.harness.yardsticks import Yardsticks
+
+CELL_SECONDS = 6.0
+"""A cell has as many rounds as fit, one at least."""
 
 
 @dataclass(slots=True)
@@ -51,12 +54,22 @@ def run_block(block: Block, yardsticks: Yardsticks, rounds: int, device: str = "
         if missing := set(cell.against) - names:
             raise ValueError(f"{cell.name} is compared with {sorted(missing)}, which its block does not have")
     works = {cell.yardstick: yardsticks.get(cell.yardstick) for cell in cells if cell.yardstick}
-    peaks = {cell.name: peak(cell, device) for cell in cells}
+    peaks: dict[str, float] = {}
     own = {cell.name: Times() for cell in cells}
     yard = {cell.name: Times() for cell in cells}
+    left: dict[str, int] = {}
+    for cell in cells:
+        first, before = Times(), Times()
+        if cell.yardstick:
+            before.add(*works[cell.yardstick], "cpu")
+        peaks[cell.name] = peak(lambda cell=cell, first=first: first.add(cell.work, cell.items, device), device)
+        spent = first.wall[0] * cell.items
+        left[cell.name] = min(cell.rounds or rounds, max(1, int(CELL_SECONDS / max(spent, 1e-9))))
+        if spent > CELL_SECONDS:  # too slow to be done again: the first call counts
+            own[cell.name], yard[cell.name], left[cell.name] = first, before, 0
     for done in range(rounds):
         for cell in cells:
-            if done >= (cell.rounds or rounds):
+            if done >= left[cell.name]:
                 continue
             if cell.yardstick:
                 yard[cell.name].add(*works[cell.yardstick], "cpu")
@@ -71,15 +84,15 @@ def run_block(block: Block, yardsticks: Yardsticks, rounds: int, device: str = "
     return found
 
 
-def peak(cell: Cell, device: str) -> float:
-    """MB of the first call: of the process, or of the GPU."""
+def peak(work: Callable[[], object], device: str) -> float:
+    """MB of a call: of the process, or of the GPU."""
     if device != "cuda":
-        return peak_over_base(cell.work)
+        return peak_over_base(work)
     import torch
 
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    cell.work()
+    work()
     return (torch.cuda.max_memory_allocated() - before) / 1e6
 
 
@@ -119,6 +132,3 @@ def reading(one: Reading) -> dict[str, Any]:
         "value": quartiles(list(one.values)),
         "facts": dict(one.facts),
     }
-
-
-__all__ = ["Skip", "Times", "quartiles", "run_block"]
