@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 KEEP_OPEN = 12
 
 
+_Key = tuple[str, float | None, int]
+
+
 @dataclass(slots=True)
 class _Handle:
     slide: Slide
@@ -36,7 +39,8 @@ class SlideCache:
     """
 
     size: int = KEEP_OPEN
-    _handles: OrderedDict[tuple[str, float | None, int], _Handle] = field(default_factory=OrderedDict)
+    _handles: OrderedDict[_Key, _Handle] = field(default_factory=OrderedDict)
+    _opening: dict[_Key, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -58,12 +62,28 @@ class SlideCache:
         stat = Path(path).stat() if Path(path).exists() else None
         key = (path, mpp, stat.st_mtime_ns if stat else 0)
         with self._lock:
-            if key not in self._handles:
-                self._handles[key] = _open(path, mpp)
-            self._handles.move_to_end(key)
-            handle = self._handles[key]
-            handle.users += 1
-            return handle
+            if key in self._handles:
+                return self._use(key)
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:  # a file that takes a minute to be refused holds up nobody who looks at another one
+            with self._lock:
+                if key in self._handles:
+                    return self._use(key)
+            try:
+                fresh = _open(path, mpp)
+            finally:
+                with self._lock:
+                    self._opening.pop(key, None)
+            with self._lock:
+                if self._handles.setdefault(key, fresh) is not fresh:
+                    fresh.slide.close()
+                return self._use(key)
+
+    def _use(self, key: _Key) -> _Handle:
+        self._handles.move_to_end(key)
+        handle = self._handles[key]
+        handle.users += 1
+        return handle
 
     def _close_unused(self) -> None:
         for key in list(self._handles):
