@@ -176,15 +176,19 @@ def at_36(p: Patients) -> NDArray[np.float64]:
     return np.exp(-36 / 40 * np.exp(p.risk))
 
 
+def means(p: Patients, until: float) -> list[ours.RestrictedMean]:
+    """Of high and low risk."""
+    both = (p.risk > 0, p.risk <= 0)
+    return [ours.restricted_mean(ours.kaplan_meier(p.time[rows], p.event[rows]), until) for rows in both]
+
+
 ALONE: dict[str, Callable[[Patients], object]] = {
     "C within 20 strata": lambda p: ours.within_strata_concordance(p.risk, p.time, p.event, (p.risk * 1e3) % 20 // 1),
     "closed-form error of C": lambda p: ours.concordance_error(p.risk, p.time, p.event),
     "calibration at 36 months": lambda p: ours.calibration_at(at_36(p), p.time, p.event, 36.0),
     "D-calibration": lambda p: ours.d_calibration(*own_time(p)),
     "decision curve": lambda p: ours.decision_curve(at_36(p), p.time, p.event, 36.0, thresholds=THRESHOLDS),
-    "restricted mean, difference": lambda p: ours.restricted_mean_difference(
-        *(ours.restricted_mean(ours.kaplan_meier(p.time[rows], p.event[rows]), 60.0) for rows in (p.risk > 0, p.risk <= 0))
-    ),
+    "restricted mean, difference": lambda p: ours.restricted_mean_difference(*means(p, 60.0)),
     "Breslow's baseline": lambda p: ours.BreslowBaseline.fit(p.risk, p.time, p.event),
     "AUROC of a map": lambda p: ours.auroc(p.risk, p.event),
     "summary without bootstrap": lambda p: ours.summarise(
