@@ -12,6 +12,7 @@ from pages.components.cases import SAMPLE, OpenCase
 from pages.components.owner import current_owner
 from pages.components.viewer import Direction, Kind, SlideEntry, Token, WorkbenchData
 from survviz.errors import InputError, SurvvizError
+from survviz.phi import exported_id
 from survviz.pipeline.explanation.story import stories_of
 from survviz.server import MapView, SlideView, register_maps, register_slide, slide_without_file
 from survviz.server.feature_files import register_features
@@ -65,7 +66,13 @@ def workbench_data(case: OpenCase, *, ready: bool) -> WorkbenchData:
     name = session.checkpoint_name()
     sample = case.key.startswith(SAMPLE)
     return WorkbenchData(
-        case={"id": case.case.case_id, "checkpoint": name, "key": case.key, "report": _report(case) if ready else None},
+        case={
+            "id": case.case.case_id,
+            "export_id": exported_id(case.case.case_id, "case"),
+            "checkpoint": name,
+            "key": case.key,
+            "report": _report(case) if ready else None,
+        },
         slides=[slide_entry(case, position, ready) for position in range(len(case.case.bags))],
         slide=case.case.bags[0].slide_id,
         kinds=[kind_entry(case, kind, ready) for kind in MAP_KINDS],
@@ -97,6 +104,7 @@ def _register_report(_case: OpenCase, owner: str, key: tuple[object, ...]) -> st
         prediction=prediction,
         notices=session.notices_of(_case),
         provenance=[f"Encoder {words}." for words in encoders],
+        slides=[bag.slide_id for bag in _case.case.bags],
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import check_desk, check_examples
+from pages.components import check_desk, check_examples, phi_notice
 from pages.components import draft as drafts
 from pages.components.check_desk import Desk
 from pages.components.literal import literal
@@ -80,6 +80,8 @@ def _listed(desk: Desk) -> None:
             if st.button("Remove", icon=":material/close:", type="tertiary", key=f"check_drop_{name}"):
                 check_desk.lay([one for one in desk.files if one != file])
                 st.rerun()
+    for file in desk.files:
+        phi_notice.show(file, key=f"check_{Path(file).name}")
     beside = [
         f"{len(found):,} {what}"
         for what, found in (("slides", brought.slides), ("feature files", brought.features))

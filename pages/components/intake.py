@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import draft as drafts
-from pages.components import evidence, go, record, session
+from pages.components import evidence, go, phi_notice, record, session
 from pages.components.draft import Draft, DraftSlide
 from pages.components.owner import current_owner
 from pages.components.upload import file_upload
@@ -52,6 +52,8 @@ def chooser(label: str, suffixes: tuple[str, ...], key: str, help_text: str) -> 
     if chosen not in files:
         return None
     st.caption(f"{files[chosen].kind}, {files[chosen].size / 1e6:,.1f} MB")
+    if key != "choose_slide":  # a slide's card says it
+        phi_notice.show(files[chosen].path, key=key)
     return files[chosen].path
 
 

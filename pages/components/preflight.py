@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.components import notices
+from pages.components import notices, phi_notice
 from pages.components.draft import DraftSlide
 from survviz.errors import SurvvizError
 from survviz.server.slides import slide_cache
@@ -80,6 +80,7 @@ def card(slide: DraftSlide, *, target_mpp: float, key: str) -> bool:
         info = slide_info(slide.path, stamp)
         picture.image(thumbnail(slide.path, stamp), width="stretch", alt=f"Overview of {info.slide_id}")
         with words:
+            phi_notice.show(slide.path, key=f"slide_{key}")
             return describe(slide, info, stamp, target_mpp, key)
     except SurvvizError as error:
         words.error(str(error), icon=":material/error:")

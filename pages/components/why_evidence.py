@@ -12,6 +12,7 @@ from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
 from pages.components.why_choice import METHOD_WORDS, METHODS, OF_MODALITIES, Choice
 from survviz.errors import SurvvizError
+from survviz.phi import exported_id
 
 if TYPE_CHECKING:
     from survviz.figures.attribution import Explained
@@ -187,7 +188,7 @@ def table_of(found: CaseAttribution) -> pd.DataFrame:
     """Every piece of every level, with each model's value."""
     return pd.DataFrame(
         {
-            "case": found.case_id,
+            "case": exported_id(found.case_id, "case"),
             "checkpoint": found.checkpoint,
             "method": found.method,
             "target": found.target,
@@ -211,7 +212,7 @@ def plot_config(what: str, found: CaseAttribution) -> dict[str, Any]:
 
 def file_name(what: str, found: CaseAttribution) -> str:
     """`why_CASE_risk`, without what a file system may not like."""
-    return f"{what}_{found.case_id}_{found.target.replace(':', '-')}"
+    return f"{what}_{exported_id(found.case_id, 'case')}_{found.target.replace(':', '-')}"
 
 
 def percent(share: float) -> str:

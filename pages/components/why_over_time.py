@@ -14,6 +14,7 @@ from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from pages.components.why_evidence import COARSE, named_modalities, percent, plot_config
 from survviz.errors import SurvvizError
+from survviz.phi import exported_id
 
 if TYPE_CHECKING:
     from survviz.pipeline.explanation.attribution import CaseAttribution
@@ -68,7 +69,7 @@ def show(case: OpenCase, choice: Choice) -> None:
     st.download_button(
         "These numbers (CSV)",
         table.to_csv(index=False),
-        file_name=f"over_time_{bins[0].case_id}.csv",
+        file_name=f"over_time_{exported_id(bins[0].case_id, 'case')}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",

@@ -13,6 +13,7 @@ from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
+from survviz.phi import exported_id
 from survviz.types import MODALITIES, Modality
 
 
@@ -25,7 +26,7 @@ def show(case: OpenCase, choice: Choice) -> None:
     except SurvvizError as error:
         notices.problem(error)
         return
-    name = f"tests_{case.case.case_id}"
+    name = f"tests_{exported_id(case.case.case_id, 'case')}"
     st.subheader("The risk score with fewer tests", anchor=False)
     st.plotly_chart(
         subset_figure(rows, cutoff=session.predictor().checkpoint.reference.cutoff),

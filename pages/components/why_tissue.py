@@ -14,6 +14,7 @@ from pages.components.attention import GROUPS
 from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
+from survviz.phi import exported_id
 
 if TYPE_CHECKING:
     from survviz.pipeline.explanation.token_tissue import Descriptor, Overlap, TokenTissue
@@ -88,7 +89,7 @@ def draw_overview(case: OpenCase, found: Sequence[TokenTissue]) -> None:
         reach=1.0,
     )
     figure.update_xaxes(tickangle=-35)
-    name = f"tissue_{case.case.case_id}"
+    name = f"tissue_{exported_id(case.case.case_id, 'case')}"
     st.plotly_chart(
         figure,
         key="tissue",

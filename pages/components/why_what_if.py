@@ -12,6 +12,7 @@ from pages.components import estimate, notices, session, why_results
 from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
+from survviz.phi import exported_id
 from survviz.pipeline.explanation.what_if import LEVEL_LIMIT, Change, Difference, WhatIf, as_json, refusals, what_if
 from survviz.types import ClinicalValue
 
@@ -150,7 +151,7 @@ def draw(found: WhatIf) -> None:
     from survviz.figures.what_if import comparison_figure
 
     st.subheader("Estimated survival", anchor=False)
-    name = f"what_if_{found.before.case_id}"
+    name = f"what_if_{exported_id(found.before.case_id, 'case')}"
     st.plotly_chart(
         comparison_figure(found.before, found.after),
         key="what-if",

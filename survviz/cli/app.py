@@ -24,6 +24,7 @@ from survviz.cli.options import (
     Slides,
     Weights,
 )
+from survviz.cli.phi import phi
 from survviz.cli.privacy import privacy
 from survviz.cli.study import study
 
@@ -263,7 +264,7 @@ def evaluate(
     )  # fmt: skip
 
 
-for verb in (infer, bundle, reproduce, explain, regions, baselines):
+for verb in (infer, bundle, reproduce, explain, regions, baselines, phi):
     app.command()(verb)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 from survviz.errors import InputError, OutOfDistributionError
 from survviz.figures.overlay import RESEARCH_USE
+from survviz.phi import exported_id
 from survviz.types import Case, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ def write_maps(
 
     def mapped(scores: PatchScores) -> PatchMap:
         bag = next(bag for bag in case.bags if bag.slide_id == scores.slide_id)
-        source = Provenance(case.case_id, predictor.checkpoint.name, bag.encoder)
-        return PatchMap.of_scores(scores, source)
+        source = Provenance(exported_id(case.case_id, "case"), predictor.checkpoint.name, bag.encoder)
+        return replace(PatchMap.of_scores(scores, source), slide_id=exported_id(scores.slide_id))
 
     maps: list[PatchMap] = []
     written: list[str] = []
@@ -213,7 +214,7 @@ def write_figure(patch_map: PatchMap, files: CaseFiles, target: Path) -> list[st
     from survviz.figures.sheet import to_png, to_svg
     from survviz.wsi.slide import open_slide
 
-    path = next((path for path in files.slides if path.stem == patch_map.slide_id), None)
+    path = next((path for path in files.slides if exported_id(path.stem) == patch_map.slide_id), None)
     if path is None:
         return []
     with open_slide(path, files.mpp) as slide:

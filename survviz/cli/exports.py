@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survviz.errors import InputError, OutOfDistributionError
+from survviz.phi import exported_id, without_ids
 from survviz.types import Case, Notice
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Exports:
         from survviz.figures.dicom_source import require_highdicom
 
         require_highdicom()
-        absent = [bag.slide_id for bag in case.bags if bag.slide_id not in slides]
+        absent = [bag.slide_id for bag in case.bags if exported_id(bag.slide_id) not in slides]
         if absent:
             raise InputError(
                 f"--dicom was given; DICOM places a map on its slide, and the file of {', '.join(absent)} is not at "
@@ -68,7 +69,7 @@ class Exports:
 
 
 def slide_paths(files: CaseFiles, case: Case) -> dict[str, SlidePath]:
-    """Slide id -> its file, where there is one: as given, or as the cohort names it."""
+    """Slide id as it is exported -> its file, where there is one: as given, or as the cohort names it."""
     found = {path.stem: SlidePath(path, files.mpp) for path in files.slides}
     if files.cohort is not None:
         from survviz.data.cohort import load_cohort
@@ -78,7 +79,7 @@ def slide_paths(files: CaseFiles, case: Case) -> dict[str, SlidePath]:
         rows = zip(table["slide_id"], table["path"], strict=True)
         found = {name: SlidePath(Path(path), files.mpp or cohort.slide_mpp(name)) for name, path in rows if path}
     wanted = {bag.slide_id for bag in case.bags}
-    return {name: slide for name, slide in found.items() if name in wanted and slide.path.is_file()}
+    return {exported_id(name): slide for name, slide in found.items() if name in wanted and slide.path.is_file()}
 
 
 def write_exports(
@@ -152,11 +153,12 @@ def write_report(
         alike = [other for other in means if (other.kind, other.query, other.key) == (one.kind, one.query, one.key)]
         sections += _sections(one, summarise(alike), slides.get(one.slide_id))
     encoders = sorted({f"Encoder {bag.encoder}, {bag.patch_size_level0} px patches." for bag in case.bags})
+    ids = [bag.slide_id for bag in case.bags]
     report = CaseReport(
-        case_id=case.case_id,
+        case_id=exported_id(case.case_id, "case"),
         checkpoint=predictor.checkpoint.name,
         prediction=prediction,
-        notices=tuple(notices),
+        notices=tuple(replace(one, text=without_ids(one.text, ids, (case.case_id,))) for one in notices),
         sections=tuple(sections),
         provenance=tuple(encoders),
     )

@@ -14,6 +14,7 @@ from survviz.figures.figure import Panel
 from survviz.figures.overlay import blank_slide
 from survviz.figures.patch_map import PatchMap, Provenance
 from survviz.figures.scaling import Look, Summary, summarise
+from survviz.phi import exported_id
 from survviz.server import store
 from survviz.server.maps import decode_layout, decode_values
 from survviz.server.slides import slide_cache
@@ -37,7 +38,7 @@ def map_grant(token: str, owner: str) -> Grant:
 
 
 def patch_map_of(grant: Grant, head: str = MEAN, fold: str = MEAN) -> PatchMap:
-    """The map that a browser shows.
+    """The map that a browser shows, under ids that may leave the app.
 
     Args:
         head: "mean", "max" or the number of a head, from 0.
@@ -57,7 +58,7 @@ def patch_map_of(grant: Grant, head: str = MEAN, fold: str = MEAN) -> PatchMap:
         query=about["query"],
         key=about["key"],
         token=about["token"],
-        slide_id=about["slide_id"],
+        slide_id=exported_id(about["slide_id"]),
         values=values,
         coords=decode_layout(layout.data or b""),
         patch_size_level0=about["patch"],
@@ -106,7 +107,7 @@ def _provenance(grant: Grant, head: str, fold: str) -> Provenance:
     if (slide := slide_grant(grant)) is not None:
         mpp, source = known_mpp(slide)
     return Provenance(
-        case_id=about.get("case_id", ""),
+        case_id=exported_id(about.get("case_id", ""), "case"),
         checkpoint=about.get("checkpoint", ""),
         encoder=about.get("encoder", ""),
         head=head,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
+from survviz.phi import exported_id
 from survviz.server import store
 from survviz.server.auth import token_for
 from survviz.server.folders import allowed_path
@@ -23,10 +24,15 @@ GRID_TILE = 256
 
 
 class SlideView(TypedDict):
-    """A slide as the viewer takes it; `token` is None when there is no file, and `reason` says why."""
+    """A slide as the viewer takes it; `token` is None when there is no file, and `reason` says why.
+
+    Attributes:
+        export_id: stands in files that leave, for `slide_id`.
+    """
 
     token: str | None
     slide_id: str
+    export_id: str
     width: int
     height: int
     tile_size: int
@@ -58,6 +64,7 @@ def register_slide(owner: str, path: str | Path, *, mpp: float | None = None, la
     return SlideView(
         token=token,
         slide_id=label or found.stem,
+        export_id=exported_id(label or found.stem),
         width=width,
         height=height,
         tile_size=tile,
@@ -85,6 +92,7 @@ def slide_without_file(bag: Bag, reason: str = "Slide file not available: showin
     return SlideView(
         token=None,
         slide_id=bag.slide_id,
+        export_id=exported_id(bag.slide_id),
         width=width,
         height=height,
         tile_size=GRID_TILE,

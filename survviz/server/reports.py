@@ -19,6 +19,7 @@ from survviz.figures.figure import figure, provenance_lines
 from survviz.figures.legend import map_title, value_text
 from survviz.figures.report import PatchPicture, Report, Section, clean_table
 from survviz.figures.table import ranks
+from survviz.phi import exported_id, without_ids
 from survviz.server import store
 from survviz.server.auth import token_for
 from survviz.server.exports import attachment, look_of
@@ -43,17 +44,19 @@ def register_report(
     prediction: Prediction | None = None,
     notices: Sequence[Notice] = (),
     provenance: Sequence[str] = (),
+    slides: Sequence[str] = (),
 ) -> str:
     """Let an owner make reports of a case; returns the token of the report.
 
     Args:
         provenance: more lines that say where things come from, for example the encoder of the patches.
+        slides: their ids, which notices may name; ids that look personal leave as pseudonyms.
     """
     payload = {
-        "case_id": case_id,
+        "case_id": exported_id(case_id, "case"),
         "checkpoint": checkpoint,
         "prediction": None if prediction is None else _plain(prediction),
-        "notices": [asdict(notice) for notice in notices],
+        "notices": [asdict(notice) | {"text": without_ids(notice.text, slides, (case_id,))} for notice in notices],
         "provenance": list(provenance),
     }
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()

@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "deployment": {"errors", "workspace"},
     "wsi": BASE,
     "data": BASE | {"wsi"},
+    "phi": BASE | {"wsi"},
     "losses": {"errors", "types"},
     "evaluation": {"errors", "types"},
     "models": {"errors", "types"},
@@ -26,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "explain": {"errors", "types", "models"},
     "training": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "privacy"},
     "figures": BASE | {"evaluation"},
-    "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy"},
+    "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy", "phi"},
     "study": {"errors", "types", "workspace", "evaluation"},
     "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
@@ -36,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": BASE
     | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
     | {"deployment"},
-    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment"},
+    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment", "phi"},
     "administration": BASE | {"deployment", "jobs", "server"},
 }
 ALLOWED["cli"] = set(ALLOWED)

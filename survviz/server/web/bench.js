@@ -72,7 +72,7 @@ export class Bench extends EventTarget {
   }
 
   showSlide(slide_id) {
-    const slide = this.data.slides.find((one) => one.view.slide_id === slide_id);
+    const slide = this.data.slides.find(({ view }) => view.slide_id === slide_id || view.export_id === slide_id);
     if (!slide || slide === this.slide) return Promise.resolve();
     this.slide = slide;
     this.selected = -1;

@@ -73,7 +73,7 @@ function files(bench, list, scores, say) {
   const bringIn = press("Import…", "QuPath GeoJSON: .geojson or .json, also .gz or .zip", () => picker.click());
   const take = press("Export", "GeoJSON for QuPath, with the numbers of the map on show as measurements", async () => {
     try {
-      const name = `${bench.slide.view.slide_id}_regions.geojson`;
+      const name = `${bench.slide.view.export_id}_regions.geojson`;
       save(name, JSON.stringify(await scores.exported()), "application/geo+json");
     } catch (error) {
       say(`The regions could not be exported: ${error.message}`);

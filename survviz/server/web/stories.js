@@ -28,7 +28,7 @@ function chooser(list, player, say) {
   const copy = press("Copy", "A copy of this story, to change it", () => list.copy());
   const discard = press("Delete", "Remove this story", () => list.discard());
   const picker = element("input", { type: "file", accept: ".json", hidden: true, "aria-label": "Story file", onchange: () => bring() });
-  const take = press("Export", "This story as JSON", () => save(`${list.story.title.replace(/[^\w-]+/g, "_")}.json`, JSON.stringify(list.story, null, 1), "application/json"));
+  const take = press("Export", "This story as JSON", () => save(`${list.story.title.replace(/[^\w-]+/g, "_")}.json`, JSON.stringify(list.exported(), null, 1), "application/json"));
   const bring = async () => {
     const [file] = picker.files;
     picker.value = "";

@@ -79,6 +79,14 @@ export class StoryList extends EventTarget {
     this.emit("changed");
   }
 
+  // The open story under ids that may leave: those that look like a person's are pseudonyms.
+  exported() {
+    const { id, export_id } = this.bench.data.case;
+    const leaves = (slide) => this.bench.data.slides.find(({ view }) => view.slide_id === slide)?.view.export_id ?? slide;
+    const waypoints = this.story.waypoints.map((one) => (one.state?.slide ? { ...one, state: { ...one.state, slide: leaves(one.state.slide) } } : one));
+    return { ...this.story, case: this.story.case === id ? (export_id ?? id) : this.story.case, waypoints };
+  }
+
   // ---- changing one's own
 
   add(story) {
