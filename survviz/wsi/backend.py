@@ -60,7 +60,10 @@ def open_backend(path: Path) -> Backend:
     vendor = vendor_of(path)
     if vendor not in (None, "generic-tiff"):
         backend = OpenSlideBackend(path)
-        return direct_backend(path, backend) or backend
+        if (direct := direct_backend(path, backend)) is not None:
+            return direct
+        backend.join_shared_cache()
+        return backend
     if TiffBackend.accepts(path):
         return TiffBackend(path)
     if path.suffix.lower() == ".mrxs" and not path.with_suffix("").is_dir():

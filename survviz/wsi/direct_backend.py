@@ -38,6 +38,7 @@ class DirectBackend(TiffBackend):
         ):
             self.close()
             raise SlideError(f"{path.name} is not a TIFF whose tiles can be decoded directly.")
+        self._reader.forget()  # what was compared is rarely what is looked at first
 
     def identity(self) -> str:
         """See `Backend.identity`."""

@@ -58,11 +58,15 @@ def vendor_of(path: Path) -> str | None:
 
 
 class OpenSlideBackend:
-    """One OpenSlide handle. OpenSlide itself is thread-safe; a handle that met an error is replaced."""
+    """One OpenSlide handle. OpenSlide itself is thread-safe; a handle that met an error is replaced.
+
+    Its tiles lie in a cache of its own, which goes with it, until it joins the shared one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._shares = False
         handle = self._open()
         self._handle: openslide.OpenSlide | None = handle
         self._own_downsamples = tuple(handle.level_downsamples)
@@ -103,6 +107,13 @@ class OpenSlideBackend:
         """See `Backend.identity`: covers the companion files of MRXS and DICOM."""
         return self._quickhash
 
+    def join_shared_cache(self) -> None:
+        """Keep tiles where all slides of the process keep theirs: for a slide that stays open."""
+        with self._lock:
+            self._shares = True
+            if self._handle is not None:
+                self._handle.set_cache(shared_cache())
+
     def close(self) -> None:
         """See `Backend.close`."""
         with self._lock:
@@ -115,7 +126,8 @@ class OpenSlideBackend:
             raise SlideError(
                 f"{self._path.name} cannot be opened: {error}. The file is damaged or incomplete; copy it again."
             ) from error
-        handle.set_cache(shared_cache())
+        if self._shares:
+            handle.set_cache(shared_cache())
         return handle
 
     def _replace_handle(self) -> None:

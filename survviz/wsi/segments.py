@@ -23,7 +23,7 @@ from survviz.errors import SlideError
 Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 Pixels: TypeAlias = NDArray[np.generic]
 
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 32 * 2**20
 JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
 PLACE_TAGS = (273, 279, 324, 325)
 """Offsets and byte counts of strips and tiles."""
@@ -207,11 +207,15 @@ class SegmentReader:
             return b""
         return self._bytes(int(page.offsets[index]), int(page.counts[index]))
 
+    def forget(self) -> None:
+        """Free the decoded segments."""
+        shared_segments().forget(self._owner)
+
     def close(self) -> None:
         """Free the file and its decoded segments."""
         with self._lock:
             self._release()
-        shared_segments().forget(self._owner)
+        self.forget()
 
     def _bytes(self, offset: int, count: int) -> bytes:
         with self._lock:
