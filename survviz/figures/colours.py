@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +41,8 @@ def colour_table(name: str = "viridis") -> NDArray[np.uint8]:
     if name == "jet":
         table = _jet()
     elif name == SIGNED_TABLE or name in COLOUR_TABLES:
+        import matplotlib  # 11 MB, which the server does without until a colour is asked for
+
         known = matplotlib.colormaps["PuOr_r" if name == SIGNED_TABLE else name]
         table = np.rint(255 * known(np.arange(256))[:, :3]).astype(np.uint8)  # `bytes=True` would cut, not round
     else:

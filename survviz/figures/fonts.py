@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 from PIL import ImageFont
 
 FONT_NAME = "DejaVu Sans"
@@ -13,6 +12,8 @@ FONT_NAME = "DejaVu Sans"
 
 def font_file(*, bold: bool = False) -> Path:
     """The font as a TrueType file."""
+    import matplotlib  # 11 MB, which the server does without until somebody exports a figure
+
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
 
 

@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
 
 from survviz.errors import PrivacyError
 from survviz.privacy.loss_distribution import STEP, TAIL, LossDistribution, from_atoms, from_intervals
@@ -113,7 +113,7 @@ def noise_multiplier_for(epsilon: float, delta: float, *, sampling_rate: float, 
     low = high - 0.2
     while excess(low) < 0:
         low -= 0.2
-    found = optimize.root_scalar(excess, bracket=(low, high), xtol=2e-4).root
+    found = scipy.optimize.root_scalar(excess, bracket=(low, high), xtol=2e-4).root
     sigma = math.ceil(math.exp(found) * 1000) / 1000
     while Training(sigma, sampling_rate, steps).epsilon(delta) > epsilon:
         sigma = round(sigma + 0.001, 3)
@@ -148,8 +148,8 @@ def _removed(sigma: float, q: float, steps: int, step: float) -> LossDistributio
     without = _between(x / sigma)
     within = _between((x - 1) / sigma)
     p = (1 - q) * without + q * within
-    above = (1 - q) * stats.norm.sf(x[-1] / sigma) + q * stats.norm.sf((x[-1] - 1) / sigma)
-    below = (1 - q) * stats.norm.cdf(x[0] / sigma) + q * stats.norm.cdf((x[0] - 1) / sigma)
+    above = (1 - q) * scipy.stats.norm.sf(x[-1] / sigma) + q * scipy.stats.norm.sf((x[-1] - 1) / sigma)
+    below = (1 - q) * scipy.stats.norm.cdf(x[0] / sigma) + q * scipy.stats.norm.cdf((x[0] - 1) / sigma)
     return from_intervals(edges, p, without, below=float(below), above=float(above), step=step)
 
 
@@ -161,13 +161,13 @@ def _added(sigma: float, q: float, steps: int, step: float) -> LossDistribution:
     x = _outcome(-edges * step, sigma, q)  # falling
     without = _between(-x / sigma)
     within = _between((1 - x) / sigma)
-    below, above = float(stats.norm.sf(x[0] / sigma)), float(stats.norm.cdf(x[-1] / sigma))
+    below, above = float(scipy.stats.norm.sf(x[0] / sigma)), float(scipy.stats.norm.cdf(x[-1] / sigma))
     return from_intervals(edges, without, (1 - q) * without + q * within, below=below, above=above, step=step)
 
 
 def _tail(probability: float) -> float:
     """Standard normal value that is passed with this probability."""
-    return float(stats.norm.isf(probability))
+    return float(scipy.stats.norm.isf(probability))
 
 
 def _loss(x: float, sigma: float, q: float) -> float:
@@ -185,7 +185,11 @@ def _outcome(loss: NDArray, sigma: float, q: float) -> NDArray:
 def _between(z: NDArray) -> NDArray:
     """Standard normal mass between consecutive rising points, accurate in both tails."""
     upper = z[:-1] > 0
-    return np.where(upper, stats.norm.sf(z[:-1]) - stats.norm.sf(z[1:]), stats.norm.cdf(z[1:]) - stats.norm.cdf(z[:-1]))
+    return np.where(
+        upper,
+        scipy.stats.norm.sf(z[:-1]) - scipy.stats.norm.sf(z[1:]),
+        scipy.stats.norm.cdf(z[1:]) - scipy.stats.norm.cdf(z[:-1]),
+    )
 
 
 def _renyi(sigma: float, q: float, order: int) -> float:
@@ -193,7 +197,9 @@ def _renyi(sigma: float, q: float, order: int) -> float:
     if q == 1:
         return order / (2 * sigma * sigma)
     k = np.arange(order + 1)
-    log_binomial = special.gammaln(order + 1) - special.gammaln(k + 1) - special.gammaln(order - k + 1)
+    log_binomial = (
+        scipy.special.gammaln(order + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(order - k + 1)
+    )
     terms = log_binomial + k * math.log(q) + (order - k) * math.log1p(-q) + (k * k - k) / (2 * sigma * sigma)
     return float(np.logaddexp.reduce(terms)) / (order - 1)
 
@@ -207,4 +213,4 @@ def _renyi_start(epsilon: float, delta: float, q: float, steps: int) -> float:
     low, high = math.log(0.3), math.log(1000.0)
     if excess(low) <= 0 or excess(high) > 0:
         raise PrivacyError(f"No noise multiplier between 0.3 and 1,000 gives epsilon {epsilon:g} at delta {delta:g}.")
-    return optimize.root_scalar(excess, bracket=(low, high), xtol=1e-3).root
+    return scipy.optimize.root_scalar(excess, bracket=(low, high), xtol=1e-3).root

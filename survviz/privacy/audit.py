@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from survviz.errors import PrivacyError
 from survviz.privacy.accountant import Training
@@ -73,8 +73,8 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
             f"{hits} hits in {trials} trials were given; hits are at most the trials, and those at least 1."
         )
     tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(stats.beta.isf(tail, hits + 1, trials - hits)) if hits < trials else 1.0
+    low = float(scipy.stats.beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
+    high = float(scipy.stats.beta.isf(tail, hits + 1, trials - hits)) if hits < trials else 1.0
     return low, high
 
 
@@ -105,16 +105,16 @@ def one_run_bound(canaries: int, guesses: int, correct: int, *, delta: float = 0
 
     def chance(epsilon: float) -> float:
         success = 1 / (1 + math.exp(-epsilon))
-        reached = stats.binom.sf(correct - 1, guesses, success)
+        reached = scipy.stats.binom.sf(correct - 1, guesses, success)
         if not (delta and correct):
             return float(reached)
-        nearly = (stats.binom.sf(correct - i - 1, guesses, success) - reached) / i
+        nearly = (scipy.stats.binom.sf(correct - i - 1, guesses, success) - reached) / i
         return float(reached + 2 * canaries * delta * nearly.max())
 
     allowed = 1 - confidence
     if chance(0.0) > allowed:
         return 0.0
-    return optimize.root_scalar(lambda e: chance(e) - allowed, bracket=(0.0, MOST_EPSILON), xtol=1e-6).root
+    return scipy.optimize.root_scalar(lambda e: chance(e) - allowed, bracket=(0.0, MOST_EPSILON), xtol=1e-6).root
 
 
 def one_run_audit(

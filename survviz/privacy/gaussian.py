@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy import optimize, special
+import scipy  # its parts are loaded when first used
 
 from survviz.errors import PrivacyError
 from survviz.privacy.accountant import discrete_gaussian_loss
@@ -23,7 +23,7 @@ from survviz.privacy.spec import PrivacySpec
 def analytic_delta(sigma: float, epsilon: float) -> float:
     """Exact delta of Gaussian noise of sigma times the L2 sensitivity (Balle, Wang 2018, Theorem 8)."""
     shift, move = 0.5 / sigma, epsilon * sigma
-    return float(special.ndtr(shift - move) - math.exp(epsilon + special.log_ndtr(-shift - move)))
+    return float(scipy.special.ndtr(shift - move) - math.exp(epsilon + scipy.special.log_ndtr(-shift - move)))
 
 
 def analytic_sigma(epsilon: float, delta: float) -> float:
@@ -37,7 +37,7 @@ def analytic_sigma(epsilon: float, delta: float) -> float:
         return analytic_delta(math.exp(log_sigma), epsilon) - delta
 
     bracket = (math.log(1e-3), math.log(1e6))
-    return math.exp(optimize.root_scalar(excess, bracket=bracket).root)
+    return math.exp(scipy.optimize.root_scalar(excess, bracket=bracket).root)
 
 
 @dataclass(frozen=True, slots=True)

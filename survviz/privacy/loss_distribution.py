@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
-from scipy import fft, optimize
 
 from survviz.errors import PrivacyError
 
@@ -99,7 +99,8 @@ class LossDistribution:
             return (times * cumulant - math.log(TAIL)) / rate
 
         found = [
-            optimize.minimize_scalar(lambda r, s=sign: edge(s, r), bounds=(-8, 8), method="bounded") for sign in (1, -1)
+            scipy.optimize.minimize_scalar(lambda r, s=sign: edge(s, r), bounds=(-8, 8), method="bounded")
+            for sign in (1, -1)
         ]
         high = min(math.ceil(found[0].fun / self.step), times * (self.first + len(self.mass) - 1))
         low = max(math.floor(-found[1].fun / self.step), times * self.first)
@@ -107,7 +108,7 @@ class LossDistribution:
 
 
 def _fast_length(least: int) -> int:
-    return fft.next_fast_len(least, real=True) or least
+    return scipy.fft.next_fast_len(least, real=True) or least
 
 
 def _rounding(size: int) -> float:

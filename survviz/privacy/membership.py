@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
-from scipy import stats
 
 from survviz.errors import PrivacyError
 from survviz.privacy.audit import clopper_pearson, two_world_bound
@@ -70,7 +70,7 @@ def likelihood_ratio(
         own = squares.sum(axis=0) / (count - 1)
         pooled = squares.sum() / (count - 1).sum()
         variance = np.maximum(own if count.min() >= ENOUGH_SHADOWS else pooled, LEAST_PROBABILITY)
-        sides.append(stats.norm.logpdf(target, mean, np.sqrt(variance)))
+        sides.append(scipy.stats.norm.logpdf(target, mean, np.sqrt(variance)))
     return sides[0] - sides[1]
 
 

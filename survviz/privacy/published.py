@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scipy import integrate
+import scipy  # its parts are loaded when first used
 
 from survviz.errors import PrivacyError
 from survviz.privacy.allocation import Allocation
@@ -85,6 +85,6 @@ def delta_needed(epsilon: float, rates: tuple[float, float]) -> float:
     def total(sign: int, rate: float, centre: float) -> float:
         reach = 60.0 / rate
         pieces = [(-reach, 0.0), (0.0, 1.0), (1.0, 1.0 + reach)]
-        return sum(integrate.quad(lost, *piece, args=(sign, rate, centre), limit=200)[0] for piece in pieces)
+        return sum(scipy.integrate.quad(lost, *piece, args=(sign, rate, centre), limit=200)[0] for piece in pieces)
 
     return max(total(1, rates[0], 0.0), total(-1, rates[1], 1.0))
