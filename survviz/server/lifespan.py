@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 from survviz.server import store
 from survviz.server.feature_files import forget_unused
+from survviz.server.memory import keep_giving_back, use_few_heaps
 from survviz.server.slides import slide_cache
 from survviz.server.uploads import forget_unfinished
 
@@ -38,12 +40,15 @@ def disable_nagle() -> int:
 async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """For `st.App(lifespan=...)`."""
     disable_nagle()
+    use_few_heaps()
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)  # a busy script would otherwise hold tiles up for 5 ms a turn
     store.forget_old()
     forget_unfinished()
     forget_unused()
+    giving_back = asyncio.create_task(keep_giving_back())
     yield {}
+    giving_back.cancel()
     sys.setswitchinterval(before)
     slide_cache().close()
     store.close()

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
-from scipy.stats import rankdata
 
 from survviz.errors import InputError
 from survviz.study.design import Condition, Study
@@ -122,8 +121,8 @@ def shift(one: StudyMap, rng: np.random.Generator) -> NDArray[np.float64]:
     """
     low = one.coords.min(axis=0)
     span = np.maximum(one.coords.max(axis=0) - low + one.patch, 1)
-    tree = KDTree(one.coords)
-    ranks = rankdata(one.values)
+    tree = scipy.spatial.KDTree(one.coords)
+    ranks = scipy.stats.rankdata(one.values)
     tie_break = rng.random(len(one.values))
     ordered, best, found = np.sort(one.values), np.inf, one.values
     for _ in range(DRAWS):
@@ -131,7 +130,7 @@ def shift(one: StudyMap, rng: np.random.Generator) -> NDArray[np.float64]:
         _, source = tree.query((one.coords - low + move) % span + low)
         moved = np.empty_like(one.values)
         moved[np.lexsort((tie_break, one.values[source]))] = ordered
-        alike = _correlation(ranks, rankdata(moved))
+        alike = _correlation(ranks, scipy.stats.rankdata(moved))
         if alike < best:
             best, found = alike, moved
         if alike <= ALIKE:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from survviz.evaluation.agreement import Weights, agreement
 from survviz.evaluation.outcomes import UndefinedMetricError
@@ -183,7 +183,7 @@ def _percentiles(study: Study, answers: Iterable[Answer]) -> tuple[list[_Value],
         maps: tuple[tuple[list[_Value], Condition], ...] = ((shown, one.condition), (real, "real"))
         for found, condition in maps:
             if condition != "uniform":
-                ranks = rankdata(map_of(study, one.case, condition).values)
+                ranks = scipy.stats.rankdata(map_of(study, one.case, condition).values)
                 at = 100 * (ranks[one.value["patch"]] - 0.5) / len(ranks)
                 found.append(_Value(one.case, one.condition, float(at)))
     return shown, real

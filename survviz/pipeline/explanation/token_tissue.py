@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
-from scipy.stats import hypergeom, rankdata
 
 from survviz.errors import InputError
 from survviz.explain.attention import ALL_TOKENS
@@ -136,7 +136,7 @@ def tokens_on_tissue(
             not match, or the case has too few patches.
     """
     meanings, values = _named_numbers(bags)
-    ranks = rankdata(values, axis=0)  # (N, M), ties share their mean rank
+    ranks = scipy.stats.rankdata(values, axis=0)  # (N, M), ties share their mean rank
     found = []
     for group, tokens in maps.items():
         for token, scores in sorted(tokens.items(), key=lambda item: item[0] != ALL_TOKENS):
@@ -163,7 +163,7 @@ def overlap(
         raise InputError(f"Maps of {sizes[0]} and {sizes[1]} were given; expected two of the same slides.")
     one, other = top_patches(first, top), top_patches(second, top)
     total, count, shared = len(one), int(one.sum()), int((one & other).sum())
-    chance = hypergeom(total, count, count)
+    chance = scipy.stats.hypergeom(total, count, count)
     expected = count * count / total
     low, high = (int(value) for value in chance.interval(0.95))
     return Overlap(
