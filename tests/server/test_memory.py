@@ -25,23 +25,22 @@ import asyncio
 from survviz.server import memory
 
 memory.use_few_heaps()
-before = memory.own_bytes()
-blocks = [bytearray(100_000) for _ in range(1000)]
-full = memory.own_bytes()
-blocks[:-1] = []  # the last one keeps the heap from shrinking by itself
 
 
 async def wait() -> None:
+    before = memory.own_bytes()
     giving_back = asyncio.create_task(memory.keep_giving_back(0.01))
-    blocks.extend(bytearray(100_000) for _ in range(1000))
-    del blocks[1:-1]
-    while memory.own_bytes() > before + (full - before) // 4:
+    await asyncio.sleep(0)
+    blocks = [b"x" * 100_000 for _ in range(1000)]
+    grown = memory.own_bytes() - before
+    blocks[:-1] = []  # the last one keeps the heap from shrinking by itself
+    while memory.own_bytes() > before + grown // 4:
         await asyncio.sleep(0.01)
     giving_back.cancel()
+    print(grown)
 
 
 asyncio.run(asyncio.wait_for(wait(), 60))
-print(full - before)
 """
 
 
