@@ -75,7 +75,7 @@ def run_attribution(
     checkpoint: Path, files: CaseFiles, question: Question, out: Path, *, device: str, as_json: bool
 ) -> None:
     """Write the numbers and the figures of one case."""
-    from survviz.cli.cases import read_case, write_text
+    from survviz.cli.cases import read_case, write_export
     from survviz.pipeline.explanation.attribution import Method, attribute
     from survviz.pipeline.predictor import Predictor
 
@@ -90,9 +90,9 @@ def run_attribution(
     learnt = question.learnt(predictor, [case])
     out.mkdir(parents=True, exist_ok=True)
     document = as_document(found) | learnt_part(learnt)
-    write_text(out / "attribution.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    write_text(out / "attribution.csv", as_csv(found))
-    write_text(out / "attribution.html", as_page(found))
+    write_export(out / "attribution.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n", case)
+    write_export(out / "attribution.csv", as_csv(found), case)
+    write_export(out / "attribution.html", as_page(found), case)
     if as_json:
         show_json(document | {"written": [out / name for name in FILES]})
     else:

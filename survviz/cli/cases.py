@@ -13,7 +13,7 @@ from rich.console import Console
 from survviz.cli.console import progress_bar, show_json, show_notices, to_json
 from survviz.errors import InputError, OutOfDistributionError
 from survviz.figures.overlay import RESEARCH_USE
-from survviz.phi import exported_id
+from survviz.phi import exported_id, without_ids
 from survviz.types import Case, MapKind, Notice, PatchScores, Prediction
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run_predict(checkpoint: Path, files: CaseFiles, out: Path, *, device: str, a
         "case_notices": to_json(notices),
         "slides": [slide_record(case, index) for index in range(len(case.bags))],
     }
-    write_text(out / "prediction.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write_export(out / "prediction.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n", case)
     written = ["prediction.json", *write_maps(predictor, case, files, out)[0]]
     if as_json:
         show_json(document | {"written": [out / name for name in written]})
@@ -232,6 +232,11 @@ def write_text(path: Path, text: str) -> None:
     fresh = path.with_name(path.name + ".tmp")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)
+
+
+def write_export(path: Path, text: str, case: Case) -> None:
+    """The same, under ids that may leave."""
+    write_text(path, without_ids(text, [bag.slide_id for bag in case.bags], (case.case_id,)))
 
 
 def show_prediction(prediction: Prediction, out: Path, written: list[str]) -> None:

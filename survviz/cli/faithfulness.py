@@ -34,7 +34,7 @@ def run_faithfulness(
     Raises:
         InputError: the model or the case has no map of a kind, or there is nothing to test about it.
     """
-    from survviz.cli.cases import read_case, write_text
+    from survviz.cli.cases import read_case, write_export
     from survviz.explain.attention import PATCHES
     from survviz.pipeline.explanation.faithfulness import compute_test, why_not_tested
     from survviz.pipeline.explanation.maps import MapRequest
@@ -58,7 +58,7 @@ def run_faithfulness(
             tests.append(json.loads(compute_test(predictor, case, request, progress).read_text()))
     out.mkdir(parents=True, exist_ok=True)
     document = {"case_id": case.case_id, "checkpoint": predictor.checkpoint.name, "tests": tests}
-    write_text(out / "faithfulness.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    write_export(out / "faithfulness.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n", case)
     if as_json:
         show_json({**document, "tests": [{k: v for k, v in test.items() if k != "orders"} for test in tests]})
         return
