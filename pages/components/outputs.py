@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from survviz.pipeline.cohort.results import CohortResults
     from survviz.pipeline.cohort.stratification import StratifyPlan
 
-SHARED = "The files name patients one by one, by the ids of the cohort: share them only where the patients' data may be "
+SHARED = (
+    "The files name patients one by one, by the ids of the cohort: share them only where the patients' data may be "
     "shared."
+)
 
 
 def bundle_button(
