@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from survviz.benchmark.cells import TRAINING_VERSION, Cell, make_cell
+from survviz.benchmark.cells import TRAINING_VERSION, Cell, make_cell, run_cell
 from survviz.benchmark.content import Known, cohort_digest, read_known, write_known
 from survviz.benchmark.coverage import Coverage
 from survviz.benchmark.derived import Oracle, mean_of_risks
@@ -18,12 +18,13 @@ from survviz.benchmark.entries import Line, lines_of
 from survviz.benchmark.plan import among
 from survviz.benchmark.predictions import FoldPredictions, read_predictions, write_predictions
 from survviz.benchmark.suite import CohortSection, Suite, read_suite
-from survviz.benchmark.workers import run_cells
+from survviz.cluster import Failed, Place, Processes, Task, run_tasks
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.splits import NamedSplit
 from survviz.errors import InputError, UnknownNameError
 from survviz.types import Progress
 
+ONE_WORKER = Processes(1)
 ORACLE_TIMES = np.arange(1.0, 121.0)
 """Months at which the true curve is stated."""
 
@@ -80,7 +81,7 @@ def run_suite(
     out: Path,
     *,
     cohorts: Path | None = None,
-    workers: int = 1,
+    place: Place = ONE_WORKER,
     only: Collection[str] = (),
     progress: Progress | None = None,
 ) -> SuiteRun:
@@ -89,7 +90,7 @@ def run_suite(
     Args:
         out: its `cells` folder is the cache.
         cohorts: where the cohort folders are; default beside the suite file.
-        workers: processes of one thread each; 0 = this one.
+        place: where cells are made.
         only: entries to run; baselines always stand. Empty = all.
         progress: called with (cells there, cells of the suite).
 
@@ -103,7 +104,7 @@ def run_suite(
         runs = [prepare(suite, section, root) for section in suite.cohorts]
         places = [place for run in runs for place in _places(suite, run, known)]
         write_known(out / "files.json", known)
-        made, cached = _fill(places, out / "cells", workers, progress)
+        made, cached = _fill(places, out / "cells", place, progress)
     for run in runs:
         _derive(run)
     return SuiteRun(suite, runs, made, cached)
@@ -171,7 +172,7 @@ def _places(suite: Suite, run: CohortRun, known: Known) -> Iterator[_Place]:
             yield _Place(run, to, cell)
 
 
-def _fill(places: Sequence[_Place], cache: Path, workers: int, progress: Progress | None) -> tuple[int, int]:
+def _fill(places: Sequence[_Place], cache: Path, where: Place, progress: Progress | None) -> tuple[int, int]:
     """Every place gets predictions or an error; cells with one key are made once. -> (made, cached)."""
     todo: dict[str, list[_Place]] = {}
     cells = {place.cell.key for place in places}
@@ -181,21 +182,34 @@ def _fill(places: Sequence[_Place], cache: Path, workers: int, progress: Progres
             todo.setdefault(place.cell.key, []).append(place)
         else:
             place.to.folds[place.at] = found
-    done = cached = len(cells) - len(todo)
-    if progress:
-        progress(done, len(cells))
-    for cell, outcome in run_cells([waiting[0].cell for waiting in todo.values()], workers=workers):
-        if isinstance(outcome, FoldPredictions):
-            write_predictions(cache / cell.key, outcome, _facts(todo[cell.key][0]))
-        for place in todo[cell.key]:
-            if isinstance(outcome, FoldPredictions):
-                place.to.folds[place.at] = outcome
-            else:
-                place.to.errors[place.at] = outcome
-        done += 1
+    cached = len(cells) - len(todo)
+
+    def tell(made: int) -> None:
         if progress:
-            progress(done, len(cells))
+            progress(cached + made, len(cells))
+
+    tell(0)
+    tasks = [_task(waiting[0]) for waiting in todo.values()]
+    made = 0
+    with closing(run_tasks(run_cell, tasks, where, tick=lambda: tell(made))) as outcomes:
+        for task, outcome in outcomes:
+            key = task.argument.key
+            if not isinstance(outcome, Failed):
+                write_predictions(cache / key, outcome, _facts(todo[key][0]))
+            for place in todo[key]:
+                if isinstance(outcome, Failed):
+                    place.to.errors[place.at] = outcome.reason
+                else:
+                    place.to.folds[place.at] = outcome
+            made += 1
+            tell(made)
     return len(todo), cached
+
+
+def _task(place: _Place) -> Task[Cell]:
+    """A cell as a worker anywhere can make it."""
+    name = f"{place.to.line.name} on {place.run.section.name}, fold {place.cell.planned.name}"
+    return Task(name, replace(place.cell, folder=place.cell.folder.resolve()))
 
 
 def _facts(place: _Place) -> dict[str, object]:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from survviz.cli.options import CheckpointOption, Device, Json
+from survviz.cli.options import (
+    CheckpointOption,
+    CpusPerTask,
+    Device,
+    GpusPerTask,
+    Json,
+    On,
+    RayAddress,
+    Workers,
+)
 
 
 def infer(
@@ -17,12 +26,21 @@ def infer(
     batch_size: Annotated[int, typer.Option(min=1, help="Cases in one forward pass, at most.")] = 32,
     device: Device = "auto",
     anyway: Annotated[bool, typer.Option("--anyway", help="Score cases unlike the training cohort too.")] = False,
+    workers: Workers = None,
+    on: On = "local",
+    ray_address: RayAddress = None,
+    cpus_per_task: CpusPerTask = None,
+    gpus_per_task: GpusPerTask = None,
     json: Json = False,
 ) -> None:
     """Score every case of a cohort folder; a killed run goes on where it was, a case that fails stops nobody else."""
     from survviz.cli.inference import run_infer
+    from survviz.cli.placing import place_of
 
-    run_infer(checkpoint, cohort, out, batch_size=batch_size, device=device, anyway=anyway, as_json=json)
+    place, device = place_of(
+        on, workers=workers, ray_address=ray_address, cpus=cpus_per_task, gpus=gpus_per_task, device=device
+    )
+    run_infer(checkpoint, cohort, out, batch_size=batch_size, device=device, anyway=anyway, place=place, as_json=json)
 
 
 def bundle(

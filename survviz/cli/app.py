@@ -16,16 +16,23 @@ from survviz.cli.options import (
     CaseId,
     CheckpointOption,
     ClinicalFile,
+    CpusPerTask,
     Device,
     FeatureFiles,
+    GpusPerTask,
     Json,
     MppOption,
+    On,
+    RayAddress,
     RnaFile,
     Slides,
     Weights,
+    Workers,
 )
 from survviz.cli.phi import phi
+from survviz.cli.preparing import extract, pack
 from survviz.cli.privacy import privacy
+from survviz.cli.selfcheck import selfcheck
 from survviz.cli.study import study
 
 app = typer.Typer(
@@ -127,35 +134,8 @@ def check(
     )  # fmt: skip
 
 
-@app.command()
-def extract(
-    out: Annotated[Path, typer.Option(help="Folder of the feature files (one .h5 per slide).")],
-    slide: Slides = None,
-    cohort: Annotated[Path | None, typer.Option(help="Cohort folder: extract every slide of its slides.csv.")] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder name; `survviz encoders` lists them.")] = "he-descriptor",
-    weights: Weights = None,
-    mpp: MppOption = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Cut slides into patches and encode them."""
-    from survviz.cli.cohorts import run_extract
-
-    run_extract(
-        out, slides=slide or [], cohort=cohort, encoder=encoder, weights=weights, mpp=mpp, device=device, as_json=json
-    )
-
-
-@app.command()
-def pack(
-    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
-    out: Annotated[Path | None, typer.Option(help="File to write; features.pack in the cohort if not given.")] = None,
-    json: Json = False,
-) -> None:
-    """Pack a cohort's feature files into one memory-mapped float16 file, for fast training in little memory."""
-    from survviz.cli.packing import run_pack
-
-    run_pack(cohort, out, as_json=json)
+for verb in (extract, pack):
+    app.command()(verb)
 
 
 @app.command()
@@ -197,7 +177,11 @@ def benchmark(
     cohorts: Annotated[
         Path | None, typer.Option(help="Where the suite's cohort folders are. Default: beside the suite file.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes of one thread each; 0 = this one.")] = 2,
+    workers: Workers = None,
+    on: On = "local",
+    ray_address: RayAddress = None,
+    cpus_per_task: CpusPerTask = None,
+    gpus_per_task: GpusPerTask = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Only this entry, beside the baselines; repeat for several.")
     ] = None,
@@ -205,8 +189,12 @@ def benchmark(
 ) -> None:
     """Compare models on cohorts over shared splits. Stop it at any time: finished cells are never made again."""
     from survviz.cli.benchmark import run_benchmark
+    from survviz.cli.placing import place_of
 
-    run_benchmark(suite, out, cohorts=cohorts, workers=workers, only=only or [], as_json=json)
+    place, _ = place_of(
+        on, workers=workers, ray_address=ray_address, cpus=cpus_per_task, gpus=gpus_per_task, workers_here=2
+    )
+    run_benchmark(suite, out, cohorts=cohorts, place=place, only=only or [], as_json=json)
 
 
 @app.command()
@@ -264,7 +252,7 @@ def evaluate(
     )  # fmt: skip
 
 
-for verb in (infer, bundle, reproduce, explain, regions, baselines, phi):
+for verb in (infer, bundle, reproduce, explain, regions, baselines, phi, selfcheck):
     app.command()(verb)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from survviz.cli.console import progress_bar, show_json, stderr
 
+if TYPE_CHECKING:
+    from survviz.cluster import Place
+
 stdout = Console(highlight=False, soft_wrap=True)
 
 
 def run_benchmark(
-    suite: Path, out: Path, *, cohorts: Path | None, workers: int, only: list[str], as_json: bool
+    suite: Path, out: Path, *, cohorts: Path | None, place: Place, only: list[str], as_json: bool
 ) -> None:
     """Run a suite, write its leaderboard, print it; exit code 1 if a cell failed."""
     from survviz.benchmark.board import leaderboard
@@ -21,7 +25,7 @@ def run_benchmark(
     from survviz.benchmark.tables import as_markdown, write_tables
 
     with progress_bar("cells") as progress:
-        run = run_suite(suite, out, cohorts=cohorts, workers=workers, only=only, progress=progress)
+        run = run_suite(suite, out, cohorts=cohorts, place=place, only=only, progress=progress)
     board = leaderboard(run)
     written = write_tables(board, out)
     if as_json:

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from survviz.cli.console import progress_bar, show_json, show_notices, stderr
-from survviz.errors import InputError, SurvvizError
+from survviz.errors import InputError
 from survviz.types import MapKind
 
 if TYPE_CHECKING:
+    from survviz.cluster import Place
     from survviz.pipeline.explanation.truth import TokenLocalisation
+    from survviz.pipeline.extraction import Encoded, EncoderChoice
 
 TARGETS = (("tumour",), ("normal",), ("lymphocytes",))
 """In the sample cohort all prognostic information lies in tumour; the others wear the same marks and mean nothing."""
@@ -52,53 +54,70 @@ def run_extract(
     *,
     slides: list[Path],
     cohort: Path | None,
-    encoder: str,
-    weights: str | None,
+    encoder: EncoderChoice,
     mpp: float | None,
-    device: str,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Encode slides; a slide that fails does not stop the rest, but the exit code then is not 0."""
-    from survviz.pipeline.device import choose_device
-    from survviz.wsi.encoders import create_encoder
-    from survviz.wsi.extract import extract_cached
-    from survviz.wsi.features import write_features
+    from survviz.cluster import Failed
+    from survviz.pipeline.extraction import HERE, extract_slides
 
-    work = [(path, mpp) for path in slides] + (cohort_slides(cohort, mpp) if cohort else [])
+    work = [(path, path.stem, mpp) for path in slides] + (cohort_slides(cohort, mpp) if cohort else [])
     if not work:
         raise InputError("No slide was given. Use --slide FILE (repeat it for several), or --cohort DIR.")
-    model = create_encoder(encoder, weights=weights, device=str(choose_device(device)))
-    out.mkdir(parents=True, exist_ok=True)
-    results, failures = [], []
-    for path, size in work:
-        try:
-            with progress_bar(path.name) as progress:
-                bag, notices = extract_cached(path, model, mpp=size, progress=progress)
-        except SurvvizError as error:
-            failures.append({"slide": path, "error": str(error)})
-            stderr.print(str(error), markup=False)
-            continue
-        show_notices(notices)
-        target = out / f"{bag.slide_id}.h5"
-        write_features(target, bag, patch_px=model.patch_px)
-        results.append({
-            "slide": path, "features": target, "n_patches": len(bag), "mpp_source": bag.mpp_source, "notices": notices,
-        })  # fmt: skip
+    results: list[tuple[Path, Encoded]] = []
+    failures: list[dict[str, object]] = []
+
+    def tell(path: Path, outcome: Encoded | Failed) -> None:
+        if isinstance(outcome, Failed):
+            failures.append({"slide": path, "error": outcome.reason})
+            stderr.print(
+                outcome.reason if path.name in outcome.reason else f"{path.name}: {outcome.reason}", markup=False
+            )
+            return
+        results.append((path, outcome))
+        show_notices(outcome.notices)
         if not as_json:
-            stdout.print(f"{target}: {len(bag)} patches, {bag.features.shape[1]} numbers each")
+            line = f"{out / outcome.file}: {outcome.n_patches} patches, {outcome.width} numbers each"
+            stdout.print(line, markup=False)
+
+    with progress_bar("encoding patches" if place == HERE else "encoding slides") as progress:
+        there = extract_slides(work, encoder, out, place=place, finished=tell, progress=progress)
     if as_json:
-        show_json({"encoder": model.name, "revision": model.revision, "slides": results, "failed": failures})
+        show_json(_extracted(out, encoder, results, failures, there))
+    elif there:
+        stdout.print(f"{there} of {len(work)} slides were there already")
     if failures:
         raise InputError(f"{len(failures)} of {len(work)} slides could not be encoded; see above.")
 
 
-def cohort_slides(folder: Path, mpp: float | None) -> list[tuple[Path, float | None]]:
-    """Slide files of a cohort with the pixel size of its slide table, else the given one."""
+def _extracted(
+    out: Path,
+    encoder: EncoderChoice,
+    results: list[tuple[Path, Encoded]],
+    failures: list[dict[str, object]],
+    there: int,
+) -> dict[str, object]:
+    rows = [
+        {
+            "slide": path, "features": out / row.file, "n_patches": row.n_patches, "mpp_source": row.mpp_source,
+            "seconds": row.seconds, "notices": row.notices,
+        }
+        for path, row in results
+    ]  # fmt: skip
+    revision = results[0][1].revision if results else None
+    return {"encoder": encoder.name, "revision": revision, "slides": rows, "failed": failures, "there_already": there}
+
+
+def cohort_slides(folder: Path, mpp: float | None) -> list[tuple[Path, str, float | None]]:
+    """Slide files of a cohort, their ids, and the pixel size of its slide table, else the given one."""
     from survviz.data.cohort import load_cohort
 
     rows = load_cohort(folder).slides
     sizes = rows["mpp"].astype(object).where(rows["mpp"].notna(), mpp)
-    return [(Path(path), size) for path, size in zip(rows["path"], sizes, strict=True) if path]
+    named = zip(rows["path"], rows["slide_id"], sizes, strict=True)
+    return [(Path(path), slide_id, size) for path, slide_id, size in named if path]
 
 
 def run_explain_cohort(

@@ -11,6 +11,7 @@ from survviz.cli.console import progress_bar, show_json, stderr
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
+    from survviz.cluster import Place
     from survviz.pipeline.cohort.results import CohortResults
 
 KINDS = {
@@ -25,14 +26,23 @@ stdout = Console(highlight=False, soft_wrap=True)
 
 
 def run_infer(
-    checkpoint: Path, cohort: Path, out: Path, *, batch_size: int, device: str, anyway: bool, as_json: bool
+    checkpoint: Path,
+    cohort: Path,
+    out: Path,
+    *,
+    batch_size: int,
+    device: str,
+    anyway: bool,
+    place: Place,
+    as_json: bool,
 ) -> None:
     """Score, write, and say what came out."""
     from survviz.pipeline.cohort.inference import infer
 
     with progress_bar("Scoring") as progress:
         found = infer(
-            checkpoint, cohort, out, device=device, anyway=anyway, batch_size=batch_size, progress=progress
+            checkpoint, cohort, out, device=device, anyway=anyway, batch_size=batch_size, place=place,
+            progress=progress,
         )  # fmt: skip
     if as_json:
         show_json(summary_of(found))

@@ -23,3 +23,17 @@ RnaFile = Annotated[Path | None, typer.Option(help="Table of expression: genes i
 CaseId = Annotated[str | None, typer.Option("--case", help="Case id; needed when a table holds several cases.")]
 Weights = Annotated[str | None, typer.Option(help="Weights of a foundation encoder: a local folder, or hub:ORG/NAME.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Score a case that is unlike the training cohort.")]
+
+On = Annotated[str, typer.Option("--on", help="local: this machine; ray: a Ray cluster (docs/scale.md).")]
+RayAddress = Annotated[
+    str | None, typer.Option(help="HOST:PORT of a running Ray cluster, or auto. Default: one on this machine.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Tasks at once. Local: processes of one thread, 0 = this one. Ray: at most.")
+]
+CpusPerTask = Annotated[
+    float | None, typer.Option(min=0.01, help="Cores of a Ray task, and its torch threads. Default 1.")
+]
+GpusPerTask = Annotated[
+    float | None, typer.Option(min=0, help="GPUs of a Ray task. Default 1 with --device cuda, else 0.")
+]

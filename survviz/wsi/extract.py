@@ -83,12 +83,14 @@ def extract_cached(
     mpp: float | None = None,
     progress: Progress | None = None,
     cache: Path | None = None,
+    keep: bool = True,
 ) -> tuple[Bag, tuple[Notice, ...]]:
     """Encode a slide file, or read what was encoded before from the same bytes with the same encoder.
 
     Args:
         mpp: um per pixel of level 0, for files that declare none.
         cache: folder of feature files; `features` in the workspace unless given.
+        keep: write there what was encoded now; False where the caller keeps it elsewhere.
 
     Returns:
         The bag, and what to know about the slide.
@@ -103,7 +105,8 @@ def extract_cached(
         bag = _read_cached(file, slide)
         if bag is None:
             bag = extract(slide, encoder, progress=progress, mask=mask)
-            write_features(file, bag, patch_px=encoder.patch_px)
+            if keep:
+                write_features(file, bag, patch_px=encoder.patch_px)
         elif progress:
             progress(len(bag), len(bag))
         return bag, notices

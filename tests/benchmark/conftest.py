@@ -8,6 +8,7 @@ import pytest
 
 from survviz.benchmark.board import Board, leaderboard
 from survviz.benchmark.run import SuiteRun, run_suite
+from survviz.cluster import Processes
 from tests.training.tiny_cohort import write_tiny_cohort
 
 SUITE = """\
@@ -74,7 +75,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(suite_file: Path, out: Path) -> SuiteRun:
-    return run_suite(suite_file, out, workers=0)
+    return run_suite(suite_file, out, place=Processes(0))
 
 
 @pytest.fixture(scope="session")

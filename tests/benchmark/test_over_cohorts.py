@@ -6,6 +6,7 @@ from pathlib import Path
 
 from survviz.benchmark.board import leaderboard
 from survviz.benchmark.run import run_suite
+from survviz.cluster import Processes
 from tests.training.tiny_cohort import write_tiny_cohort
 
 SUITE = """\
@@ -39,7 +40,7 @@ def test_a_cohort_whose_patients_stand_in_another_does_not_count_over_cohorts(tm
         write_tiny_cohort(tmp_path / name, seed=seed)
     suite = tmp_path / "suite.toml"
     suite.write_text(SUITE.format(programmes=tmp_path / "one" / "sets.gmt"), encoding="utf-8")
-    board = leaderboard(run_suite(suite, tmp_path / "out", workers=0))
+    board = leaderboard(run_suite(suite, tmp_path / "out", place=Processes(0)))
     again = next(cohort for cohort in board.cohorts if cohort.name == "the patients of two again")
     assert {row.status for row in again.rows} == {"done"}
     over = board.overall["Cox on genomic"]["clinic"]

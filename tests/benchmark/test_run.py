@@ -13,6 +13,7 @@ import pytest
 from survviz.benchmark.board import Board, leaderboard
 from survviz.benchmark.entries import CLINIC, MEAN_OF_RISKS
 from survviz.benchmark.run import SuiteRun, run_suite
+from survviz.cluster import Processes
 from survviz.errors import InputError, UnknownNameError
 from tests.benchmark.conftest import SUITE, write_suite
 
@@ -61,7 +62,7 @@ def test_held_out_cases_are_never_touched(run: SuiteRun) -> None:
 def test_a_second_run_makes_only_what_failed_and_gives_the_same_table(
     suite_file: Path, out: Path, run: SuiteRun, board: Board
 ) -> None:
-    again = run_suite(suite_file, out, workers=0)
+    again = run_suite(suite_file, out, place=Processes(0))
     assert (again.made, again.cached) == (4, run.made - 4)
     assert leaderboard(again).document() == board.document()
 
@@ -78,7 +79,7 @@ def test_the_order_of_rows_in_the_tables_changes_no_result(tmp_path: Path, board
     for name in ("clinical.csv", "rna.csv", "slides.csv"):
         table = pd.read_csv(tmp_path / "tiny" / name)
         table.sample(frac=1, random_state=5).to_csv(tmp_path / "tiny" / name, index=False)
-    found = concordances(leaderboard(run_suite(suite, tmp_path / "out", workers=0)))
+    found = concordances(leaderboard(run_suite(suite, tmp_path / "out", place=Processes(0))))
     expected = concordances(board)
     assert found.keys() == {CLINIC, "Cox on pathology", "Cox on genomic", MEAN_OF_RISKS}
     for name, value in found.items():
@@ -102,11 +103,11 @@ def test_a_worker_that_is_killed_costs_no_result(suite_file: Path, tmp_path: Pat
 def test_two_runs_in_one_folder_are_refused(suite_file: Path, tmp_path: Path) -> None:
     def second(*_: int) -> None:
         with pytest.raises(InputError, match="Another benchmark runs"):
-            run_suite(suite_file, tmp_path, workers=0)
+            run_suite(suite_file, tmp_path, place=Processes(0))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_suite(suite_file, tmp_path, workers=0, progress=second)
+        run_suite(suite_file, tmp_path, place=Processes(0), progress=second)
 
 
 def test_an_unknown_entry_is_named(suite_file: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "types": {"errors", "units"},
     "workspace": {"errors"},
     "deployment": {"errors", "workspace"},
+    "cluster": {"errors"},
     "wsi": BASE,
     "data": BASE | {"wsi"},
     "phi": BASE | {"wsi"},
@@ -27,9 +28,10 @@ ALLOWED: dict[str, set[str]] = {
     "explain": {"errors", "types", "models"},
     "training": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "privacy"},
     "figures": BASE | {"evaluation"},
-    "pipeline": BASE | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy", "phi"},
+    "pipeline": BASE | {"cluster", "wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy"}
+    | {"phi"},
     "study": {"errors", "types", "workspace", "evaluation"},
-    "benchmark": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
+    "benchmark": BASE | {"cluster", "data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
     "intake": BASE | {"data"},
@@ -40,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment", "phi"},
     "administration": BASE | {"deployment", "jobs", "server"},
 }
+ALLOWED["selfcheck"] = BASE | {"wsi", "data", "figures", "checkpoint", "pipeline", "server"}
 ALLOWED["cli"] = set(ALLOWED)
 
 

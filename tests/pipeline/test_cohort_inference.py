@@ -16,7 +16,8 @@ from survviz.data.cohort import Cohort, load_cohort
 from survviz.errors import CancelledError, InputError
 from survviz.pipeline import Predictor
 from survviz.pipeline.cohort.evaluation import load_for_evaluation
-from survviz.pipeline.cohort.inference import CASES_PER_PART, infer, run_cohort
+from survviz.pipeline.cohort.inference import infer, run_cohort
+from survviz.pipeline.cohort.part_runs import CASES_PER_PART
 from survviz.pipeline.cohort.results import PATIENTS, CohortResults, find_results
 from tests.pipeline.cohort_folders import ROOT, SAMPLE, copy_of_sample
 
