@@ -41,9 +41,11 @@ def brier_score(
         raise UndefinedMetricError("The Brier score needs at least one case; none given.")
     censoring = CensoringDistribution.fit(train_time, train_event)
     values, reasons = np.full(len(asked), np.nan), [""] * len(asked)
+    all_weights, by_time = censoring.weights(durations, events), np.ascontiguousarray(stated.T)
     for index, months in enumerate(asked):
         try:
-            values[index] = squared_errors(stated[:, index], durations, events, censoring, float(months)).mean()
+            errors = squared_errors(by_time[index], durations, events, censoring, float(months), all_weights)
+            values[index] = errors.mean()
         except UndefinedMetricError as error:
             reasons[index] = str(error)
     return PerTime(asked, values, tuple(reasons))
@@ -55,8 +57,12 @@ def squared_errors(
     event: NDArray[np.bool_],
     censoring: CensoringDistribution,
     months: float,
+    all_weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """(n,) each patient's weighted squared error at one time; their mean is the Brier score.
+
+    Args:
+        all_weights: as for `weights_at`.
 
     Raises:
         UndefinedMetricError: a survival is not stated, nobody is followed beyond that time, or G is 0 or unknown there.
@@ -66,11 +72,11 @@ def squared_errors(
         raise UndefinedMetricError(
             f"The model states no survival at {months:g} for {unstated} of {len(time)} patients."
         )
-    weights, beyond = weights_at(time, event, censoring, months)
+    weights, beyond = weights_at(time, event, censoring, months, all_weights)
     at = float(censoring.at(months))
     if np.isnan(at):
         raise UndefinedMetricError(f"Undefined at {months:g}: {censoring.why_undefined(months)}.")
-    return weights * survival**2 + beyond / at * (1 - survival) ** 2
+    return np.where(beyond, 1 / at, weights) * (beyond - survival) ** 2
 
 
 def integrated_brier_score(scores: PerTime) -> float:

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import linalg, optimize, special
 
 from survviz.errors import InputError
 from survviz.evaluation.kaplan_meier import kaplan_meier
 from survviz.evaluation.outcomes import UndefinedMetricError, check_entry, check_outcomes, check_same_length
+from survviz.evaluation.risk_sets import RiskSets, Sums, standardised
 
 MAX_STEPS = 40
 CONVERGED = 1e-9
+NEARLY = 1e-5
+"""After a first Newton step this small, what is left is of the order of its square."""
+LARGE_INFORMATION = 3e7
+"""n p^2 above which the way to the maximum goes by gradients, and the information is computed at its end only."""
+FEWEST_ROWS = 4000
+"""Of the part of a large cohort that tells how the likelihood is curved."""
+CLEARLY_APART = 1e-6
+"""Smallest eigenvalue of the correlations of terms none of which is a sum of the others."""
 LARGEST = 15.0
 """A coefficient this large per standard deviation says that a term separates the events perfectly."""
 
@@ -113,10 +122,11 @@ def cox(
         raise InputError(f"Covariates have shape {values.shape} or gaps; expected {len(terms)} finite columns.")
     check_same_length(x=values, time=times)
     _check_terms(values, events, terms)
-    centre, scale = values.mean(axis=0), values.std(axis=0)
-    sets = _RiskSets((values - centre) / scale, times, events, entries)
-    beta, value = _maximise(sets, terms)
-    sums = sets.sums(beta)
+    order = np.lexsort((~events, times))
+    scaled, scale = standardised(values, order)
+    _check_apart(scaled, terms)
+    sets = RiskSets(scaled, times[order], events[order], None if entries is None else entries[order])
+    beta, value, sums = _maximise(sets, terms)
     covariance = np.linalg.inv(sums.information) / np.outer(scale, scale)
     null = sets.log_likelihood(np.zeros(len(terms)))
     return CoxModel(
@@ -157,17 +167,25 @@ def _check_terms(x: NDArray[np.float64], event: NDArray[np.bool_], terms: Sequen
             f"A Cox model of {len(terms)} term{'s' * (len(terms) != 1)} needs more events than terms; there are "
             f"{n_events}. Leave covariates out."
         )
-    for name, column in zip(terms, x.T, strict=True):
-        if np.ptp(column) == 0:
-            raise UndefinedMetricError(f"{name!r} is the same for all {len(column)} patients: leave it out.")
-    spread = (x - x.mean(axis=0)) / x.std(axis=0)
+    for index in np.flatnonzero(x[0] == x[-1]).tolist():  # the others vary
+        if np.ptp(x[:, index]) == 0:
+            raise UndefinedMetricError(f"{terms[index]!r} is the same for all {len(x)} patients: leave it out.")
+
+
+def _check_apart(scaled: NDArray[np.float64], terms: Sequence[str]) -> None:
+    """That no term is a sum of others; by their correlations, and where those leave it open, by their rank."""
+    if np.linalg.eigvalsh(scaled @ scaled.T / scaled.shape[1])[0] > CLEARLY_APART:
+        return
     for last in range(1, len(terms)):
-        if np.linalg.matrix_rank(spread[:, : last + 1], tol=1e-8 * len(x)) <= last:
+        if np.linalg.matrix_rank(scaled[: last + 1], tol=1e-8 * scaled.shape[1]) <= last:
             raise UndefinedMetricError(f"{terms[last]!r} is a sum of the covariates before it: leave it out.")
 
 
-def _maximise(sets: _RiskSets, terms: Sequence[str]) -> tuple[NDArray[np.float64], float]:
-    beta, value = np.zeros(len(terms)), sets.log_likelihood(np.zeros(len(terms)))
+def _maximise(sets: RiskSets, terms: Sequence[str]) -> tuple[NDArray[np.float64], float, Sums]:
+    """Coefficients, likelihood, and the sums there: by Newton's steps; of many numbers, from near the maximum on."""
+    large = sets.x.size * len(terms) > LARGE_INFORMATION
+    beta = _near_maximum(sets) if large else np.zeros(len(terms))
+    value, small = sets.log_likelihood(beta), NEARLY if large else CONVERGED
     for _ in range(MAX_STEPS):
         sums = sets.sums(beta)
         try:
@@ -181,8 +199,8 @@ def _maximise(sets: _RiskSets, terms: Sequence[str]) -> tuple[NDArray[np.float64
         beta, value = beta + step, new
         if np.abs(beta).max() > LARGEST:
             break
-        if np.abs(step).max() < CONVERGED * (1 + np.abs(beta).max()):
-            return beta, value
+        if np.abs(step).max() < small * (1 + np.abs(beta).max()):
+            return beta, value, sums
     worst = terms[int(np.abs(beta).argmax())]
     raise UndefinedMetricError(
         f"The Cox model has no finite estimate: {worst!r} separates events from others perfectly (one of its groups "
@@ -190,64 +208,18 @@ def _maximise(sets: _RiskSets, terms: Sequence[str]) -> tuple[NDArray[np.float64
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    residuals: NDArray[np.float64]  # (E, p)
-    information: NDArray[np.float64]  # (p, p)
+def _near_maximum(sets: RiskSets) -> NDArray[np.float64]:
+    """By L-BFGS, in coordinates in which the likelihood of a part of the cohort curves alike in every direction."""
+    p, n = sets.x.shape
+    curved = sets.part(max(1, n // max(FEWEST_ROWS, 10 * p))).sums(np.zeros(p)).information
+    curved += 0.01 * np.trace(curved) / p * np.eye(p)
+    lower = linalg.cholesky(curved / np.trace(curved) * p, lower=True)
+    n_events = len(sets.rows)
 
+    def loss(turned: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = sets.climb(linalg.solve_triangular(lower.T, turned))
+        return -value / n_events, -linalg.solve_triangular(lower, gradient, lower=True) / n_events
 
-class _RiskSets:
-    """Sums over everybody at risk just before each event, less Efron's share of the events of the same time."""
-
-    def __init__(
-        self,
-        x: NDArray[np.float64],
-        time: NDArray[np.float64],
-        event: NDArray[np.bool_],
-        entry: NDArray[np.float64] | None,
-    ) -> None:
-        order = np.lexsort((~event, time))
-        self.x, self.time = x[order], time[order]
-        self.rows = np.flatnonzero(event[order])  # (E,)
-        self.event_times = self.time[self.rows]
-        self.start = np.searchsorted(self.time, self.event_times, side="left")
-        self.first = np.searchsorted(self.event_times, self.event_times, side="left")
-        self.last = np.searchsorted(self.event_times, self.event_times, side="right")
-        self.share = (np.arange(len(self.rows)) - self.first) / (self.last - self.first)
-        self.late = None
-        if entry is not None and entry.any():
-            by_entry = np.argsort(entry[order], kind="stable")
-            self.late = by_entry, np.searchsorted(entry[order][by_entry], self.event_times, side="left")
-        p = x.shape[1]
-        self.upper = np.triu_indices(p)
-        self.products = self.x[:, self.upper[0]] * self.x[:, self.upper[1]]
-
-    def log_likelihood(self, beta: NDArray[np.float64]) -> float:
-        eta = self.x @ beta
-        shift = eta.max()
-        at_risk = self._at_risk(np.exp(eta - shift)[:, None])[:, 0]
-        return float((eta[self.rows] - shift).sum() - np.log(at_risk).sum())
-
-    def sums(self, beta: NDArray[np.float64]) -> _Sums:
-        eta = self.x @ beta
-        hazard = np.exp(eta - eta.max())[:, None]
-        at_risk = self._at_risk(hazard)  # (E, 1)
-        mean = self._at_risk(hazard * self.x) / at_risk
-        second = (self._at_risk(hazard * self.products) / at_risk).sum(axis=0)
-        information = np.zeros((len(beta), len(beta)))
-        information[self.upper] = second
-        information = information + np.triu(information, 1).T - mean.T @ mean
-        tied = np.add.reduceat(mean, np.unique(self.first), axis=0)  # every tied event has the mean over its ties
-        size = np.unique(self.first, return_counts=True)[1]
-        averaged = np.repeat(tied / size[:, None], size, axis=0)
-        return _Sums(self.x[self.rows] - averaged, information)
-
-    def _at_risk(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(E, k)"""
-        total = np.cumsum(values[::-1], axis=0)[::-1][self.start]
-        if self.late is not None:
-            by_entry, start = self.late
-            waiting = np.vstack([np.cumsum(values[by_entry][::-1], axis=0)[::-1], np.zeros((1, values.shape[1]))])
-            total = total - waiting[start]
-        passed = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(values[self.rows], axis=0)])
-        return total - self.share[:, None] * (passed[self.last] - passed[self.first])
+    found = optimize.minimize(loss, np.zeros(p), jac=True, method="L-BFGS-B",
+                              options={"gtol": 1e-6, "ftol": 1e-15, "maxiter": 200, "maxcor": 20})  # fmt: skip
+    return linalg.solve_triangular(lower.T, found.x)

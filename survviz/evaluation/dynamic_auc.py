@@ -73,10 +73,13 @@ def cumulative_dynamic_auc(
     censoring = CensoringDistribution.fit(train_time, train_event)
     survival = kaplan_meier(durations, events)
     values, reasons = np.full(len(asked), np.nan), [""] * len(asked)
+    all_weights, ranked = censoring.weights(durations, events), Ranked.of(risks[:, 0])
     for index, months in enumerate(asked):
         try:
-            weights, controls = weights_at(durations, events, censoring, float(months))
-            values[index] = _auc(risks[:, index % risks.shape[1]], weights, controls, float(months))
+            weights, controls = weights_at(durations, events, censoring, float(months), all_weights)
+            if risks.shape[1] > 1:
+                ranked = Ranked.of(risks[:, index])
+            values[index] = _auc(ranked, weights, controls, float(months))
         except UndefinedMetricError as error:
             reasons[index] = str(error)
     within = survival.at(np.minimum(asked, survival.times[-1]))
@@ -91,14 +94,34 @@ def _risks(risk: ArrayLike, n: int, n_times: int) -> NDArray[np.float64]:
     return check_numbers("risk", given.reshape(-1)).reshape(n, 1 if given.ndim == 1 else n_times)
 
 
-def _auc(risk: NDArray[np.float64], weights: NDArray[np.float64], controls: NDArray[np.bool_], months: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Cases by rising risk.
+
+    Attributes:
+        order: (n,) their rows.
+        first, last: (n,) where the cases of equal risk begin and end in that order.
+    """
+
+    order: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, risk: NDArray[np.float64]) -> Ranked:
+        """Sorted once, for all times."""
+        order = np.argsort(risk, kind="stable")
+        starts = np.flatnonzero(np.diff(risk[order], prepend=-np.inf))
+        size = np.diff(starts, append=len(risk))
+        return cls(order, np.repeat(starts, size), np.repeat(starts + size, size))
+
+
+def _auc(ranked: Ranked, weights: NDArray[np.float64], controls: NDArray[np.bool_], months: float) -> float:
     if not weights.any():
         raise UndefinedMetricError(f"The AUC at {months:g} is undefined: nobody has died by then.")
-    rivals = np.sort(risk[controls])
-    cases = weights > 0
-    below = np.searchsorted(rivals, risk[cases], side="left")
-    upto = np.searchsorted(rivals, risk[cases], side="right")
-    return float(weights[cases] @ (below + upto) / (2 * weights.sum() * len(rivals)))
+    passed = np.concatenate([[0], np.cumsum(controls[ranked.order])])  # controls of lower risk, by place
+    weighed = weights[ranked.order]
+    return float(weighed @ (passed[ranked.first] + passed[ranked.last]) / (2 * weighed.sum() * passed[-1]))
 
 
 def resampled_auc(

@@ -66,17 +66,26 @@ def check_per_time(name: str, values: ArrayLike, n: int, n_times: int) -> NDArra
 
 
 def weights_at(
-    time: NDArray[np.float64], event: NDArray[np.bool_], censoring: CensoringDistribution, months: float
+    time: NDArray[np.float64],
+    event: NDArray[np.bool_],
+    censoring: CensoringDistribution,
+    months: float,
+    all_weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(n,) 1 / G(time) of those who died by a time, else 0; and (n,) who was followed beyond it.
+
+    Args:
+        all_weights: `censoring.weights(time, event)`, for who asks at many times.
 
     Raises:
         UndefinedMetricError: nobody is followed beyond that time, or G of a death before it is 0 or unknown.
     """
-    if not (time > months).any():
+    beyond = time > months
+    if not beyond.any():
         raise UndefinedMetricError(f"None of the {len(time)} patients is followed beyond {months:g}.")
-    cases = event & (time <= months)
-    weights = censoring.weights(time, cases)
+    all_weights = censoring.weights(time, event) if all_weights is None else all_weights
+    weights = np.where(beyond, 0.0, all_weights)
     if np.isnan(weights).any():
-        raise UndefinedMetricError(f"Undefined at {months:g}: {censoring.why_undefined(float(time[cases].max()))}.")
-    return weights, time > months
+        last = float(time[event & ~beyond].max())
+        raise UndefinedMetricError(f"Undefined at {months:g}: {censoring.why_undefined(last)}.")
+    return weights, beyond

@@ -134,3 +134,45 @@ def test_what_cannot_be_fitted_says_which_term(x: list, event: list, reason: str
     terms = ["first", "second"][: len(x[0])]
     with pytest.raises(UndefinedMetricError, match=reason):
         cox(x, [1.0, 2, 3, 4], np.array(event, bool), terms=terms)
+
+
+def many_terms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """So many that the maximum is reached by gradients, and the information is computed near it only."""
+    random = np.random.default_rng(0)
+    n, p = 4000, 90
+    x = random.normal(size=(n, p)) @ (np.eye(p) + 0.05 * random.normal(size=(p, p)))
+    return x, random.exponential(size=n) * 40 * np.exp(-x[:, 0] / 2) + 1, random.random(n) < 0.7
+
+
+@pytest.mark.slow
+def test_many_terms_of_many_patients_equal_lifelines() -> None:
+    x, time, event = many_terms()
+    time, terms = time.round(1), [f"x{i}" for i in range(x.shape[1])]  # ties
+    found = cox(x, time, event, terms=terms)
+    theirs = CoxPHFitter().fit(pd.DataFrame(x, columns=terms).assign(time=time, event=event), "time", "event")
+    np.testing.assert_allclose(found.coefficients, theirs.params_, atol=5e-6)  # lifelines stops earlier
+    np.testing.assert_allclose(found.errors, theirs.standard_errors_, rtol=1e-5)
+    assert found.log_likelihood == pytest.approx(theirs.log_likelihood_, rel=1e-9)
+
+
+def test_many_terms_with_late_entry_solve_the_score_equation() -> None:
+    x, time, event = many_terms()
+    entry = np.random.default_rng(1).uniform(0, 1, len(time))
+    found = cox(x, time, event, terms=[f"x{i}" for i in range(x.shape[1])], entry=entry)
+    hazard, score, information = np.exp(x @ found.coefficients), np.zeros(x.shape[1]), np.zeros((x.shape[1],) * 2)
+    for row in np.flatnonzero(event):
+        at_risk = np.flatnonzero((time >= time[row]) & (entry < time[row]))
+        shares = hazard[at_risk] / hazard[at_risk].sum()
+        mean = shares @ x[at_risk]
+        score += x[row] - mean
+        information += (x[at_risk].T * shares) @ x[at_risk] - np.outer(mean, mean)
+    np.testing.assert_allclose(np.linalg.solve(information, score), 0, atol=1e-9)
+    np.testing.assert_allclose(found.errors, np.sqrt(np.diag(np.linalg.inv(information))), rtol=1e-5)
+
+
+def test_a_sum_of_terms_is_named_among_many() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(500, 12))
+    x[:, 9] = x[:, 2] - 2 * x[:, 7]
+    with pytest.raises(UndefinedMetricError, match="'x9' is a sum of the covariates before it"):
+        cox(x, random.exponential(size=500), random.random(500) < 0.6, terms=[f"x{i}" for i in range(12)])
