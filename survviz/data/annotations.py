@@ -134,7 +134,7 @@ def _area(geometry: Mapping[str, Any], where: str) -> Area | None:
             parts = [_area(part, where) for part in _listed(geometry.get("geometries"), where)]
             polygons = [one for part in parts if part is not None for one in polygons_of(part)]
             return MultiPolygon(polygons) if polygons else None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise InputError(f"{where}: its coordinates are not understood ({error}).") from None
     return None
 
@@ -201,10 +201,14 @@ def _classification(value: Any, where: str) -> tuple[str, Colour | None]:
 def _colour(value: Any, where: str) -> Colour:
     if isinstance(value, int) and not isinstance(value, bool):  # packed, as Java keeps it
         return (value >> 16) & 255, (value >> 8) & 255, value & 255
-    if isinstance(value, list) and len(value) in (3, 4) and all(isinstance(part, int | float) for part in value):
+    if isinstance(value, list) and len(value) in (3, 4) and all(map(_is_number, value)):
         red, green, blue = (min(max(int(part), 0), 255) for part in value[:3])
         return red, green, blue
     raise InputError(f"{where} has the colour {value!r}; expected [red, green, blue] from 0 to 255.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _uuid(value: Any) -> str:

@@ -209,6 +209,8 @@ def is_known_gene(name: str) -> bool:
 
 
 def _orientation(path: Path, label: str, rows: list[str], columns: list[str], cases: set[str]) -> Orientation:
+    if not rows or not columns:
+        raise InputError(f"{path.name} holds {len(rows)} rows and {len(columns)} columns of values; expected some.")
     told = tell_orientation(label, rows, columns, cases)
     if told is None:
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from survviz.data.barcodes import case_of
 from survviz.data.cohort_file import CohortFile
 from survviz.errors import InputError
+
+UNREADABLE = (
+    OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, LookupError, ArithmeticError, MemoryError,
+)  # fmt: skip
+"""What numpy raises on damaged files, whose headers it reads as Python."""
 
 
 def find_tokens(folder: Path, file: CohortFile, ids: frozenset[str]) -> dict[str, Path]:
@@ -34,9 +40,11 @@ def read_tokens(path: Path) -> NDArray[np.float32]:
         InputError: not a `.npy` of finite numbers in two dimensions.
     """
     try:
-        tokens = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        tokens = np.load(path, mmap_mode="r", allow_pickle=False)  # refuses a shape that is larger than the file
+    except UNREADABLE as error:
         raise InputError(f"The genomic tokens {path.name} cannot be read: {error}.") from error
+    if not isinstance(tokens, np.memmap):
+        raise InputError(f"{path.name} is an archive of arrays; expected one array (.npy).")
     if tokens.ndim != 2 or not np.issubdtype(tokens.dtype, np.floating) or not np.isfinite(tokens).all():
         raise InputError(
             f"{path.name} holds {tokens.dtype} of shape {tokens.shape}; expected finite numbers (tokens, width)."

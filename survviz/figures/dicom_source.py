@@ -7,6 +7,7 @@ made here, with identifiers derived from the slide's name and size, so that all 
 
 from __future__ import annotations
 
+import struct
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ TILE = 256
 LARGEST_SIDE = 2048
 MIN_PATCH_PX = 4
 MAX_FILES = 64
+DAMAGED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, NotImplementedError, struct.error)
+"""What pydicom raises on damaged headers, which it reads when they are asked for."""
+
 _NAMESPACE = uuid.UUID("0f9f7a3e-53f5-5b0f-8d5e-3a1d5c9d6b11")
 
 
@@ -209,7 +213,22 @@ def source_grids(path: Path, case_id: str, slide_id: str, slide_size: tuple[int,
     """Levels of a slide that is DICOM, finest first; empty where the file is none.
 
     Instances of the same series that lie beside the file count too: a pyramid is one file per level.
+
+    Raises:
+        InputError: a header is damaged.
     """
+    from pydicom.errors import BytesLengthException
+
+    try:
+        return _source_grids(path, case_id, slide_id, slide_size)
+    except (*DAMAGED, BytesLengthException) as error:
+        raise InputError(
+            f"The DICOM header of {path.name} is damaged or incomplete ({error}), so a map cannot be placed on it. "
+            "Export the slide again."
+        ) from error
+
+
+def _source_grids(path: Path, case_id: str, slide_id: str, slide_size: tuple[int, int]) -> list[LevelGrid]:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
@@ -228,7 +247,7 @@ def source_grids(path: Path, case_id: str, slide_id: str, slide_size: tuple[int,
     grids = [
         _source_grid(header, case_id, slide_id, slide_size)
         for header in headers
-        if header.get("SeriesInstanceUID") == first.SeriesInstanceUID and _is_placed(header)
+        if header.get("SeriesInstanceUID") == first.get("SeriesInstanceUID") and _is_placed(header)
     ]
     return sorted(grids, key=lambda grid: grid.downsample)
 
@@ -271,7 +290,10 @@ def _source_grid(header: Dataset, case_id: str, slide_id: str, slide_size: tuple
     _add_patient(kept, case_id)
     _add_specimen(kept, slide_id, derived_uid("specimen", case_id, slide_id, *slide_size))
     width, height = int(header.TotalPixelMatrixColumns), int(header.TotalPixelMatrixRows)
-    return LevelGrid(kept, width, height, slide_size[0] / width, is_source=True)
+    grid = LevelGrid(kept, width, height, slide_size[0] / width, is_source=True)
+    if not (width > 0 < height and np.isfinite(grid.to_slide_mm(np.zeros((1, 2)))).all()):
+        raise ValueError("sizes or places that no slide has")
+    return grid
 
 
 def choose_grid(grids: list[LevelGrid], patch: int) -> LevelGrid:

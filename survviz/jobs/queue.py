@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ from survviz.jobs.kinds import check_arguments
 from survviz.jobs.processes import alive, end, start_time
 from survviz.jobs.state import JobStatus, cancel_asked, job_folder, new_id, read_state, write_json, write_state
 from survviz.workspace import workspace
+
+logger = logging.getLogger(__name__)
 
 GRACE_S = 20.0
 KEEP_DAYS = 14
@@ -117,20 +120,31 @@ def cancel(job_id: str) -> None:
 
 def list_jobs(owner: str = "", *, kind: str | None = None) -> list[JobStatus]:
     """An owner's jobs, newest first."""
-    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    found = _all_known()
     mine = [job for job in found if job.owner == owner and kind in (None, job.kind)]
     return sorted(mine, key=lambda job: job.created, reverse=True)
 
 
+def _all_known() -> list[JobStatus]:
+    """Every job on disk; one whose state is damaged is left out, and hides no other one."""
+    found: list[JobStatus] = []
+    for state in workspace("jobs").glob("*/state.json"):
+        try:
+            found.append(_status(state.parent))
+        except InputError as error:
+            logger.warning("%s", error)
+    return found
+
+
 def count_states() -> Counter[tuple[str, str]]:
     """How many jobs of everybody there are, by kind and state."""
-    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    found = _all_known()
     return Counter((job.kind, job.state) for job in found)
 
 
 def owners_at_work() -> set[str]:
     """Owners of jobs that wait or run."""
-    found = [_status(state.parent) for state in workspace("jobs").glob("*/state.json")]
+    found = _all_known()
     return {job.owner for job in found if not job.finished}
 
 
@@ -156,5 +170,12 @@ def _check_number(owner: str) -> None:
 def _forget_old() -> None:
     oldest = time.time() - KEEP_DAYS * 86400
     for state in list(workspace("jobs").glob("*/state.json")):
-        if state.stat().st_mtime < oldest and _status(state.parent).finished:
+        if state.stat().st_mtime < oldest and _is_over(state.parent):
             shutil.rmtree(state.parent)
+
+
+def _is_over(folder: Path) -> bool:
+    try:
+        return _status(folder).finished
+    except InputError:  # damaged, and of no use to anybody
+        return True

@@ -7,9 +7,11 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from survviz.errors import InputError
 from survviz.workspace import workspace
@@ -56,6 +58,9 @@ class JobStatus:
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
 
+_checked = TypeAdapter(JobStatus)
+
+
 def new_id() -> str:
     """A random job id."""
     return secrets.token_hex(16)
@@ -81,9 +86,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_state(folder: Path) -> JobStatus:
-    """The state as it was last written."""
-    content = json.loads((folder / "state.json").read_text())
-    return JobStatus(**{f.name: content[f.name] for f in fields(JobStatus)})
+    """The state as it was last written.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return _checked.validate_json((folder / "state.json").read_bytes())
+    except ValidationError as error:
+        raise InputError(f"What is known of job {folder.name[:8]} is damaged ({folder}). Start it again.") from error
 
 
 def write_state(folder: Path, status: JobStatus) -> None:

@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter, ValidationError
+
 from survviz.data.omics import OmicsName
+from survviz.errors import InputError
 from survviz.types import Case, ClinicalValue, Notice
 
 if TYPE_CHECKING:
@@ -48,24 +51,26 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
-        """From JSON."""
-        values = json.loads(path.read_text())
-        return cls(
-            values["case_id"],
-            {name: SlideFile(**slide) for name, slide in values["slides"].items()},
-            tuple(values["features"]),
-            values["rna"],
-            values["clinical"],
-            tuple(Notice(**notice) for notice in values["notices"]),
-            values.get("cohort"),
-            values.get("units", {}),
-        )
+        """From JSON.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        try:
+            return _checked.validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise InputError(
+                f"What this case was made of cannot be read ({path.name}). Load the case again."
+            ) from error
 
     def write(self, path: Path) -> None:
         """As JSON, under a temporary name, then renamed."""
         fresh = path.with_suffix(".tmp")
         fresh.write_text(json.dumps(asdict(self), indent=1))
         fresh.replace(path)
+
+
+_checked = TypeAdapter(Recipe)
 
 
 def case_of_cohort(cohort: Cohort, case_id: str, units: Mapping[OmicsName, str]) -> Case:

@@ -53,11 +53,16 @@ def open_folder(folder: Path) -> bytes:
                 "or, to forget all that was spent, remove the folder."
             )
     key = key_path.read_bytes()
-    with closing(connect(folder)) as database:
-        if database.execute("SELECT digest FROM key").fetchone() != (hashlib.sha256(key).hexdigest(),):
-            raise PrivacyError(
-                f"{KEY} in {folder} is not the key that {DATABASE} was made with. Put the right one back."
-            )
+    try:
+        with closing(connect(folder)) as database:
+            digest = database.execute("SELECT digest FROM key").fetchone()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise PrivacyError(
+            f"{DATABASE} in {folder} cannot be read ({error}), so nobody knows what was spent. Put a backup back, or "
+            "try again when no other program uses it. Nothing was revealed."
+        ) from error
+    if digest != (hashlib.sha256(key).hexdigest(),):
+        raise PrivacyError(f"{KEY} in {folder} is not the key that {DATABASE} was made with. Put the right one back.")
     return key
 
 

@@ -57,7 +57,7 @@ def read_object(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not JSON: {error}.") from error
     if not isinstance(found, dict):
         raise InputError(f"{path.name} holds no JSON object; names and values in braces are expected.")

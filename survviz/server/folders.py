@@ -96,7 +96,10 @@ def allowed_path(owner: str, path: str | Path) -> Path:
     Raises:
         InputError: the file lies elsewhere, is hidden, or does not exist.
     """
-    found = Path(path).expanduser().resolve()
+    try:
+        found = Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a null byte, a home that nobody has, an over-long name
+        raise InputError(f"{str(path)[:200]!r} is no path of a file ({error}). Choose a file from the list.") from error
     if not any(_is_visible(found, folder) for folder in (*slide_folders(owner), cohort_folder(owner).resolve())):
         raise InputError(
             f"{path} lies outside the folders that this app may read, or is hidden. Upload the file, or start the app "

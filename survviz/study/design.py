@@ -173,9 +173,11 @@ def load_study(path: str | Path) -> Study:
         raise InputError(
             f"The study file {found} cannot be read ({error}). Make one with `survviz study init`."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = "JSON" if found.suffix == ".json" else "TOML"
         raise InputError(f"{found} is no {kind}: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{found} holds no settings by name; expected what `survviz study init` writes.")
     try:
         return Study(**{**values, "folder": found.resolve().parent})
     except ValidationError as error:
