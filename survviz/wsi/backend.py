@@ -25,6 +25,17 @@ class Backend(Protocol):
         """
         ...
 
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        """Decode one of the file's own tiles straight into `out`, which holds then what `read` gives.
+
+        Args:
+            out: (height, width, 3), contiguous, of the size of the tile.
+
+        Returns:
+            False where the file holds no such tile that can be decoded so; `out` may hold anything then.
+        """
+        ...
+
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         """The file's own tile as a JPEG that decodes to exactly what `read` gives; None where there is no such thing.
 

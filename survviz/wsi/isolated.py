@@ -138,6 +138,10 @@ class IsolatedBackend:
         where = f"level {level} near x={x}, y={y}"
         return self._ask({"do": "read", "at": [level, x, y, width, height]}, where, pixels)
 
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        """See `Backend.read_tile`: nothing is decoded here."""
+        return False
+
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         """See `Backend.stored_jpeg`: what the child hands on is looked through once more."""
 

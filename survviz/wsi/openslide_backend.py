@@ -95,6 +95,10 @@ class OpenSlideBackend:
         opaque.paste(image, mask=alpha)
         return np.asarray(opaque)
 
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        """See `Backend.read_tile`: OpenSlide composites every tile."""
+        return False
+
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         """See `Backend.stored_jpeg`: OpenSlide does not tell."""
         return None

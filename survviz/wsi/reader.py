@@ -24,7 +24,7 @@ def iter_patches(slide: Slide, grid: PatchGrid, *, batch_size: int = 64) -> Iter
         stop = min(start + batch_size, len(grid))
         patches = np.empty((stop - start, grid.patch_px, grid.patch_px, 3), np.uint8)
         for index in range(start, stop):
-            patches[index - start] = source.patch(int(grid.coords[index, 0]), int(grid.coords[index, 1]))
+            source.read(int(grid.coords[index, 0]), int(grid.coords[index, 1]), patches[index - start])
         yield slice(start, stop), patches
 
 
@@ -32,7 +32,7 @@ class BlockSource:
     """Cuts patches out of native blocks, held from the first row of patches that needs them to the last.
 
     The grid runs by row, so at most the blocks under one row of patches are held: memory grows with the width of the
-    tissue, never with its height.
+    tissue, never with its height. A patch that is a tile of the file is decoded where it shall lie.
     """
 
     def __init__(self, slide: Slide, grid: PatchGrid) -> None:
@@ -45,26 +45,37 @@ class BlockSource:
         self._tile = level.tile
         self._size = (level.width, level.height)
         self._blocks: dict[tuple[int, int], NDArray[np.uint8]] = {}
+        self._decoded: set[tuple[int, int]] = set()
+        self._spare: list[NDArray[np.uint8]] = []
         self._row = -1
 
-    def patch(self, x: int, y: int) -> NDArray[np.uint8]:
-        """(P, P, 3) of the patch whose corner is (x, y) in level-0 pixels; call by row, then column."""
+    def read(self, x: int, y: int, out: NDArray[np.uint8]) -> None:
+        """Put the patch whose corner is (x, y) in level-0 pixels into `out`, (P, P, 3); call by row, then column."""
         left, top = x / self._downsample, y / self._downsample
         side = self._side / self._downsample
-        cut = left.is_integer() and top.is_integer() and side == self._px
-        margin = 0 if cut else 2 + int(side // self._px)
+        if left.is_integer() and top.is_integer() and side == self._px:
+            self._cut(int(left), int(top), out)
+            return
+        margin = 2 + int(side // self._px)
         x0, y0 = max(0, int(left) - margin), max(0, int(top) - margin)
         width = _reach(left + side, margin, self._size[0]) - x0
         height = _reach(top + side, margin, self._size[1]) - y0
-        pixels = self._area(x0, y0, width, height)
-        if cut:
-            return pixels
-        return resample(pixels, (left - x0, top - y0, left - x0 + side, top - y0 + side), self._px, self._px)
+        pixels = np.empty((height, width, 3), np.uint8)
+        self._assemble(x0, y0, pixels)
+        box = (left - x0, top - y0, left - x0 + side, top - y0 + side)
+        out[:] = resample(pixels, box, self._px, self._px)
 
-    def _area(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        """Pixels of the level, assembled from blocks; white outside."""
+    def _cut(self, x: int, y: int, out: NDArray[np.uint8]) -> None:
+        """A patch of whole pixels of the level."""
         across, down = self._tile
-        out = np.empty((height, width, 3), np.uint8)
+        is_tile = (across, down) == (self._px, self._px) and x % across == 0 and y % down == 0
+        if not (is_tile and self._slide.read_tile(self._level, x // across, y // down, out)):
+            self._assemble(x, y, out)
+
+    def _assemble(self, x: int, y: int, out: NDArray[np.uint8]) -> None:
+        """Pixels of the level from blocks; white outside."""
+        height, width = out.shape[:2]
+        across, down = self._tile
         self._forget_above(y // down)
         for row in range(y // down, -(-(y + height) // down)):
             for column in range(x // across, -(-(x + width) // across)):
@@ -74,20 +85,28 @@ class BlockSource:
                 out[y0 - y : y1 - y, x0 - x : x1 - x] = block[
                     y0 - row * down : y1 - row * down, x0 - column * across : x1 - column * across
                 ]
-        return out
 
     def _block(self, column: int, row: int) -> NDArray[np.uint8]:
         block = self._blocks.get((column, row))
         if block is None:
             across, down = self._tile
-            block = self._slide.read_level(self._level, column * across, row * down, across, down)
+            block = self._spare.pop() if self._spare else np.empty((down, across, 3), np.uint8)
+            if self._slide.read_tile(self._level, column, row, block):
+                self._decoded.add((column, row))
+            else:
+                self._spare.append(block)
+                block = self._slide.read_level(self._level, column * across, row * down, across, down)
             self._blocks[column, row] = block
         return block
 
     def _forget_above(self, row: int) -> None:
         if row > self._row:
             self._row = row
-            self._blocks = {key: block for key, block in self._blocks.items() if key[1] >= row}
+            for key in [key for key in self._blocks if key[1] < row]:
+                block = self._blocks.pop(key)
+                if key in self._decoded:  # memory that serves again: fresh pages cost as much as a copy
+                    self._decoded.remove(key)
+                    self._spare.append(block)
 
 
 def _reach(end: float, margin: int, size: int) -> int:

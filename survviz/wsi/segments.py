@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
 import struct
 import threading
 import weakref
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -24,7 +26,11 @@ Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 Pixels: TypeAlias = NDArray[np.generic]
 
 CACHE_BYTES = 32 * 2**20
-JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
+JPEG = 7
+JPEG_COMPRESSIONS = (6, JPEG, 34892, 33007)
+RGB, YCBCR = 2, 6
+"""TIFF PhotometricInterpretation, which libjpeg's wrapper takes as a colour model too."""
+
 PLACE_TAGS = (273, 279, 324, 325)
 """Offsets and byte counts of strips and tiles."""
 
@@ -56,6 +62,7 @@ class StoredPage:
         planar: samples are stored apart, not interleaved.
         photometric: TIFF PhotometricInterpretation.
         tables: the JPEG tables that all tiles share, where they do.
+        straight: (colour model stored, colour model wanted) of tiles that are plain colour JPEGs; else None.
         offsets, counts: where each segment lies in the file; a count of 0 is an empty segment.
         decode: (bytes, segment number) -> (1, height, width, samples) pixels.
     """
@@ -72,6 +79,7 @@ class StoredPage:
     counts: NDArray[np.uint64]
     decode: Callable[[bytes, int], Pixels | None]
     tables: bytes | None = None
+    straight: tuple[int | None, int | None] | None = None
 
 
 def stored_page(page: Page) -> StoredPage:
@@ -100,9 +108,20 @@ def stored_page(page: Page) -> StoredPage:
         counts=np.array(page.databytecounts, np.uint64),
         decode=lambda data, index: decode(data, index, **tables)[0],
         tables=tables.get("jpegtables"),
+        straight=_straight(key, tables),
     )
     _forget_places(page)
     return stored
+
+
+def _straight(key: tifffile.TiffPage, tables: Mapping[str, bytes | None]) -> tuple[int | None, int | None] | None:
+    """Colour models with which libjpeg decodes a page's tiles to what the page shows; None where more is to be done."""
+    plain = int(key.compression) == JPEG and key.is_tiled and key.tiledepth == 1 and key.dtype == np.uint8
+    if not (plain and key.samplesperpixel == 3 and int(key.planarconfig) == 1 and not tables.get("jpegheader")):
+        return None
+    if int(key.photometric) == YCBCR:
+        return None, RGB
+    return (None if key.is_jfif else RGB, RGB) if int(key.photometric) == RGB else None
 
 
 def _forget_places(page: Page) -> None:
@@ -163,7 +182,7 @@ class SegmentReader:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        self._file = path.open("rb")
+        self._file = path.open("rb", buffering=0)
         self._lock = threading.Lock()
         self._owner = next(_owners)
         self._release = weakref.finalize(self, self._file.close)
@@ -197,6 +216,22 @@ class SegmentReader:
         shared_segments().put(key, pixels)
         return pixels
 
+    def decode_into(self, page: StoredPage, index: int, out: NDArray[np.uint8]) -> bool:
+        """Decode a plain JPEG segment into `out`, past the cache; False where that fails, for whatever reason.
+
+        Raises:
+            SlideError: the segment is cut off.
+        """
+        if page.straight is None or index >= len(page.offsets) or page.counts[index] == 0:
+            return False
+        data = self._bytes(int(page.offsets[index]), int(page.counts[index]))
+        stored, wanted = page.straight
+        try:
+            imagecodecs.jpeg8_decode(data, tables=page.tables, colorspace=stored, outcolorspace=wanted, out=out)
+        except PARSE_ERRORS:
+            return False
+        return True
+
     def stored(self, page: StoredPage, index: int) -> bytes:
         """The bytes of a segment as the file holds them; none if it leaves the segment empty.
 
@@ -221,8 +256,7 @@ class SegmentReader:
         with self._lock:
             if self._file.closed:
                 raise SlideError(f"{self._name} was closed while it was read. Open it again.")
-            self._file.seek(offset)
-            data = self._file.read(count)
+            data = os.pread(self._file.fileno(), count, offset)
         if len(data) < count:
             raise SlideError(f"{self._name} is cut off at byte {offset + len(data):,}. Copy the file again.")
         return data

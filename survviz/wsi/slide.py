@@ -141,6 +141,10 @@ class Slide:
         source = _Source(None if overview else self.best_level(downsample), repeat_edge)
         return self._resample(source, (x, y, x + width, y + height), out_width, out_height)
 
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        """Decode a tile of the file into `out`, where that is possible; see `Backend.read_tile`."""
+        return self._backend.read_tile(level, column, row, out)
+
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         """A square tile of a level as the file holds it, if that is a JPEG that shows the same as `read_level`."""
         return self._backend.stored_jpeg(level, column, row, side)

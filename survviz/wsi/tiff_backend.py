@@ -55,6 +55,7 @@ class TiffBackend:
             ) from error
         self._reader = SegmentReader(path)
         self._handed_on: dict[int, bool] = {}
+        self._straight: dict[int, bool] = {}
 
     @staticmethod
     def accepts(path: Path) -> bool:
@@ -66,6 +67,21 @@ class TiffBackend:
         """See `Backend.read`."""
         area = (x, y, x + width, y + height)
         return self._rgb(level, area) if self._layout.is_rgb else self._composite(level, area)
+
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        """See `Backend.read_tile`: whole JPEG tiles. The first one of a level is compared with what `read` gives."""
+        page = self._layout.planes[level][0]
+        across, down = page.block
+        whole = (column + 1) * across <= page.width and (row + 1) * down <= page.height
+        if not (whole and out.shape == (down, across, 3) and self._layout.is_rgb and page.straight is not None):
+            return False
+        if self._straight.get(level) is False:
+            return False
+        done = self._reader.decode_into(page, row * -(-page.width // across) + column, out)
+        if done and level not in self._straight:
+            same = np.array_equal(out, self.read(level, column * across, row * down, across, down))
+            self._straight[level] = done = same
+        return done
 
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         """See `Backend.stored_jpeg`."""

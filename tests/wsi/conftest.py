@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
 from survviz.units import to_mpp
 from survviz.wsi.info import Level, SlideInfo
@@ -65,6 +66,9 @@ class FormulaBackend:
         out[..., 1] = (np.arange(y, y + height) // 16 % 256)[:, None]
         out[..., 2] = (x // 256 + y // 256) % 256
         return out
+
+    def read_tile(self, level: int, column: int, row: int, out: NDArray[np.uint8]) -> bool:
+        return False
 
     def stored_jpeg(self, level: int, column: int, row: int, side: int) -> bytes | None:
         return None
