@@ -29,14 +29,17 @@ DOWNSAMPLES = (1, 4, 16, 64)
 MPP = 0.25
 QUALITY = 75
 GLASS = (243, 241, 244)
+MOTTLE_PX = 48.0
 OUTLINE_PX = 512
 """Level-0 pixels per pixel of the tissue's outline."""
 
 
 def texture(seed: int = 0) -> NDArray[np.float32]:
-    """(2048, 2048, 3) H&E-like light, 0 to 1, that repeats without a seam: nuclei on a fibrous pink ground."""
+    """(2048, 2048, 3) H&E-like light, 0 to 1, that repeats without a seam: nuclei on a fibrous, mottled pink ground."""
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((2, PERIOD, PERIOD)).astype(np.float32)
+    noise = rng.standard_normal((3, PERIOD, PERIOD)).astype(np.float32)
+    mottle = ndimage.gaussian_filter(noise[2], MOTTLE_PX, mode="wrap")
+    mottle = np.clip(1 + 0.3 * mottle / mottle.std(), 0.2, 1.8)  # what is left of texture at low zoom
     fibres = ndimage.gaussian_filter(noise[0], (3, 14), mode="wrap")
     fibres = (fibres - fibres.min()) / np.ptp(fibres)
     nuclei = np.zeros((PERIOD, PERIOD), np.float32)
@@ -44,6 +47,7 @@ def texture(seed: int = 0) -> NDArray[np.float32]:
     nuclei = np.clip(ndimage.gaussian_filter(nuclei, 5.0, mode="wrap") * 200, 0, 1)
     grain = 0.02 * noise[1]
     eosin, haematoxylin = 0.25 + 0.5 * fibres + grain, 1.1 * nuclei + grain
+    eosin, haematoxylin = eosin * mottle, haematoxylin * mottle
     absorbed = eosin[..., None] * np.array([0.10, 0.75, 0.25]) + haematoxylin[..., None] * np.array([0.95, 0.9, 0.35])
     return np.exp(-absorbed).astype(np.float32)
 
