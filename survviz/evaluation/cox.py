@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg, optimize, special
+from scipy import special
 
 from survviz.errors import InputError
 from survviz.evaluation.kaplan_meier import kaplan_meier
@@ -213,13 +214,13 @@ def _near_maximum(sets: RiskSets) -> NDArray[np.float64]:
     p, n = sets.x.shape
     curved = sets.part(max(1, n // max(FEWEST_ROWS, 10 * p))).sums(np.zeros(p)).information
     curved += 0.01 * np.trace(curved) / p * np.eye(p)
-    lower = linalg.cholesky(curved / np.trace(curved) * p, lower=True)
+    lower = scipy.linalg.cholesky(curved / np.trace(curved) * p, lower=True)
     n_events = len(sets.rows)
 
     def loss(turned: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, gradient = sets.climb(linalg.solve_triangular(lower.T, turned))
-        return -value / n_events, -linalg.solve_triangular(lower, gradient, lower=True) / n_events
+        value, gradient = sets.climb(scipy.linalg.solve_triangular(lower.T, turned))
+        return -value / n_events, -scipy.linalg.solve_triangular(lower, gradient, lower=True) / n_events
 
-    found = optimize.minimize(loss, np.zeros(p), jac=True, method="L-BFGS-B",
+    found = scipy.optimize.minimize(loss, np.zeros(p), jac=True, method="L-BFGS-B",
                               options={"gtol": 1e-6, "ftol": 1e-15, "maxiter": 200, "maxcor": 20})  # fmt: skip
-    return linalg.solve_triangular(lower.T, found.x)
+    return scipy.linalg.solve_triangular(lower.T, found.x)
