@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install app test test-all bench lint clean
+.PHONY: install app test test-all coverage bench lint clean
 
 install: $(VENV)/.app
 
@@ -26,6 +26,9 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+coverage: $(VENV)/.test
+	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
