@@ -57,8 +57,6 @@ def _run(
                 number, task = todo.popleft()
                 running[submit.remote(function, task.argument, threads, versions())] = number
             done, _ = ray.wait(list(running), num_returns=1, timeout=TICK_SECONDS)
-            if tick:
-                tick()
             for reference in done:
                 number = running.pop(reference)
                 outcome = _outcome(ray, reference)
@@ -70,6 +68,8 @@ def _run(
                         continue
                     outcome = Failed(f"given up after {lost[number]} attempts: {outcome.reason}", outcome.died)
                 yield tasks[number], outcome
+            if tick:
+                tick()
     finally:
         for reference in running:
             ray.cancel(reference, force=True)

@@ -52,8 +52,6 @@ def _until_broken(
                 suspects.extend(running.values())
                 return
             done, _ = wait(running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
-            if tick:
-                tick()
             broken = False
             for future in done:
                 task, error = running.pop(future), future.exception()
@@ -62,6 +60,8 @@ def _until_broken(
                     broken = True
                 else:
                     yield task, future.result() if error is None else in_words(error)
+            if tick:
+                tick()
             if broken:
                 suspects.extend(running.values())
                 return

@@ -201,8 +201,8 @@ def _outcomes(
     with closing(run_tasks(extract_slide, tasks, place, tick=tick)) as outcomes:
         for task, outcome in outcomes:
             done += 1
-            tick()
             yield task.argument, outcome
+            tick()
 
 
 def _jobs(
