@@ -46,6 +46,7 @@ sections = {
         st.Page(HERE / "library.py", title="Library", icon=":material/shelves:"),
         st.Page(HERE / "train.py", title="Train", icon=":material/model_training:"),
     ],
+    "System": [st.Page(HERE / "self_check.py", title="Self-check", icon=":material/health_and_safety:")],
 }
 sections = person.without_forbidden(sections)
 alone = False

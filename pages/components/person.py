@@ -11,7 +11,7 @@ from survviz.deployment.settings import Deed
 from survviz.errors import AccessError
 from survviz.server import owner_of_cookies
 
-NEEDS: dict[str, Deed] = {"Train": "train"}
+NEEDS: dict[str, Deed] = {"Train": "train", "Self-check": "metrics"}
 
 
 def signs_in() -> bool:
@@ -61,7 +61,8 @@ def show() -> None:
 def without_forbidden(sections: dict[str, list[StreamlitPage]]) -> dict[str, list[StreamlitPage]]:
     """The pages that the person's role can do something on; their deeds are refused without this, too."""
     owner = current_owner()
-    return {
+    allowed = {
         name: [page for page in pages if page.title not in NEEDS or may(owner, NEEDS[page.title])]
         for name, pages in sections.items()
     }
+    return {name: pages for name, pages in allowed.items() if pages}

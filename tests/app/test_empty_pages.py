@@ -13,7 +13,7 @@ from survviz.figures.overlay import RESEARCH_USE
 OpenPage = Callable[..., AppTest]
 FRAME = {"navigation.py", "reader_study.py"}  # the latter is hidden, and needs no case
 COHORT_PAGES = {"cohort_patients.py", "stratify.py", "compare.py", "train.py"}
-NEVER_EMPTY = {"library.py", "upload_check.py"}
+NEVER_EMPTY = {"library.py", "self_check.py", "upload_check.py"}
 PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "pages").glob("*.py") if path.name not in FRAME)
 
 

@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "administration": BASE | {"deployment", "jobs", "server"},
 }
 ALLOWED["selfcheck"] = BASE | {"wsi", "data", "figures", "checkpoint", "pipeline", "server"}
+ALLOWED["selfcheck"] = BASE | {"wsi", "data", "figures", "checkpoint", "pipeline", "server"}
 ALLOWED["cli"] = set(ALLOWED)
 
 
