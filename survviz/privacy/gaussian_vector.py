@@ -35,20 +35,6 @@ NUMBERS_AT_ONCE = 2**18  # of gradients that are turned into integers: 2 MiB
 Bytes = Callable[[int], bytes]
 
 
-def on_lattice(
-    gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float
-) -> tuple[Int[NDArray, "B d"], float]:
-    """Gradients clipped to an L2 norm and rounded towards zero, as integers, and the size of one lattice step.
-
-    The step is such that `rounded_gaussian` has a standard deviation of noise_multiplier x clip; integers add exactly.
-
-    Raises:
-        PrivacyError: a gradient is not finite.
-    """
-    step = noise_multiplier * clip / SCALE
-    return _codes(gradients, clip, noise_multiplier).astype(np.int64), step
-
-
 def lattice_sum(
     gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float
 ) -> tuple[Int[NDArray, " d"], float]:
@@ -60,12 +46,19 @@ def lattice_sum(
     rows = max(1, NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
     total = np.zeros(gradients.shape[1], dtype=np.int64)
     for first in range(0, len(gradients), rows):
-        total += _codes(gradients[first : first + rows], clip, noise_multiplier).sum(axis=0).astype(np.int64)
+        total += on_lattice(gradients[first : first + rows], clip, noise_multiplier).sum(axis=0).astype(np.int64)
     return total, noise_multiplier * clip / SCALE
 
 
-def _codes(gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float) -> Float[NDArray, "B d"]:
-    """Whole numbers far below 2^53, which float64 holds and adds exactly."""
+def on_lattice(gradients: Float[NDArray, "B d"], clip: float, noise_multiplier: float) -> Float[NDArray, "B d"]:
+    """Gradients clipped to an L2 norm and rounded towards zero, in lattice steps of noise_multiplier x clip / `SCALE`.
+
+    They are whole numbers far below 2^53, which float64 holds and adds exactly. `rounded_gaussian` has a standard
+    deviation of noise_multiplier x clip on this lattice.
+
+    Raises:
+        PrivacyError: a gradient is not finite.
+    """
     if not np.isfinite(gradients).all():
         raise PrivacyError("A gradient is not finite, so it has no norm to clip. Lower the learning rate.")
     codes = gradients.astype(np.float64)

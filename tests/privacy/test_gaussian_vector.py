@@ -64,7 +64,8 @@ def test_rounding_never_makes_a_gradient_longer_than_its_bound(seed: int, clip: 
     random = np.random.default_rng(seed)
     gradients = (random.standard_normal((5, 40)) * 10 ** random.uniform(-6, 6, (5, 1))).astype(np.float32)
     gradients[0] = 0
-    codes, step = on_lattice(gradients, clip, noise_multiplier)
+    codes, (_, step) = on_lattice(gradients, clip, noise_multiplier), lattice_sum(gradients, clip, noise_multiplier)
+    assert (codes == np.trunc(codes)).all()
     assert ((codes * step) ** 2).sum(axis=1).max() <= clip**2
     assert np.abs(codes * step).max() <= np.abs(gradients).max() * (1 + 1e-6)
     kept = np.linalg.norm(gradients.astype(float), axis=1) < clip
@@ -80,7 +81,6 @@ def test_a_gradient_that_is_not_finite_is_refused() -> None:
 def test_a_sum_by_blocks_is_the_sum_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("survviz.privacy.gaussian_vector.NUMBERS_AT_ONCE", 100)
     gradients = np.random.default_rng(0).standard_normal((11, 40)).astype(np.float32)
-    codes, step = on_lattice(gradients, 2.0, 1.6)
-    total, same_step = lattice_sum(gradients, 2.0, 1.6)
-    assert total.tolist() == codes.sum(axis=0).tolist()
-    assert (same_step, lattice_sum(gradients[:0], 2.0, 1.6)[0].tolist()) == (step, [0] * 40)
+    total, step = lattice_sum(gradients, 2.0, 1.6)
+    assert total.tolist() == on_lattice(gradients, 2.0, 1.6).sum(axis=0).tolist()
+    assert (step, lattice_sum(gradients[:0], 2.0, 1.6)[0].tolist()) == (1.6 * 2.0 / SCALE, [0] * 40)
