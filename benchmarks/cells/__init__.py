@@ -30,7 +30,12 @@ COMPUTE: tuple[Group, ...] = (
 )  # fmt: skip
 """Models, training, statistics, explanations."""
 
-SLIDES: tuple[Group, ...] = ()
+SLIDES: tuple[Group, ...] = (
+    Group("slides/peers", "benchmarks.cells.reading:against_peers", threads=1, limit_s=1800),
+    Group("slides/formats", "benchmarks.cells.reading:by_format", threads=1, rounds=3),
+    Group("slides/tissue", "benchmarks.cells.tissue:tissue", threads=1, limit_s=1800),
+    Group("slides/picture", "benchmarks.cells.tissue:picture", threads=1, limit_s=1800),
+)
 """Slides, tiles, maps, pages."""
 
 GROUPS: tuple[Group, ...] = COMPUTE + SLIDES
