@@ -19,14 +19,19 @@ KEPT_LINES = 15
 
 
 def chosen(groups: Sequence[Group], only: Sequence[str], device: str, quick: bool) -> list[Group]:
-    """The groups whose names begin with one of `only` (all without), that can run there."""
+    """The groups that `only` names or whose names begin so (all without), that can run there."""
     for prefix in only:
         if not any(group.name.startswith(prefix) for group in groups):
             raise SystemExit(f"no group begins with {prefix!r}; there are {', '.join(group.name for group in groups)}")
+    names = {group.name for group in groups}
+
+    def begins_so(name: str) -> bool:
+        return any(name.startswith(prefix) for prefix in only if prefix not in names)
+
     return [
         group
         for group in groups
-        if (group.name in only or (not group.when_named and (not only or group.name.startswith(tuple(only)))))
+        if (group.name in only or (not group.when_named and (not only or begins_so(group.name))))
         and device in group.devices
         and (group.quick or not quick)
     ]

@@ -3,16 +3,17 @@
 Abadi et al. 2016, with what makes the accountant's theorem hold: each patient enters each batch independently
 (Poisson), the noise is drawn on integers from a secret key of the run (`privacy.gaussian_vector`, `privacy.stream`),
 and the sum is divided by the public expected size of a batch, never by the size of the drawn one. Gradients per patient
-come from Opacus (Yousefpour et al. 2021); its sampling, noise and accounting are not used: they divide by the number of
-patients that are there (opacus#571, #819), and draw floating-point noise from torch's generator.
+come from Opacus (Yousefpour et al. 2021), those of large bags from a pass per patient; its sampling, noise and
+accounting are not used: they divide by the number of patients that are there (opacus#571, #819), and draw
+floating-point noise from torch's generator.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeAlias
 
@@ -30,9 +31,12 @@ from survviz.models import Model
 from survviz.privacy.gaussian_vector import lattice_sum, rounded_gaussian
 from survviz.privacy.stream import SecretStream, poisson_batch
 from survviz.training.batches import drop_modalities
+from survviz.training.memory import keep_freed_memory
 from survviz.training.private_config import PrivateConfig
-from survviz.types import Inputs
+from survviz.types import Inputs, Modality
 
+MANY_PATCHES = 128
+"""Patches of a bag from which a backward pass per patient costs less than gradients per patient by hooks."""
 STRIDE = 1_000_003  # between the seeds of dropout of two steps
 OnStep: TypeAlias = Callable[[int, NDArray[np.float64]], None]
 """Hears the number of a step and (d,) what it released: the noised sum of clipped gradients."""
@@ -55,9 +59,17 @@ class Examples:
     def __len__(self) -> int:
         return len(self.case_ids)
 
+    def alone(self, row: int) -> Examples:
+        """One of them, without a copy."""
+        return self._at(slice(row, row + 1), self.case_ids[row : row + 1])
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Examples:
         """Some of them, in this order."""
-        at, given = torch.as_tensor(np.asarray(rows, dtype=np.int64)), self.inputs
+        at = torch.as_tensor(np.asarray(rows, dtype=np.int64))
+        return self._at(at, tuple(self.case_ids[row] for row in at.tolist()))
+
+    def _at(self, at: Tensor | slice, case_ids: tuple[str, ...]) -> Examples:
+        given = self.inputs
         inputs = Inputs(
             given.patches[at],
             given.patch_mask[at],
@@ -65,7 +77,7 @@ class Examples:
             {name: value[at] for name, value in given.vectors.items()},
             {name: value[at] for name, value in given.present.items()},
         )
-        return Examples(tuple(self.case_ids[row] for row in at.tolist()), inputs, self.bin[at], self.event[at])
+        return Examples(case_ids, inputs, self.bin[at], self.event[at])
 
 
 def check_private(model: Model) -> None:
@@ -128,7 +140,9 @@ class DpSgd:
 
     def run(self, on_step: OnStep | None = None) -> None:
         """All steps that are left."""
-        wrapped = GradSampleModule(self.model, loss_reduction="sum")
+        keep_freed_memory()
+        large = self.examples.inputs.patches.shape[1] >= MANY_PATCHES
+        wrapped = None if large else GradSampleModule(self.model, loss_reduction="sum")
         try:
             while self.step < self.config.steps:
                 released = self._released(wrapped)
@@ -137,10 +151,11 @@ class DpSgd:
                 if on_step is not None:
                     on_step(self.step, released)
         finally:
-            wrapped.to_standard_module()
+            if wrapped is not None:
+                wrapped.to_standard_module()
         self.model.eval()
 
-    def _released(self, wrapped: nn.Module) -> Float[NDArray, " d"]:
+    def _released(self, wrapped: nn.Module | None) -> Float[NDArray, " d"]:
         """Noised sum of the clipped gradients of a batch drawn by chance; an empty batch is noise alone."""
         planted = self._planted if self._planted is not None else np.zeros((0, self.size))
         drawn = poisson_batch(
@@ -156,23 +171,57 @@ class DpSgd:
             total += lattice_sum(part, clip, sigma)[0]
         return (total + rounded_gaussian(self.size, SecretStream(self._key, "noise", self.step))) * step
 
-    def _gradients(self, wrapped: nn.Module, rows: NDArray[np.int64]) -> Iterator[Float[NDArray, "b d"]]:
+    def _gradients(self, wrapped: nn.Module | None, rows: NDArray[np.int64]) -> Iterator[Float[NDArray, "b d"]]:
         """Gradients of some patients, a microbatch at a time, which the next one overwrites."""
-        wrapped.train()
+        self.model.train()
         order = np.array_split(rows, math.ceil(len(rows) / self.config.microbatch)) if len(rows) else []
         with torch.random.fork_rng(devices=[]):
             random = torch.Generator().manual_seed(self._seed * STRIDE + self.step)
             torch.manual_seed(self._seed * STRIDE + self.step)
             for part in order:
-                batch = self.examples.take(part)
-                inputs = drop_modalities(batch.inputs, self.config.modality_dropout, self.config.modalities, random)
-                loss = discrete_nll(wrapped(inputs).logits, batch.bin, batch.event) * len(part)
-                with warnings.catch_warnings():  # of Opacus' hooks: they need the gradient of outputs, which is there
-                    warnings.filterwarnings("ignore", "Full backward hook is firing")
-                    loss.backward()
-                found = self._microbatch[: len(part)]
-                torch.cat([_per_patient(one, len(part)) for one in self._learnt], dim=1, out=found)
+                found, present = self._microbatch[: len(part)], self._present(part, random)
+                if wrapped is None:
+                    self._one_by_one(part, present, found)
+                else:
+                    self._by_hooks(wrapped, part, present, found)
                 yield found.numpy()
+
+    def _present(self, rows: NDArray[np.int64], random: torch.Generator) -> Mapping[Modality, Tensor]:
+        """Which modalities of some patients are shown in this step."""
+        at = torch.from_numpy(rows)
+        shown = {name: value[at] for name, value in self.examples.inputs.present.items()}
+        bare = replace(self.examples.inputs, present=shown)
+        return drop_modalities(bare, self.config.modality_dropout, self.config.modalities, random).present
+
+    def _by_hooks(
+        self,
+        wrapped: nn.Module,
+        rows: NDArray[np.int64],
+        present: Mapping[Modality, Tensor],
+        out: Float[Tensor, "b d"],
+    ) -> None:
+        """All patients in one pass, whose layers keep what each patient adds."""
+        batch = self.examples.take(rows)
+        inputs = replace(batch.inputs, present=present)
+        loss = discrete_nll(wrapped(inputs).logits, batch.bin, batch.event) * len(batch)
+        with warnings.catch_warnings():  # of Opacus' hooks: they need the gradient of outputs, which is there
+            warnings.filterwarnings("ignore", "Full backward hook is firing")
+            loss.backward()
+        torch.cat([_per_patient(one, len(batch)) for one in self._learnt], dim=1, out=out)
+
+    def _one_by_one(
+        self, rows: NDArray[np.int64], present: Mapping[Modality, Tensor], out: Float[Tensor, "b d"]
+    ) -> None:
+        """A pass per patient: large bags keep the cores busy by themselves, and the memory is that of one bag."""
+        for index, (row, own) in enumerate(zip(rows.tolist(), out, strict=True)):
+            one = self.examples.alone(row)
+            shown = {name: value[index : index + 1] for name, value in present.items()}
+            inputs = without_padding(replace(one.inputs, present=shown))
+            loss = discrete_nll(self.model(inputs).logits, one.bin, one.event)
+            gradients = torch.autograd.grad(loss, self._learnt, allow_unused=True)
+            parts = own.split([parameter.numel() for parameter in self._learnt])
+            for part, gradient in zip(parts, gradients, strict=True):
+                part.zero_() if gradient is None else part.copy_(gradient.flatten())
 
     def _apply(self, released: Float[NDArray, " d"]) -> None:
         """One step of the optimiser along the released sum over the public expected batch."""
@@ -204,6 +253,13 @@ class DpSgd:
         )
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.step = step
+
+
+def without_padding(inputs: Inputs) -> Inputs:
+    """A batch of one case, cut after its last real patch."""
+    real = inputs.patch_mask[0].nonzero()
+    end = int(real[-1]) + 1 if len(real) else min(1, inputs.patches.shape[1])
+    return replace(inputs, patches=inputs.patches[:, :end], patch_mask=inputs.patch_mask[:, :end])
 
 
 def _optimizer(parameters: list[nn.Parameter], config: PrivateConfig) -> Optimizer:

@@ -17,7 +17,7 @@ from survviz.models import Model, create_model
 from survviz.models.inputs import random_inputs
 from survviz.privacy.gaussian_vector import SCALE, rounded_gaussian
 from survviz.privacy.stream import SecretStream, poisson_batch
-from survviz.training.dp_sgd import DpSgd, Examples, check_private
+from survviz.training.dp_sgd import MANY_PATCHES, DpSgd, Examples, check_private
 from survviz.training.private_config import PrivateConfig
 
 KEY = bytes(range(32))
@@ -190,3 +190,26 @@ def test_the_rate_is_public_whatever_the_number_of_patients(examples: Examples) 
         for step in range(200)
     ]
     assert np.mean(sizes) == pytest.approx(10 * CONFIG.batch / CONFIG.patients, abs=4 * math.sqrt(2.5 / 200))
+
+
+@pytest.mark.parametrize("longest", [MANY_PATCHES - 1, MANY_PATCHES + 40])
+def test_bags_of_any_size_are_clipped_patient_by_patient(longest: int) -> None:
+    """By hooks below, by a pass per patient above; padding and a patient without patches included."""
+
+    def bags() -> Model:
+        torch.manual_seed(3)
+        return create_model("abmil", d_patch=6, d_embed=8, d_attention=4, dropout=0.0, n_bins=3)
+
+    inputs = random_inputs(bags().config.reads, (longest, 20, longest - 3, 0, 7))
+    examples = Examples(tuple("ABCDE"), inputs, torch.tensor([0, 1, 2, 0, 1]), torch.tensor([True, False] * 2 + [True]))
+    config = CONFIG.model_copy(
+        update={"model": "abmil", "modalities": ("pathology",), "patients": 5, "batch": 5, "steps": 1, "microbatch": 2}
+    )
+    expected = np.zeros(sum(p.numel() for p in bags().parameters()))
+    for row in range(5):
+        gradient = one_gradient(bags(), examples, row)
+        expected += gradient * min(1.0, config.clip / np.linalg.norm(gradient))
+    found: list[np.ndarray] = []
+    sgd = DpSgd(bags(), examples, config, noise_multiplier=0.0, key=KEY, seed=0)
+    sgd.run(lambda _, values: found.append(values))
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
