@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from survviz.errors import InputError
-from survviz.explain.perturbation import NUMBERS_AT_ONCE
+from survviz.explain.perturbation import MASKS_AT_ONCE, NUMBERS_AT_ONCE
 from survviz.explain.targets import Target, risk
 from survviz.explain.ways import repeated
 from survviz.models import Model
@@ -225,7 +225,7 @@ def _curves(
     found = np.empty((2, len(sets[0]), len(sets)))
     for step, family in enumerate(sets):
         chosen = torch.from_numpy(family).to(patches.device)  # (R, k)
-        for rows in _batches(len(family), patches.numel()):
+        for rows in _batches(len(family), patches.numel(), MASKS_AT_ONCE if model.shares_bag else 1):
             kept = torch.ones(len(chosen[rows]), len(patches), dtype=torch.bool, device=patches.device)
             without = repeated(inputs, patches.expand(len(kept), -1, -1), kept.scatter(1, chosen[rows], False))
             found[0, rows, step] = target(model(without)).double().cpu().numpy()
@@ -244,9 +244,9 @@ def _ends(model: Model, inputs: Inputs, target: Target) -> tuple[float, float]:
     return float(target(model(inputs))), float(target(model(none)))
 
 
-def _batches(n_sets: int, numbers: int) -> Iterator[slice]:
+def _batches(n_sets: int, numbers: int, fewest: int = 1) -> Iterator[slice]:
     """Sets that share a batch, so that it holds `NUMBERS_AT_ONCE` numbers of patches."""
-    at_once = max(1, NUMBERS_AT_ONCE // max(1, numbers))
+    at_once = max(fewest, NUMBERS_AT_ONCE // max(1, numbers))
     return (slice(first, min(first + at_once, n_sets)) for first in range(0, n_sets, at_once))
 
 

@@ -24,6 +24,7 @@ class Model(nn.Module, ABC):
         Config: class of its settings.
         l1: weight of the sum of absolute `penalised()` weights, as published; 0 = none.
         order_matters: True where the order of the patches changes the answer.
+        shares_bag: True where one bag under many masks (`patches` expanded from one case) costs little more than once.
         config: its settings.
         attends: each attention that it can return.
         auxiliary: loss terms between its embeddings.
@@ -37,6 +38,7 @@ class Model(nn.Module, ABC):
     Config: ClassVar[type[ModelConfig]]
     l1: ClassVar[float] = 0.0
     order_matters: ClassVar[bool] = False
+    shares_bag: ClassVar[bool] = False
 
     config: ModelConfig
     attends: tuple[Attends, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,3 +24,15 @@ def bags_of(inputs: Inputs, *, attention: bool = False) -> list[tuple[Tensor, Te
         return [(patches, mask)]
     ends = (mask * torch.arange(1, mask.shape[1] + 1)).amax(dim=1).clamp(min=1).tolist()
     return [(patches[i : i + 1, :end], mask[i : i + 1, :end]) for i, end in enumerate(ends)]
+
+
+def is_one_bag(inputs: Inputs, tokens: Sequence[Tensor]) -> bool:
+    """Whether a batch is one case under several masks, to be scored without gradients.
+
+    Args:
+        tokens: (B, T, D) of each group; equal in all cases, and without dropout.
+    """
+    if len(inputs.patches) == 1 or inputs.patches.stride(0) or torch.is_grad_enabled():
+        return False
+    same = [(one == one[:1]).all() for one in (*tokens, *inputs.present.values())]
+    return all(bool(one) for one in same)

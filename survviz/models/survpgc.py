@@ -26,7 +26,7 @@ from survviz.models.blocks import (
     masked_mean,
 )
 from survviz.models.card import CLEAN_ROOM, TAKES_BAG, ZERO_EMBEDDING, Attends, Auxiliary, Card
-from survviz.models.case_by_case import bags_of
+from survviz.models.case_by_case import bags_of, is_one_bag
 from survviz.models.inputs import GenomicTokenInput, PatchInput, SentenceInput
 from survviz.models.registry import register
 from survviz.types import Attention, Inputs, Modality, Output
@@ -68,6 +68,7 @@ class SurvPGC(Model):
     single-modality baseline of the same network.
     """
 
+    shares_bag = True
     card = Card(
         title="SurvPGC",
         paper="Hou et al.: SurvPGC, npj Digital Medicine 2025",
@@ -143,8 +144,12 @@ class SurvPGC(Model):
         tokens = [self.project_tokens[group](self._values(inputs, group)) for group in self.groups]  # (B, T, D) each
         paths = [cast(PartialCrossAttention, self.attend[group]) for group in self.groups]
         readout = BagReadout(paths, tokens, self.feed_forward, self.norm)
-        pieces = bags_of(inputs, attention=attention)
-        read = readout.read(self._projected(pieces), [len(mask) for _, mask in pieces], attention=attention)
+        if not (attention or self.training) and self.has_pathology and is_one_bag(inputs, tokens):
+            ((bag, _),) = self._projected([(inputs.patches[:1], inputs.patch_mask[:1])])
+            read = readout.read_masked(bag[0], inputs.patch_mask)
+        else:
+            pieces = bags_of(inputs, attention=attention)
+            read = readout.read(self._projected(pieces), [len(mask) for _, mask in pieces], attention=attention)
         embeddings: dict[str, Tensor] = {}
         maps: dict[tuple[str, str], Attention] = {}
         for group, attended in zip(self.groups, read, strict=True):

@@ -9,9 +9,11 @@ import torch
 from torch.nn import functional
 
 from survviz.errors import InputError
+from survviz.explain.ways import repeated
 from survviz.models import create_model
 from survviz.models.blocks import PartialCrossAttention, ProgrammeTokens
-from survviz.types import Inputs
+from survviz.models.inputs import random_inputs
+from survviz.types import Inputs, Modality
 
 PROGRAMMES = {"Hypoxia": (0, 3, 4), "Angiogenesis": (1,), "Cell cycle": (2, 3, 5, 6)}
 NAMES = ("genomic", "pathology|genomic", "clinical", "pathology|clinical")
@@ -156,3 +158,31 @@ def test_a_subset_of_modalities_ignores_the_rest(modalities: tuple[str, ...]) ->
 def test_an_inconsistent_configuration_is_said_in_words(config: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         create_model("survpgc", **config)
+
+
+@pytest.mark.parametrize("modalities", [("pathology", "clinical", "genomic"), ("pathology", "clinical")])
+def test_one_bag_under_many_masks_equals_each_case_alone(modalities: tuple[Modality, ...]) -> None:
+    """Computed once for all masks; the masks hide none, some, nearly all and all patches."""
+    torch.manual_seed(0)
+    model = create_model("survpgc", modalities=modalities).eval().double()
+    case = random_inputs(model.config.reads, (60,)).double()
+    masks = torch.rand(40, 60, generator=torch.Generator().manual_seed(1)) < torch.linspace(0, 1, 40)[:, None]
+    masks[0], masks[-1], masks[1] = False, True, torch.arange(60) == 7
+    with torch.inference_mode():
+        together = model(repeated(case, case.patches.expand(40, -1, -1), masks))
+        alone = [model(repeated(case, case.patches, mask[None])) for mask in masks]
+    torch.testing.assert_close(together.logits, torch.cat([one.logits for one in alone]), atol=1e-12, rtol=1e-10)
+    for name, values in together.embeddings.items():
+        torch.testing.assert_close(values, torch.cat([one.embeddings[name] for one in alone]), atol=1e-12, rtol=1e-9)
+
+
+def test_cases_that_differ_in_their_tokens_are_no_one_bag() -> None:
+    torch.manual_seed(0)
+    model = create_model("survpgc").eval().double()
+    case = random_inputs(model.config.reads, (20,)).double()
+    batch = repeated(case, case.patches.expand(2, -1, -1))
+    tokens = {name: torch.cat([value[:1], value[:1] + 1]) for name, value in batch.tokens.items()}
+    with torch.inference_mode():
+        together = model(replace(batch, tokens=tokens)).logits
+        second = model(replace(case, tokens={name: value[1:] for name, value in tokens.items()})).logits
+    torch.testing.assert_close(together[1:], second)

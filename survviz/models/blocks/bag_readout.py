@@ -16,9 +16,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from survviz.models.blocks.attention import PartialCrossAttention
+from survviz.models.blocks.attention import Asked, PartialCrossAttention
 from survviz.models.blocks.bag_dropout import BagDropout, Masks, keeping_scale
+from survviz.models.blocks.bag_gradients import Looks, MeanRead, Mixing
 from survviz.models.blocks.read_bag import ReadBag
+
+NUMBERS_AT_ONCE = 2**21
+"""Logits of tokens and patches under some masks that are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,37 @@ class BagReadout:
         seen, mass, *means = map(torch.stack, zip(*read, strict=True))
         readouts = [(mean * self.norm.weight + self.norm.bias) * torch.stack(real) for mean in means]
         return self._beside_own(seen, mass, readouts)
+
+    def read_masked(self, bag: Float[Tensor, "n D"], masks: Bool[Tensor, "B n"]) -> list[Attended]:
+        """As `read`, of one bag under several masks; the tokens are those of the first case. Without dropout.
+
+        What a patch is asked, answers and hears does not depend on which others are there, and is computed once.
+        """
+        rows = torch.cat([one.query_rows[0] for one in self.asked] + [one.key_rows[0] for one in self.asked])
+        shifts = torch.cat([one.query_shift[0] for one in self.asked] + [one.key_shift[0] for one in self.asked])
+        everybody = masks.new_ones(masks.shape[1])
+        looks = Looks(bag, everybody, rows, shifts, self.paths[0].norm.eps)
+        asks, answers = looks.logits.split(len(rows) // 2)
+        near, mass = [], []
+        for some in masks.split(max(1, NUMBERS_AT_ONCE // asks.numel())):
+            real = asks.masked_fill(~some.unsqueeze(1), float("-inf"))  # (b, T, n)
+            mass.append(real.logsumexp(dim=-1))
+            weights = (real - mass[-1].clamp(min=torch.finfo(real.dtype).min).unsqueeze(-1)).exp_()
+            near.append(weights.mul_(looks.inverse) @ bag)
+        count = masks.sum(dim=1, keepdim=True)
+        shares = masks.to(bag.dtype) / count.clamp(min=1)
+        means = [self._read_patches(*one) for one in zip(answers.split(self.counts), self.asked, strict=True)]
+        readouts = [(shares @ one * self.norm.weight + self.norm.bias) * (count > 0) for one in means]
+        return self._beside_own(torch.cat(near), torch.cat(mass), readouts)
+
+    def _read_patches(self, answers: Float[Tensor, "T n"], asked: Asked) -> Float[Tensor, "n E"]:
+        """What each patch makes of the tokens that it hears, by the feed-forward and the last norm without weights."""
+        mixtures = Mixtures.of(asked.value[:1], self.feed_forward)
+        first, (weight, bias) = cast(nn.LayerNorm, self.feed_forward[0]), centred(cast(nn.Linear, self.feed_forward[4]))
+        mixing = Mixing(answers, mixtures.covariance[0], first.eps)
+        values, share = mixing.values.to(answers.dtype), answers.new_ones(answers.shape[1])
+        read = MeanRead(values, mixtures.with_constant(self.feed_forward)[0], weight, bias, share, None, self.norm.eps)
+        return read.read * read.inverse.unsqueeze(1)
 
     def _beside_own(self, seen: Tensor, mass: Tensor, readouts: Sequence[Tensor]) -> list[Attended]:
         """New tokens, to which a bag is one more key: its logit is the mass of its patches, its value what was seen."""
