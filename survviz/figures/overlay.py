@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ __all__ = ["RESEARCH_USE", "bar_length_um", "blank_slide", "blend", "greyed", "p
 
 Size = tuple[int, int]
 
+BAND_PX = 32
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of CSS's `grayscale`, which the browser turns the slide grey with."""
 
@@ -102,17 +104,60 @@ def blend(
 ) -> NDArray[np.uint8]:
     """(height, width, 3) thumbnail under the map, at one opacity inside the patches and none outside.
 
+    Opacity has 256 steps, as on a browser's canvas.
+
     Raises:
         InputError: the thumbnail is no RGB picture.
     """
     look = look or Look()
     if thumbnail.ndim != 3 or thumbnail.shape[2] != 3:
         raise InputError(f"A thumbnail of shape {thumbnail.shape} was given; expected (height, width, 3).")
-    height, width = thumbnail.shape[:2]
-    layer = paint(patch_map, slide_size, (width, height), look, summary)
-    below = greyed(thumbnail) if patch_map.nature == "signed" else thumbnail
-    alpha = (layer[..., 3:] / 255.0) * look.opacity
-    return np.round(below * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
+    out = greyed(thumbnail) if patch_map.nature == "signed" else np.array(thumbnail)
+    size = (thumbnail.shape[1], thumbnail.shape[0])
+    for rows, layer in _bands(patch_map, slide_size, size, look, summary or summarise([patch_map])):
+        _mix(out[rows], layer, look.opacity)
+    return out
+
+
+def _bands(
+    patch_map: PatchMap, slide_size: Size, size: Size, look: Look, summary: Summary
+) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Rows of the picture and what lies over them, (rows or 1, width, 4): a row of a regular grid is coloured once."""
+    cells = None if look.smooth else _grid_of(patch_map)
+    start, stop = _edges(patch_map.coords, patch_map.patch_size_level0, slide_size, size)
+    if cells is None or _overlap(cells, start, stop):
+        layer = paint(patch_map, slide_size, size, look, summary)
+        for first in range(0, size[1], BAND_PX):
+            rows = slice(first, min(first + BAND_PX, size[1]))
+            yield rows, layer[rows]
+        return
+    columns, rows = cells.max(axis=0) + 1
+    grid = np.zeros((rows, columns + 1, 4), np.uint8)  # the last column is what lies beside the patches
+    grid[cells[:, 1], cells[:, 0]] = colours_of(patch_map, look, summary)
+    place = np.full(size[0], columns)
+    for column, one in zip(*np.unique(cells[:, 0], return_index=True), strict=True):
+        place[start[one, 0] : stop[one, 0]] = column
+    for row, one in zip(*np.unique(cells[:, 1], return_index=True), strict=True):
+        yield slice(start[one, 1], stop[one, 1]), grid[row, place][None]
+
+
+def _overlap(cells: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64]) -> bool:
+    """Whether patches share pixels, because the picture has fewer pixels than the grid has cells."""
+    for axis in (0, 1):
+        _, one = np.unique(cells[:, axis], return_index=True)
+        if (start[one, axis][1:] < stop[one, axis][:-1]).any():
+            return True
+    return False
+
+
+def _mix(band: NDArray[np.uint8], layer: NDArray[np.uint8], opacity: float) -> None:
+    """Put a layer over a band, in place: the rounded mean of both by weights of 255 in all, in whole numbers."""
+    weight = np.repeat(np.rint(layer[..., 3:] * opacity).astype(np.uint16), 3, axis=-1)
+    mixed = band * (255 - weight)
+    mixed += layer[..., :3] * weight + np.uint16(128)
+    mixed += mixed >> 8
+    mixed >>= 8
+    band[:] = mixed
 
 
 def bar_length_um(available_um: float) -> float:

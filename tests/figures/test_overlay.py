@@ -51,6 +51,21 @@ def test_smooth_map_keeps_its_place_and_its_mean_but_blends_neighbours(patch_map
     np.testing.assert_allclose(soft[..., :3].mean(axis=(0, 1)), sharp[..., :3].mean(axis=(0, 1)), atol=2)
 
 
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("opacity", [0.0, 0.2, 0.55, 1.0])
+@pytest.mark.parametrize("size", [(200, 100), (71, 47), (9, 6), (3, 2)])
+def test_pictures_are_the_mean_of_slide_and_map_by_opacity(
+    patch_map: PatchMap, size: tuple[int, int], opacity: float, smooth: bool
+) -> None:
+    thumbnail = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    look = Look(opacity=opacity, smooth=smooth, threshold=0.4)
+    layer = paint(patch_map, (200, 100), size, look).astype(float)
+    weight = np.rint(layer[..., 3:] * opacity) / 255
+    expected = thumbnail * (1 - weight) + layer[..., :3] * weight
+    out = blend(thumbnail, patch_map, (200, 100), look)
+    np.testing.assert_allclose(out, expected, atol=0.5 + 1e-9)
+
+
 def test_outside_the_patches_the_slide_is_untouched(patch_map: PatchMap) -> None:
     thumbnail = np.random.default_rng(0).integers(0, 256, (100, 200, 3), dtype=np.uint8)
     out = blend(thumbnail, patch_map, (200, 100), Look(opacity=0.5))
