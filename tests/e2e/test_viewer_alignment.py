@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.leica import write_scn
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import RunServer, Visit
 
@@ -117,6 +119,34 @@ def odd(
     path = tmp_path_factory.mktemp("odd") / "odd.tif"
     slide_with_square(path, (5011, 3723), (1, 3.2, 9.7))
     with run_page(path, VIEWER_WIDTH="5011", VIEWER_HEIGHT="3723") as url:
+        yield url
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_edges_agree_on_a_slide_of_which_a_part_was_scanned(
+    bounded: str, open_page: Callable[..., Visit], turns: int
+) -> None:
+    visit = open_page(bounded)
+    opaque(visit)
+    for _ in range(turns):
+        visit.page.keyboard.press("r")
+    for presses in (0, 2, 1):
+        for _ in range(presses):
+            visit.page.keyboard.press("+")
+            visit.page.wait_for_timeout(50)
+        compare(visit, [(1, 1), (-1, 1)][turns])
+
+
+@pytest.fixture(scope="module")
+def bounded(run_page: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page with a Leica slide, whose black square has its corner at the centre of the glass, not of the scan."""
+    path = tmp_path_factory.mktemp("leica") / "bounded.scn"
+    glass, corner = (12000, 9000), (2501, 803)
+    scan = np.full((6144, 8192, 3), (236, 222, 230), np.uint8)
+    x, y = glass[0] // 2 - corner[0], glass[1] // 2 - corner[1]
+    scan[y : y + 512, x : x + 512] = 12
+    write_scn(path, glass, corner, scan)
+    with run_page(path, VIEWER_WIDTH=str(glass[0]), VIEWER_HEIGHT=str(glass[1])) as url:
         yield url
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from survviz.errors import InputError
 from survviz.wsi.slide import Slide, open_slide
 from survviz.wsi.tiles import DeepZoom, TileCache
+from tests.leica import write_scn
 
 
 def stitched(zoom: DeepZoom, level: int) -> np.ndarray:
@@ -61,6 +62,23 @@ def test_levels_and_sizes_are_those_of_the_deep_zoom_format(write_pyramid) -> No
         assert '<Size Width="2500" Height="1700"/>' in zoom.dzi()
         assert zoom.level_dimensions[0] == (1, 1)
         assert Image.open(io.BytesIO(zoom.tile_jpeg(0, 0, 0))).size == (1, 1)
+
+
+@pytest.mark.parametrize("corner", [(1536, 512), (801, 333)])
+def test_a_slide_with_bounds_is_shown_whole_with_everything_in_its_place(tmp_path, corner) -> None:
+    glass, x, y, side = (5000, 4000), 640, 256, 512
+    scan = np.full((2048, 2560, 3), 200, np.uint8)
+    scan[y : y + side, x : x + side] = 20
+    write_scn(tmp_path / "leica.scn", glass, corner, scan)
+    with open_slide(tmp_path / "leica.scn", probe=False) as slide:
+        assert (slide.vendor, slide.dimensions, float(slide.mpp)) == ("leica", glass, 0.5)
+        zoom = DeepZoom(slide)
+        for level in range(zoom.levels - 4, zoom.levels):
+            factor = 2 ** (zoom.levels - 1 - level)
+            dark = np.argwhere(stitched(zoom, level)[..., 1] < 110) * factor
+            found = [*dark.min(axis=0), *(dark.max(axis=0) + factor)]
+            expected = np.array([corner[1] + y, corner[0] + x, corner[1] + y + side, corner[0] + x + side])
+            assert np.abs(found - expected).max() <= factor, f"{factor} times smaller"
 
 
 def test_neighbouring_tiles_meet_without_a_seam(formula_slide) -> None:
