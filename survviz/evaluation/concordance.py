@@ -143,8 +143,9 @@ def pair_counts(
     order = np.lexsort((~event, time))
     time, event = time[order], event[order]
     _, rank = np.unique(risk[order], return_inverse=True)
-    key = 2 * np.unique(time, return_inverse=True)[1] + ~event
-    start = np.searchsorted(key, key[event], side="right")  # (events,)
+    changes = np.flatnonzero((time[1:] != time[:-1]) | (event[1:] != event[:-1])) + 1
+    ends = np.append(changes, len(time))  # of the runs of one time, events and the others apart
+    start = np.repeat(ends, np.diff(ends, prepend=0))[event]  # (events,)
     below, equal = _count_in_suffix(rank.astype(np.int64), start, rank[event])
     return order[event], below, equal, len(time) - start
 
@@ -178,15 +179,17 @@ def _count_in_suffix(
     """For each query q, how many of values[start:] are below q and how many equal it: a wavelet matrix, bit by bit."""
     left, right = start.copy(), np.full(len(start), len(values))
     below = np.zeros(len(start), dtype=np.int64)
+    zeros_before = np.zeros(len(values) + 1, dtype=np.int64)
     top = int(max(values.max(initial=0), query.max(initial=0))).bit_length()
     for bit in reversed(range(top)):
-        ones = (values >> bit & 1).astype(bool)
-        zeros_before = np.concatenate([[0], np.cumsum(~ones)])
-        n_zeros = zeros_before[-1]
-        left_zeros, right_zeros = zeros_before[left], zeros_before[right]
-        up = (query >> bit & 1).astype(bool)
-        below += np.where(up, right_zeros - left_zeros, 0)
-        left = np.where(up, n_zeros + left - left_zeros, left_zeros)
-        right = np.where(up, n_zeros + right - right_zeros, right_zeros)
-        values = np.concatenate([values[~ones], values[ones]])
+        zeros = (values >> bit & 1) == 0
+        np.cumsum(zeros, out=zeros_before[1:])
+        n_zeros, up = zeros_before[-1], query >> bit & 1
+        left_zeros, right_zeros = (zeros_before.take(side, mode="clip") for side in (left, right))
+        below += (right_zeros - left_zeros) * up
+        for side, own in ((left, left_zeros), (right, right_zeros)):  # up: among the ones; else among the zeros
+            side += n_zeros - 2 * own
+            side *= up
+            side += own
+        values = np.concatenate([values[zeros], values[~zeros]])
     return below, right - left
