@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy  # its parts are loaded when first used
+import scipy
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
