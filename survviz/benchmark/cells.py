@@ -13,6 +13,7 @@ import numpy as np
 from survviz.benchmark.content import Known, digest, file_digest
 from survviz.benchmark.predictions import FoldPredictions
 from survviz.data.cohort import Cohort, load_cohort
+from survviz.data.remote_cohort import at_worker
 from survviz.data.split_plans import protocol_of
 from survviz.data.splits import NamedSplit
 from survviz.models import model_class
@@ -44,6 +45,7 @@ class Cell:
         key: SHA-256 of everything that the result depends on.
         cohort_digest: content of the cohort's files.
         seed: of weights, order, patches and dropout.
+        address: where the cohort's folder was copied from, for machines that do not see the copy.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Cell:
     modalities: tuple[Modality, ...]
     planned: NamedSplit
     seed: int
+    address: str | None = None
 
 
 def make_cell(
@@ -90,7 +93,7 @@ def make_cell(
 def run_cell(cell: Cell) -> FoldPredictions:
     """Fit and test, after the search of the settings if there is one; the only place where a benchmark trains."""
     started = clock.process_time()
-    cohort, cases = _cohort(cell.folder, cell.cohort_digest, "pathology" in cell.modalities)
+    cohort, cases = _cohort(cell.folder, cell.address, cell.cohort_digest, "pathology" in cell.modalities)
     split = cell.planned.split
     ids = (*split.train, *split.val, *split.test)
     for case_id in ids:
@@ -115,9 +118,9 @@ def run_cell(cell: Cell) -> FoldPredictions:
 
 
 @lru_cache(maxsize=2)
-def _cohort(folder: Path, _digest: str, _bags: bool) -> tuple[Cohort, dict[str, Case]]:
+def _cohort(folder: Path, address: str | None, _digest: str, _bags: bool) -> tuple[Cohort, dict[str, Case]]:
     """A cohort and the cases of it that this worker has read."""
-    return load_cohort(folder), {}
+    return load_cohort(at_worker(folder, address)), {}
 
 
 def _settings(config: TrainConfig, known: Known) -> dict[str, Any]:

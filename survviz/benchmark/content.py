@@ -13,6 +13,7 @@ from typing import Any
 from survviz.data.cohort import Cohort, read_cohort_toml
 from survviz.data.cohort_file import FILE_NAME
 from survviz.errors import InputError
+from survviz.remote import entry_of
 
 Known = dict[str, tuple[int, int, str]]
 """File -> (size, mtime in ns, SHA-256): a file that did not change is not read again."""
@@ -38,11 +39,13 @@ def cohort_digest(folder: Path, cohort: Cohort, known: Known) -> str:
 
 
 def file_digest(path: Path, known: Known) -> str:
-    """SHA-256 of a file.
+    """SHA-256 of a file; of a file behind an address, of its size and tag.
 
     Raises:
         InputError: it cannot be read.
     """
+    if (remote := entry_of(path)) is not None:
+        return digest(["remote", remote.found.size, remote.found.stamp])
     try:
         state = path.stat()
         name, found = str(path.resolve()), known.get(str(path.resolve()))

@@ -20,8 +20,10 @@ from survviz.benchmark.predictions import FoldPredictions, read_predictions, wri
 from survviz.benchmark.suite import CohortSection, Suite, read_suite
 from survviz.cluster import Failed, Place, Processes, Task, run_tasks
 from survviz.data.cohort import Cohort, load_cohort
+from survviz.data.remote_cohort import cohort_below
 from survviz.data.splits import NamedSplit
 from survviz.errors import InputError, UnknownNameError
+from survviz.remote import address_of
 from survviz.types import Progress
 
 ONE_WORKER = Processes(1)
@@ -80,7 +82,7 @@ def run_suite(
     suite_file: Path,
     out: Path,
     *,
-    cohorts: Path | None = None,
+    cohorts: Path | str | None = None,
     place: Place = ONE_WORKER,
     only: Collection[str] = (),
     progress: Progress | None = None,
@@ -89,7 +91,7 @@ def run_suite(
 
     Args:
         out: its `cells` folder is the cache.
-        cohorts: where the cohort folders are; default beside the suite file.
+        cohorts: folder or address of the cohort folders; default beside the suite file.
         place: where cells are made.
         only: entries to run; baselines always stand. Empty = all.
         progress: called with (cells there, cells of the suite).
@@ -123,9 +125,9 @@ class _Place:
         return self.cell.planned.repeat, self.cell.planned.fold
 
 
-def prepare(suite: Suite, section: CohortSection, root: Path) -> CohortRun:
+def prepare(suite: Suite, section: CohortSection, root: Path | str) -> CohortRun:
     """Load a cohort, choose its cases, divide them, list its lines."""
-    folder = root / (section.folder or section.name)
+    folder = cohort_below(root, section.folder or section.name)
     cohort = load_cohort(folder)
     covered = Coverage.of(cohort, require=section.require)
     if not covered.cases:
@@ -209,7 +211,8 @@ def _fill(places: Sequence[_Place], cache: Path, where: Place, progress: Progres
 def _task(place: _Place) -> Task[Cell]:
     """A cell as a worker anywhere can make it."""
     name = f"{place.to.line.name} on {place.run.section.name}, fold {place.cell.planned.name}"
-    return Task(name, replace(place.cell, folder=place.cell.folder.resolve()))
+    folder = place.cell.folder.resolve()
+    return Task(name, replace(place.cell, folder=folder, address=address_of(folder)))
 
 
 def _facts(place: _Place) -> dict[str, object]:

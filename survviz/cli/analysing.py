@@ -9,6 +9,7 @@ import typer
 
 from survviz.cli.options import (
     CheckpointOption,
+    CohortFolder,
     CpusPerTask,
     Device,
     GpusPerTask,
@@ -21,7 +22,7 @@ from survviz.cli.options import (
 
 def infer(
     checkpoint: CheckpointOption,
-    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    cohort: CohortFolder,
     out: Annotated[Path, typer.Option(help="Folder of the results; of an unfinished run, to go on with it.")],
     batch_size: Annotated[int, typer.Option(min=1, help="Cases in one forward pass, at most.")] = 32,
     device: Device = "auto",
@@ -59,7 +60,7 @@ def bundle(
 def reproduce(
     file: Annotated[Path, typer.Argument(help="Bundle (zip).")],
     checkpoint: Annotated[Path, typer.Option("--checkpoint", "-c", help="Checkpoint folder, the same as then.")],
-    cohort: Annotated[Path, typer.Option(help="Cohort folder, the same as then.")],
+    cohort: CohortFolder,
     device: Device = "auto",
     json: Json = False,
 ) -> None:

@@ -16,6 +16,9 @@ from survviz.cli.options import (
     CaseId,
     CheckpointOption,
     ClinicalFile,
+    CohortFolder,
+    CohortOfCase,
+    CohortsRoot,
     CpusPerTask,
     Device,
     FeatureFiles,
@@ -140,7 +143,7 @@ for verb in (extract, pack):
 
 @app.command()
 def train(
-    cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
+    cohort: CohortFolder,
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     model: Annotated[
         str | None, typer.Option(help="Model name; `survviz models` lists them. Default: of --config, else survpgc.")
@@ -174,9 +177,7 @@ def train(
 def benchmark(
     suite: Annotated[Path, typer.Argument(help="Suite file (TOML): cohorts, splits, entries; see benchmarks/suites.")],
     out: Annotated[Path, typer.Option(help="Folder of the leaderboard and of the cached cells.")],
-    cohorts: Annotated[
-        Path | None, typer.Option(help="Where the suite's cohort folders are. Default: beside the suite file.")
-    ] = None,
+    cohorts: CohortsRoot = None,
     workers: Workers = None,
     on: On = "local",
     ray_address: RayAddress = None,
@@ -203,7 +204,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for prediction.json, attention.csv, GeoJSON and overlays.")],
     slide: Slides = None,
     features: FeatureFiles = None,
-    cohort: Annotated[Path | None, typer.Option(help="Take the case from this cohort folder (with --case).")] = None,
+    cohort: CohortOfCase = None,
     clinical: ClinicalFile = None,
     rna: RnaFile = None,
     case: CaseId = None,
@@ -223,7 +224,7 @@ def predict(
 @app.command()
 def evaluate(
     checkpoint: CheckpointOption,
-    cohort: Annotated[Path, typer.Option(help="Cohort folder with outcomes.")],
+    cohort: CohortFolder,
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json, risks.csv and survival.csv.")] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="Another outcome than cohort.toml names: columns NAME and NAME.time.")

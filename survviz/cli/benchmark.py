@@ -17,7 +17,7 @@ stdout = Console(highlight=False, soft_wrap=True)
 
 
 def run_benchmark(
-    suite: Path, out: Path, *, cohorts: Path | None, place: Place, only: list[str], as_json: bool
+    suite: Path, out: Path, *, cohorts: Path | str | None, place: Place, only: list[str], as_json: bool
 ) -> None:
     """Run a suite, write its leaderboard, print it; exit code 1 if a cell failed."""
     from survviz.benchmark.board import leaderboard

@@ -24,6 +24,35 @@ CaseId = Annotated[str | None, typer.Option("--case", help="Case id; needed when
 Weights = Annotated[str | None, typer.Option(help="Weights of a foundation encoder: a local folder, or hub:ORG/NAME.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Score a case that is unlike the training cohort.")]
 
+
+def _cohort_folder(text: str) -> Path:
+    """A cohort folder, or a copy of the tables of one behind an address."""
+    from survviz.data.remote_cohort import local_folder
+
+    return local_folder(text)
+
+
+def _cohorts_root(text: str) -> Path | str:
+    from survviz.remote import is_address
+
+    return text if is_address(text) else Path(text)
+
+
+COHORT = "Cohort folder, or the address of one: s3://bucket/cohort."
+CohortFolder = Annotated[Path, typer.Option("--cohort", parser=_cohort_folder, metavar="DIR", help=COHORT)]
+CohortOfCase = Annotated[
+    Path | None,
+    typer.Option(
+        "--cohort", parser=_cohort_folder, metavar="DIR", help="Take the case from this cohort (with --case)."
+    ),
+]
+CohortsRoot = Annotated[
+    Path | None,
+    typer.Option(
+        parser=_cohorts_root, metavar="DIR", help="Where the suite's cohorts are, a folder or an address. Default: "
+        "beside the suite file.",
+    ),
+]  # fmt: skip
 On = Annotated[str, typer.Option("--on", help="local: this machine; ray: a Ray cluster (docs/scale.md).")]
 RayAddress = Annotated[
     str | None, typer.Option(help="HOST:PORT of a running Ray cluster, or auto. Default: one on this machine.")

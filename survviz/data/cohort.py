@@ -23,6 +23,7 @@ from survviz.data.slide_table import SLIDE_COLUMNS, find_features, open_packed, 
 from survviz.data.tables import is_missing, read_matrix
 from survviz.data.token_files import find_tokens, read_tokens
 from survviz.errors import InputError
+from survviz.remote import at_hand
 from survviz.types import Bag, Case, Notice, Regions
 from survviz.wsi.isolated_features import read_features_by_origin
 
@@ -111,7 +112,8 @@ class Cohort:
         if self.packed is not None:
             source = None if path == self.packed.path else path
             return self.packed.bag(slide_id, source, slide_mpp=mpp, encoder=self.encoder)
-        return read_features_by_origin(path, slide_mpp=mpp, encoder=self.encoder, slide_id=slide_id)
+        with at_hand(path) as file:
+            return read_features_by_origin(file, slide_mpp=mpp, encoder=self.encoder, slide_id=slide_id)
 
     def case(self, case_id: str, *, bags: bool = True) -> Case:
         """One case with all that is known of it.

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from survviz.data.tables import Orientation
 from survviz.data.words import explain_validation
 from survviz.errors import InputError
+from survviz.remote.addresses import refuse_address
 from survviz.units import TimeUnit
 
 FILE_NAME = "cohort.toml"
@@ -147,18 +148,31 @@ def read_cohort_toml(folder: str | Path) -> CohortFile:
     Raises:
         InputError: it is missing, not TOML, or has unknown, missing or wrong entries (all are listed).
     """
+    refuse_address(folder)
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise InputError(
             f"{Path(folder)} holds no {FILE_NAME}, so it is not a cohort. It says which columns hold the case, "
             "the time and the event, the time unit, and how the event is coded."
         )
+    return parse_cohort_toml(path.read_bytes(), str(path))
+
+
+def parse_cohort_toml(content: bytes, source: str) -> CohortFile:
+    """Read the content of a `cohort.toml`.
+
+    Args:
+        source: where it comes from, for messages.
+
+    Raises:
+        InputError: it is not TOML, or has unknown, missing or wrong entries (all are listed).
+    """
     try:
-        return CohortFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return CohortFile.model_validate(tomllib.loads(content.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {error}.") from error
+        raise InputError(f"{source} is not valid TOML: {error}.") from error
     except ValidationError as error:
-        raise InputError(explain_validation(error, str(path), CohortFile)) from error
+        raise InputError(explain_validation(error, source, CohortFile)) from error
 
 
 def cohort_stamp(folder: Path) -> float:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from survviz.data.cohort import Cohort
 from survviz.errors import InputError
+from survviz.remote import entry_of
 
 
 def fingerprint(cohort: Cohort) -> str:
@@ -41,11 +42,13 @@ def fingerprint(cohort: Cohort) -> str:
 
 
 def of_file(path: Path) -> str:
-    """SHA-256 of a file, or of all files below a folder.
+    """SHA-256 of a file, or of all files below a folder; of a file behind an address, of its size and tag.
 
     Raises:
         InputError: it cannot be read.
     """
+    if (remote := entry_of(path)) is not None:
+        return of_lines(["remote", str(remote.found.size), remote.found.stamp])
     if path.is_dir():
         return of_lines(f"{one.relative_to(path)}:{of_file(one)}" for one in sorted(path.rglob("*")) if one.is_file())
     try:

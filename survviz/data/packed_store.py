@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from survviz.data.genes import shorten
 from survviz.errors import InputError
+from survviz.remote import at_hand
 from survviz.types import Bag
 from survviz.units import to_mpp
 
@@ -106,7 +107,7 @@ class PackedStore:
         """
         path = Path(path)
         try:
-            with path.open("rb") as file:
+            with at_hand(path) as local, local.open("rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise InputError(f"The packed features {path} cannot be opened: {error}. Run `survviz pack`.") from error

@@ -14,6 +14,7 @@ from survviz.data.genes import shorten
 from survviz.data.packed_store import PackedStore
 from survviz.data.tables import is_missing, read_table
 from survviz.errors import InputError
+from survviz.remote import files_in
 from survviz.types import Notice
 from survviz.units import to_mpp
 
@@ -47,7 +48,7 @@ def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
     if not root.is_dir():
         raise InputError(f"The feature folder {root} does not exist (named under [features] in cohort.toml).")
     found: dict[str, Path] = {}
-    for path in sorted(root.iterdir()):
+    for path in files_in(root):
         if path.suffix in FEATURE_SUFFIXES:
             if path.stem in found:
                 raise InputError(f"{root} holds {found[path.stem].name} and {path.name}; keep one file per slide.")

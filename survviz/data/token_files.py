@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from survviz.data.barcodes import case_of
 from survviz.data.cohort_file import CohortFile
 from survviz.errors import InputError
+from survviz.remote import at_hand, files_in
 
 UNREADABLE = (
     OSError, ValueError, EOFError, TypeError, SyntaxError, TokenError, LookupError, ArithmeticError, MemoryError,
@@ -29,7 +30,7 @@ def find_tokens(folder: Path, file: CohortFile, ids: frozenset[str]) -> dict[str
     root = folder / file.genomic_tokens.folder
     if not root.is_dir():
         raise InputError(f"The token folder {root} does not exist (named under [genomic_tokens] in cohort.toml).")
-    owners = ((case_of(path.stem, ids), path) for path in sorted(root.glob("*.npy")))
+    owners = ((case_of(path.stem, ids), path) for path in files_in(root) if path.suffix == ".npy")
     return {case: path for case, path in owners if case is not None}
 
 
@@ -40,7 +41,8 @@ def read_tokens(path: Path) -> NDArray[np.float32]:
         InputError: not a `.npy` of finite numbers in two dimensions.
     """
     try:
-        tokens = np.load(path, mmap_mode="r", allow_pickle=False)  # refuses a shape that is larger than the file
+        with at_hand(path) as file:
+            tokens = np.load(file, mmap_mode="r", allow_pickle=False)  # refuses a shape that is larger than the file
     except UNREADABLE as error:
         raise InputError(f"The genomic tokens {path.name} cannot be read: {error}.") from error
     if not isinstance(tokens, np.memmap):

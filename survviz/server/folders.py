@@ -12,6 +12,7 @@ from pathlib import Path
 
 from survviz.deployment import allow, record
 from survviz.errors import InputError
+from survviz.remote import refuse_address
 from survviz.workspace import workspace
 
 MOST_FILES = 3000
@@ -94,8 +95,9 @@ def allowed_path(owner: str, path: str | Path) -> Path:
     Links are followed first, so that none leads out of a folder; hidden files are no one's to open.
 
     Raises:
-        InputError: the file lies elsewhere, is hidden, or does not exist.
+        InputError: the file lies elsewhere, is hidden, or does not exist; or it is an address.
     """
+    refuse_address(path)
     try:
         found = Path(path).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a null byte, a home that nobody has, an over-long name

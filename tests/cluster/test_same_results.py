@@ -146,7 +146,7 @@ def test_case_that_kills_its_worker_is_a_row_and_the_others_are_scored(
 
 def test_workers_refuse_a_cohort_that_changed_meanwhile(two_workers: Ray, tmp_path: Path) -> None:
     folder = copy_of_sample(tmp_path / "cohort", slice(0, 3))
-    job = part_runs.PartJob(CHECKPOINT, "0" * 64, folder, 0.0, "cpu", False, 32, ("SV07-0001",))
+    job = part_runs.PartJob(CHECKPOINT, "0" * 64, folder, 0.0, None, "cpu", False, 32, ("SV07-0001",))
     with pytest.raises(InputError, match="written again while it was used"):
         part_runs.score_part(job)
 

@@ -18,8 +18,9 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"errors"},
     "deployment": {"errors", "workspace"},
     "cluster": {"errors"},
+    "remote": {"errors", "workspace"},
     "wsi": BASE,
-    "data": BASE | {"wsi"},
+    "data": BASE | {"wsi", "remote"},
     "phi": BASE | {"wsi"},
     "losses": {"errors", "types"},
     "evaluation": {"errors", "types"},
@@ -28,10 +29,12 @@ ALLOWED: dict[str, set[str]] = {
     "explain": {"errors", "types", "models"},
     "training": BASE | {"data", "losses", "evaluation", "models", "checkpoint", "privacy"},
     "figures": BASE | {"evaluation"},
-    "pipeline": BASE | {"cluster", "wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy"}
+    "pipeline": BASE
+    | {"cluster", "remote", "wsi", "data", "evaluation", "models", "checkpoint", "explain", "privacy"}
     | {"phi"},
     "study": {"errors", "types", "workspace", "evaluation"},
-    "benchmark": BASE | {"cluster", "data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
+    "benchmark": BASE
+    | {"cluster", "remote", "data", "losses", "evaluation", "models", "checkpoint", "training", "figures"},
     "sample": BASE | {"wsi", "data", "evaluation"},
     "tcga": BASE | {"data"},
     "intake": BASE | {"data"},
@@ -39,10 +42,9 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": BASE
     | {"wsi", "data", "evaluation", "models", "checkpoint", "explain", "training", "pipeline"}
     | {"deployment"},
-    "server": BASE | {"wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment", "phi"},
+    "server": BASE | {"remote", "wsi", "data", "evaluation", "figures", "pipeline", "jobs", "deployment", "phi"},
     "administration": BASE | {"deployment", "jobs", "server"},
 }
-ALLOWED["selfcheck"] = BASE | {"wsi", "data", "figures", "checkpoint", "pipeline", "server"}
 ALLOWED["selfcheck"] = BASE | {"wsi", "data", "figures", "checkpoint", "pipeline", "server"}
 ALLOWED["cli"] = set(ALLOWED)
 

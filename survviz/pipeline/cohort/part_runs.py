@@ -15,12 +15,14 @@ from survviz.cluster import Failed, Place, Processes, Task, run_tasks
 from survviz.data.cohort_file import cohort_stamp
 from survviz.data.fingerprint import of_file
 from survviz.data.omics_units import in_units_of
+from survviz.data.remote_cohort import at_worker
 from survviz.errors import InputError
 from survviz.pipeline.cohort.evaluation import load_for_evaluation
 from survviz.pipeline.cohort.part_scoring import PartScorer, curve_times, refusal
 from survviz.pipeline.cohort.parts import Part, read_part, write_part
 from survviz.pipeline.cohort.scoring import NotScored
 from survviz.pipeline.predictor import Predictor
+from survviz.remote import address_of
 from survviz.types import Progress
 
 CASES_PER_PART = 128
@@ -41,12 +43,14 @@ class PartJob:
 
     Attributes:
         checkpoint_sha256, cohort_stamp: it must find what the process that asks has loaded.
+        address: where the cohort was copied from, for machines that do not see the copy.
     """
 
     checkpoint: Path
     checkpoint_sha256: str
     cohort: Path
     cohort_stamp: float
+    address: str | None
     device: str
     anyway: bool
     batch_size: int
@@ -154,8 +158,8 @@ def _job(scorer: PartScorer, workers: Workers) -> PartJob:
     checkpoint = scorer.predictor.checkpoint.folder.resolve()
     folder = scorer.cohort.folder.resolve()
     return PartJob(
-        checkpoint, of_file(checkpoint / CONFIG), folder, cohort_stamp(folder), workers.device, scorer.anyway,
-        scorer.batch_size, (),
+        checkpoint, of_file(checkpoint / CONFIG), folder, cohort_stamp(folder), address_of(folder), workers.device,
+        scorer.anyway, scorer.batch_size, (),
     )  # fmt: skip
 
 
@@ -175,8 +179,10 @@ def score_part(job: PartJob) -> Part:
 
 @lru_cache(maxsize=1)
 def _scorer(job: PartJob) -> PartScorer:
-    if of_file(job.checkpoint / CONFIG) != job.checkpoint_sha256 or cohort_stamp(job.cohort) != job.cohort_stamp:
+    folder = at_worker(job.cohort, job.address)
+    same = job.address is not None or cohort_stamp(folder) == job.cohort_stamp
+    if of_file(job.checkpoint / CONFIG) != job.checkpoint_sha256 or not same:
         raise InputError(f"{job.checkpoint} or {job.cohort} was written again while it was used. Start the run again.")
     predictor = Predictor.load(job.checkpoint, job.device)
-    cohort, _ = in_units_of(load_for_evaluation(job.cohort), predictor.checkpoint.preprocess(0).ood.omics)
+    cohort, _ = in_units_of(load_for_evaluation(folder), predictor.checkpoint.preprocess(0).ood.omics)
     return PartScorer(predictor, cohort, job.anyway, job.batch_size, curve_times(predictor))
