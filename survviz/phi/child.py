@@ -11,7 +11,7 @@ from pathlib import Path
 
 from survviz.phi import dicom, tables, tiff
 from survviz.phi.finding import Finding, merge
-from survviz.wsi.probe_child import limit_resources
+from survviz.wsi.isolated_child import allow_seconds, confine
 
 TIFFS = (".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif", ".svslide", ".qptiff", ".btf")
 OTHER_SLIDES = (".mrxs", ".vms", ".vmu")
@@ -72,7 +72,8 @@ def main() -> None:
     """Answer one line of JSON per file, in order, each as soon as it is known."""
     warnings.simplefilter("ignore")
     request = json.load(sys.stdin)
-    limit_resources(request["memory"], request["seconds"])
+    confine({"memory": request["memory"]})
+    allow_seconds(request["seconds"])
     for path in request["paths"]:
         found = check_file(Path(path), show=request["show"])
         sys.stdout.write(json.dumps([asdict(one) for one in found]) + "\n")

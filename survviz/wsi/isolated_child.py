@@ -141,6 +141,22 @@ def answer_read(connection: socket.socket, backend: Any, request: Mapping[str, A
         send_frame(connection, TEXT, backend.identity().encode())
 
 
+def serve_description(connection: socket.socket, asked: Mapping[str, Any]) -> None:
+    """Open one slide for the first time, describe it, end."""
+    from survviz.wsi.first_look import describe
+
+    allow_seconds(asked["limits"]["seconds"])
+    path = Path(asked["path"])
+    try:
+        send_frame(connection, TEXT, json.dumps(describe(path).to_json()).encode())
+    except SlideError as error:
+        send_frame(connection, BAD_SLIDE, str(error).encode())
+    except MemoryError:
+        most = asked["limits"]["memory"] / 2**30
+        words = f"{path.name} needs more than {most:.0f} GB of memory to open. It is damaged."
+        send_frame(connection, BAD_SLIDE, words.encode())
+
+
 def serve_features(connection: socket.socket, asked: Mapping[str, Any]) -> None:
     """Read one feature file, send it, end."""
     from dataclasses import asdict, replace
@@ -169,6 +185,7 @@ def serve_features(connection: socket.socket, asked: Mapping[str, Any]) -> None:
 
 SERVICES: dict[str, Callable[[socket.socket, Mapping[str, Any]], None]] = {
     "slide": serve_slide,
+    "description": serve_description,
     "features": serve_features,
 }
 
@@ -228,6 +245,7 @@ def load_decoders() -> None:
     """Once for all children; no file is opened, no thread is started."""
     import survviz.wsi.direct_backend
     import survviz.wsi.features
+    import survviz.wsi.first_look
     import survviz.wsi.openslide_backend
     import survviz.wsi.tiff_backend  # noqa: F401
 

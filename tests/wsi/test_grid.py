@@ -80,3 +80,30 @@ def test_too_little_tissue_is_said(formula_slide) -> None:
     assert len(patch_grid(slide, mask_of(mask, slide.dimensions), min_tissue=0.05)) == 1
     with pytest.raises(InputError, match="min_tissue=2"):
         patch_grid(slide, mask_of(mask, slide.dimensions), min_tissue=2)
+
+
+def test_a_grid_says_at_which_size_its_patches_lie(formula_slide) -> None:
+    slide, _ = formula_slide(2048, 1024, mpp=0.25)
+    grid = patch_grid(slide, mask_of(np.ones((64, 128), bool), slide.dimensions), target_mpp=0.5, patch_px=128)
+    assert (grid.patch_size_level0, grid.patch_px, float(grid.target_mpp)) == (256, 128, 0.5)
+    assert grid.tissue_share.dtype == np.float32
+    assert grid.coords.tolist() == [[x, y] for y in range(0, 1024, 256) for x in range(0, 2048, 256)]
+
+
+@pytest.mark.parametrize(("min_tissue", "kept"), [(0, 3), (0.25, 3), (0.26, 2), (0.5, 2), (1, 1)])
+def test_a_patch_with_just_enough_tissue_is_kept_and_none_without_any(formula_slide, min_tissue, kept) -> None:
+    slide, _ = formula_slide(1024, 256)  # four patches: all, half, a quarter and no tissue
+    mask = np.zeros((4, 16), bool)
+    mask[:, :6] = True
+    mask[:, 8] = True
+    grid = patch_grid(slide, mask_of(mask, slide.dimensions), min_tissue=min_tissue)
+    assert grid.tissue_share.tolist() == [1, 0.5, 0.25][:kept]
+
+
+def test_patches_of_one_pixel_are_the_smallest(formula_slide) -> None:
+    slide, _ = formula_slide(4, 4)
+    mask = mask_of(np.ones((4, 4), bool), slide.dimensions)
+    assert len(patch_grid(slide, mask, patch_px=1)) == 16
+    with pytest.raises(InputError, match="patch_px=0"):
+        patch_grid(slide, mask, patch_px=0)
+    assert patch_size_level0(slide, to_mpp(0.1), 1) == 1

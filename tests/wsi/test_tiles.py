@@ -50,8 +50,9 @@ def test_a_hot_square_lies_at_its_level_0_coordinates_at_every_zoom(write_pyrami
             assert len(wrong) == 0, f"zoom {level}: {len(wrong)} pixels off, first {wrong[:3]}"
 
 
-def test_levels_and_sizes_are_those_of_the_deep_zoom_format(write_pyramid) -> None:
-    path = write_pyramid(hot_square(2500, 1700, 0, 0, 9))
+@pytest.mark.parametrize("width", [2047, 2048, 2049, 2500])
+def test_levels_and_sizes_are_those_of_the_deep_zoom_format(write_pyramid, width) -> None:
+    path = write_pyramid(hot_square(width, 1700, 0, 0, 9))
     with open_slide(path, probe=False) as slide, openslide.OpenSlide(path) as reference:
         zoom = DeepZoom(slide)
         other = openslide.deepzoom.DeepZoomGenerator(reference, tile_size=256, overlap=0, limit_bounds=False)
@@ -59,7 +60,7 @@ def test_levels_and_sizes_are_those_of_the_deep_zoom_format(write_pyramid) -> No
         assert zoom.level_dimensions == other.level_dimensions
         assert zoom.level_tiles == other.level_tiles
         assert 'TileSize="256"' in zoom.dzi()
-        assert '<Size Width="2500" Height="1700"/>' in zoom.dzi()
+        assert f'<Size Width="{width}" Height="1700"/>' in zoom.dzi()
         assert zoom.level_dimensions[0] == (1, 1)
         assert Image.open(io.BytesIO(zoom.tile_jpeg(0, 0, 0))).size == (1, 1)
 
@@ -91,7 +92,7 @@ def test_neighbouring_tiles_meet_without_a_seam(formula_slide) -> None:
     assert steps.max() <= 12
 
 
-@pytest.mark.parametrize("tile", [(-1, 0, 0), (99, 0, 0), (12, 10, 0), (12, 0, 7), (12, -1, 0)])
+@pytest.mark.parametrize("tile", [(-1, 0, 0), (13, 0, 0), (99, 0, 0), (12, 10, 0), (12, 0, 7), (12, -1, 0)])
 def test_a_tile_that_does_not_exist_is_refused(formula_slide, tile) -> None:
     slide, _ = formula_slide(2500, 1700)
     with pytest.raises(InputError, match=r"was asked for"):

@@ -1,9 +1,7 @@
-"""What runs in the child process of `probe`: `python -m survviz.wsi.probe_child PATH BYTES SECONDS`."""
+"""The first look at a slide, in the child process of `probe`: is it plausible, is it whole, can it be decoded?"""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 from survviz.errors import SlideError
@@ -16,17 +14,6 @@ MAX_RATIO = 20_000
 """Uncompressed size over file size; blank glass compresses a few thousand times."""
 
 SAMPLED_BLOCKS = 24
-
-
-def limit_resources(memory: int, seconds: int) -> None:
-    """Cap address space, processor time and core files, where the platform can."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def check_plausible(info: SlideInfo, stored_bytes: int) -> None:
@@ -107,20 +94,3 @@ def describe(path: Path) -> SlideInfo:
             backend.read(index, x, y, min(width, level.width - x, 4096), min(height, level.height - y, 4096))
     backend.close()
     return backend.info
-
-
-def main() -> None:
-    """Write one line of JSON: `{"info": ...}` or `{"error": ...}`."""
-    path, memory, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    limit_resources(memory, seconds)
-    try:
-        answer = {"info": describe(path).to_json()}
-    except SlideError as error:
-        answer = {"error": str(error)}
-    except MemoryError:
-        answer = {"error": f"{path.name} needs more than {memory / 2**30:.0f} GB of memory to open. It is damaged."}
-    sys.stdout.write(json.dumps(answer) + "\n")
-
-
-if __name__ == "__main__":
-    main()
