@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from shapely.geometry import MultiPolygon, Polygon
 
 from survviz.data.annotation_files import unpacked
+from survviz.data.strict_json import read_strict_json
 from survviz.errors import InputError
 from survviz.types import Notice
 
@@ -71,8 +72,8 @@ def read_annotations(data: bytes, name: str = "the file") -> tuple[tuple[Annotat
     features: list[Any] = []
     for text in unpacked(data, name):
         try:
-            features += features_of(json.loads(text))
-        except (json.JSONDecodeError, RecursionError) as error:
+            features += features_of(read_strict_json(text))
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{name} is no JSON ({error}). Export the objects from QuPath as GeoJSON.") from None
     return annotations_of(features, name)
 
@@ -180,7 +181,7 @@ def _annotation(feature: Mapping[str, Any], geometry: Area, where: str) -> Annot
         colour=colour or (None if own is None else _colour(own, where)),
         id=_uuid(feature.get("id")),
         kind=kind if kind in OBJECT_TYPES else "annotation",
-        more={key: value for key, value in properties.items() if key not in known},
+        more={key: value for key, value in properties.items() if key not in known and _can_be_written(value)},
     )
 
 
@@ -207,8 +208,17 @@ def _colour(value: Any, where: str) -> Colour:
     raise InputError(f"{where} has the colour {value!r}; expected [red, green, blue] from 0 to 255.")
 
 
+def _can_be_written(value: Any) -> bool:
+    """JSON has no NaN and no infinity, though Python reads them."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) < LARGEST_COORDINATE  # neither infinite nor NaN
 
 
 def _uuid(value: Any) -> str:

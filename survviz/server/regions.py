@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from survviz.data.annotations import Annotation, annotations_of, collection, features_of, read_annotations
 from survviz.data.mask_outlines import mask_path, truth_annotations
+from survviz.data.strict_json import read_strict_json
 from survviz.errors import InputError, SurvvizError
 from survviz.server import store
 from survviz.server.auth import token_for
@@ -130,8 +131,8 @@ def _asked(body: bytes, owner: str) -> _Asked:
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        values = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        values = read_strict_json(body)
+    except ValueError as error:
         raise InputError(f"The request is no JSON ({error}).") from None
     if not isinstance(values, dict):
         raise InputError("The request is no JSON object.")

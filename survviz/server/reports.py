@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from survviz.data.strict_json import read_strict_json
 from survviz.errors import InputError
 from survviz.figures.figure import figure, provenance_lines
 from survviz.figures.legend import map_title, value_text
@@ -142,7 +143,7 @@ class _Values(dict):
 def _section(owner: str, text: str) -> tuple[Section, list[str]]:
     """A section, and the lines of provenance that belong to it."""
     try:
-        item = json.loads(text)
+        item = read_strict_json(text)
     except ValueError as error:
         raise InputError("An item of the report is not JSON. Remove it from the report and add it again.") from error
     makers = {"map": _map_section, "patches": _patches_section, "table": _table_section}

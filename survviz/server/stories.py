@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from survviz.data.strict_json import read_strict_json
 from survviz.errors import InputError
 from survviz.pipeline.explanation.story import LARGEST_BYTES, Story, read_story
 from survviz.server import store
@@ -58,13 +59,13 @@ def _stored(request: Request, grant: Grant) -> Response:
 def _store(request: Request, grant: Grant) -> Response:
     """`PUT` at the same address: keep this list instead of what was there."""
     try:
-        given = json.loads(request.state.body)
+        given = read_strict_json(request.state.body)
         if not isinstance(given, list) or len(given) > MOST_STORIES:
             raise InputError(f"A list of at most {MOST_STORIES} stories was expected.")
         stories = [
             read_story(json.dumps(one), f"Story {number}").as_json() for number, one in enumerate(given, start=1)
         ]
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return refuse(422, f"The stories are no JSON ({error}).")
     except InputError as error:
         return refuse(422, str(error))

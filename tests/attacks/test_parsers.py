@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from survviz.data.annotations import annotations_of
+from survviz.data.strict_json import read_strict_json
 from survviz.data.tables import read_matrix
 from survviz.data.token_files import read_tokens
 from survviz.errors import InputError, PrivacyError, SurvvizError
@@ -45,6 +46,21 @@ def test_a_point_that_is_none_is_said(point) -> None:
 def test_a_colour_that_is_none_is_said(colour) -> None:
     with pytest.raises(InputError, match="colour"):
         annotations_of([feature([SQUARE], color=colour)])
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"a": "\\uDFFFx"}', "[" * 100_000, "{", b"\xed\xa0\x80", b"\xff"])
+def test_json_that_cannot_be_written_again_is_refused(text) -> None:
+    with pytest.raises(ValueError, match=r"half of a character|nested|Expecting|decode"):
+        read_strict_json(text)
+
+
+def test_json_of_whole_characters_is_read() -> None:
+    assert read_strict_json('"\\ud83d\\ude00\\\\ud800"') == "\U0001f600\\ud800"
+
+
+def test_properties_that_json_cannot_hold_are_left_out() -> None:
+    (found,), _ = annotations_of([feature([SQUARE], stain=math.nan, other=[1, {"x": math.inf}], kept=2)])
+    assert found.more == {"kept": 2}
 
 
 @pytest.mark.parametrize("path", ["a\0b.svs", "~nobody-of-this-name/a.svs", "a" * 5000 + ".svs", "/" + "a/" * 3000])

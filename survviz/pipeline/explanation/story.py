@@ -9,12 +9,12 @@ whatever is to stay as it was. `extent` makes a view fit windows of every size: 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from survviz.data.strict_json import read_strict_json
 from survviz.errors import InputError
 
 STORIES = "stories"
@@ -120,8 +120,8 @@ def read_story(data: bytes | str, name: str = "the file") -> Story:
     if len(data) > LARGEST_BYTES:
         raise InputError(f"{name} has {len(data) >> 20} MB; a story has at most {LARGEST_BYTES >> 20} MB.")
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = read_strict_json(data)
+    except ValueError as error:
         raise InputError(f"{name} is no JSON ({error}). Choose a file that was saved as a story.") from None
     try:
         return Story.model_validate(document)
