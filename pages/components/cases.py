@@ -193,7 +193,7 @@ def _entry_of(key: str, owner: str) -> CohortEntry:
 def _recipe_file(key: str, owner: str) -> Path:
     kind, _, name = key.partition(":")
     path = _recipes(owner) / f"{name}.json"
-    if kind != LOADED or not re.fullmatch(r"[\w-]+", name) or not path.is_file():
+    if kind != LOADED or not re.fullmatch(r"[\w-]{1,100}", name) or not path.is_file():
         raise CaseError(
             f"Case {key!r} was not found for this browser. Cases belong to the browser that loaded them; "
             "load it again, or open the demo case."
