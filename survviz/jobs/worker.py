@@ -22,6 +22,7 @@ from survviz.workspace import workspace
 
 SLOTS_VARIABLE = "SURVVIZ_JOBS_AT_ONCE"
 WRITE_EVERY_S = 0.25
+log = logging.getLogger(__name__)
 NICENESS = 5
 
 
@@ -118,6 +119,9 @@ def work(folder: Path) -> JobStatus:
         final = replace(report.status, state="cancelled", message="Cancelled")
     except SurvvizError as error:
         final = replace(report.status, state="failed", error=str(error))
+    except Exception:  # noqa: BLE001 (whoever reads "failed" must find the traceback in the log, so it comes first)
+        log.exception("The job stopped at an error inside survviz.")
+        final = replace(report.status, state="failed", error=unexpected)
     finally:
         report.keep(final)
     return final
