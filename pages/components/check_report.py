@@ -16,6 +16,7 @@ from survviz.intake.findings import Finding
 from survviz.intake.plan import Report, fix_until_done
 from survviz.intake.wording import many
 from survviz.intake.writing import write
+from survviz.spreadsheets import table_csv
 
 LOOKS = {
     "error": ("Errors", ":material/error:", "red"),
@@ -174,7 +175,7 @@ def _downloads(report: Report) -> None:
         columns=pd.Index(["severity", "code", "table", "text", "rows", "columns"]),
     )
     files = {
-        "Findings (CSV)": ("findings.csv", table.to_csv(index=False), "text/csv"),
+        "Findings (CSV)": ("findings.csv", table_csv(table, index=False), "text/csv"),
         "Cleaning report": ("cleaning.md", cleaning_in_words(report), "text/markdown"),
         "Plan (JSON)": ("plan.json", report.plan.model_dump_json(indent=1), "application/json"),
     }

@@ -16,6 +16,7 @@ from survviz.errors import SurvvizError
 from survviz.pipeline.cohort.stratification_words import p_text
 from survviz.server.computations import jobs_about, register_job
 from survviz.server.folders import allowed_path
+from survviz.spreadsheets import table_csv
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _draw(found: Comparison, results: list[CohortResults]) -> None:
     with st.container(horizontal=True):
         for words, table in (("Models", numbers), ("Pairs", pairs)):
             st.download_button(
-                f"{words} (CSV)", table.to_csv(index=False), f"comparison_{words.lower()}.csv", "text/csv",
+                f"{words} (CSV)", table_csv(table, index=False), f"comparison_{words.lower()}.csv", "text/csv",
                 icon=":material/download:", on_click="ignore", key=f"compare_{words}", disabled=table.empty,
             )  # fmt: skip
     st.caption(RESEARCH_USE)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components import current_cohort, estimate
 from pages.components.cohort_list import CohortEntry
+from survviz.spreadsheets import table_csv
 from survviz.types import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def show(entry: CohortEntry, found: CohortResults) -> None:
             current_cohort.open_case(entry, chosen)
         stem = f"{found.checkpoint}_{entry.id}"
         st.download_button(
-            "Results (CSV)", found.table.join(_outcome(found)).to_csv(), f"{stem}.csv", "text/csv",
+            "Results (CSV)", table_csv(found.table.join(_outcome(found))), f"{stem}.csv", "text/csv",
             icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
@@ -117,7 +118,8 @@ def _columns(found: CohortResults) -> dict[str, Any]:
 
 def _curves(found: CohortResults) -> str:
     names = [f"{months:.6g}" for months in found.times]
-    return pd.DataFrame(found.survival, index=found.table.index, columns=pd.Index(names)).to_csv(float_format="%.6g")
+    table = pd.DataFrame(found.survival, index=found.table.index, columns=pd.Index(names))
+    return table_csv(table, float_format="%.6g")
 
 
 def _not_scored(found: CohortResults) -> None:

@@ -12,6 +12,7 @@ from pages.components.cohort_list import CohortEntry
 from pages.components.stratify_figures import TYPES
 from survviz.pipeline.cohort.multivariable import RISK, CoxPlan, CoxResult, fit_cox
 from survviz.pipeline.cohort.stratification_words import p_text, with_limits
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.figures.forest import ForestRow
@@ -124,5 +125,5 @@ def _downloads(entry: CohortEntry, found: CoxResult, table: pd.DataFrame, rows: 
                 f"Figure ({kind.upper()})", lambda one=kind: forest_paper(rows, one, axis="Hazard ratio, adjusted"),
                 f"{stem}.{kind}", mime, icon=":material/image:", on_click="ignore", key=f"cox_figure_{kind}",
             )  # fmt: skip
-        st.download_button("Table (CSV)", table.to_csv(index=False), f"{stem}.csv", "text/csv",
+        st.download_button("Table (CSV)", table_csv(table, index=False), f"{stem}.csv", "text/csv",
                            icon=":material/download:", on_click="ignore")  # fmt: skip

@@ -22,6 +22,7 @@ from survviz.pipeline.cohort.stratification_words import (
     pair_table,
     risk_counts,
 )
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.pipeline.cohort.observation import Observation
@@ -151,7 +152,7 @@ def _downloads(entry: CohortEntry, found: Stratification, tried: int) -> None:
         for words, make in tables.items():
             name = f"{stem}_{words.lower().replace(' ', '-')}.csv"
             st.download_button(
-                f"{words} (CSV)", lambda one=make: one(found).to_csv(index=False), name, "text/csv",
+                f"{words} (CSV)", lambda one=make: table_csv(one(found), index=False), name, "text/csv",
                 icon=":material/download:", on_click="ignore", key=f"km_{words}",
             )  # fmt: skip
         plan = json.dumps(found.plan.model_dump(), indent=1)

@@ -11,6 +11,7 @@ from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
 from survviz.evaluation import DecisionCurve
 from survviz.pipeline.cohort.validation import HORIZONS, decide
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.pipeline.cohort.observation import Observation
@@ -48,7 +49,7 @@ def show(entry: CohortEntry, results: CohortResults, asked: Observation) -> None
         "threshold": found.thresholds, "model": found.model, "everybody": found.everybody, "n_above": found.n_above,
     })  # fmt: skip
     st.download_button(
-        "Table (CSV)", table.to_csv(index=False), f"{entry.id}_decision_{found.horizon:g}.csv", "text/csv",
+        "Table (CSV)", table_csv(table, index=False), f"{entry.id}_decision_{found.horizon:g}.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
     stratify_choice.footer()

@@ -12,6 +12,7 @@ from pages.components.cohort_list import CohortEntry
 from pages.components.stratify_figures import TYPES
 from pages.components.stratify_validation import interval_text, value_text
 from survviz.pipeline.cohort.validation import Subgroup, subgroups
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.figures.forest import ForestRow
@@ -58,7 +59,7 @@ def show(entry: CohortEntry, results: CohortResults, asked: Observation) -> None
                 lambda one=kind: forest_paper(rows, one, axis="C-index (Harrell)", ratio=False),
                 f"{stem}.{kind}", mime, icon=":material/image:", on_click="ignore", key=f"subgroups_figure_{kind}",
             )  # fmt: skip
-        st.download_button("Table (CSV)", table.to_csv(index=False), f"{stem}.csv", "text/csv",
+        st.download_button("Table (CSV)", table_csv(table, index=False), f"{stem}.csv", "text/csv",
                            icon=":material/download:", on_click="ignore")  # fmt: skip
     stratify_choice.footer()
 

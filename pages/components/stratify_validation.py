@@ -11,6 +11,7 @@ from pages.components import estimate, stratify_choice
 from pages.components.cohort_list import CohortEntry
 from survviz.pipeline.cohort.stratification_words import with_limits
 from survviz.pipeline.cohort.validation import CENSORING, HORIZONS, Validation, recalibrated, validate
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.evaluation import Estimate, Recalibration
@@ -73,7 +74,7 @@ def show(entry: CohortEntry, results: CohortResults, asked: Observation) -> None
     with numbers:
         table = estimate_table(found)
         st.dataframe(table, hide_index=True, width="stretch", height=38 + 35 * len(table))
-        st.download_button("Table (CSV)", table.to_csv(index=False), f"{entry.id}_{found.endpoint}_validation.csv",
+        st.download_button("Table (CSV)", table_csv(table, index=False), f"{entry.id}_{found.endpoint}_validation.csv",
                            "text/csv", icon=":material/download:", on_click="ignore")  # fmt: skip
     with pictures:
         horizon = _horizon("calibration_at")
@@ -180,6 +181,6 @@ def _recalibration(entry: CohortEntry, results: CohortResults, asked: Observatio
         "hazard, Crowson 2016). Recalibrated: slope as fitted, baseline hazard re-estimated (Breslow)."
     )
     st.download_button(
-        "Recalibrated survival (CSV)", table.to_csv(), f"{entry.id}_recalibrated_{horizon:g}.csv", "text/csv",
+        "Recalibrated survival (CSV)", table_csv(table), f"{entry.id}_recalibrated_{horizon:g}.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from pages.components.cases import OpenCase
 from pages.components.why_choice import METHOD_WORDS, METHODS, OF_MODALITIES, Choice
 from survviz.errors import SurvvizError
 from survviz.phi import exported_id
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.figures.attribution import Explained
@@ -61,7 +62,7 @@ def show(case: OpenCase, choice: Choice) -> None:
         draw_features(case, found, explained)
     st.download_button(
         "All numbers (CSV)",
-        table_of(found).to_csv(index=False),
+        table_csv(table_of(found), index=False),
         file_name=f"{file_name('why', found)}.csv",
         mime="text/csv",
         icon=":material/download:",

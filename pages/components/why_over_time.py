@@ -15,6 +15,7 @@ from pages.components.why_choice import Choice
 from pages.components.why_evidence import COARSE, named_modalities, percent, plot_config
 from survviz.errors import SurvvizError
 from survviz.phi import exported_id
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.pipeline.explanation.attribution import CaseAttribution
@@ -68,7 +69,7 @@ def show(case: OpenCase, choice: Choice) -> None:
     )
     st.download_button(
         "These numbers (CSV)",
-        table.to_csv(index=False),
+        table_csv(table, index=False),
         file_name=f"over_time_{exported_id(bins[0].case_id, 'case')}.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -14,6 +14,7 @@ from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 from survviz.phi import exported_id
+from survviz.spreadsheets import table_csv
 from survviz.types import MODALITIES, Modality
 
 
@@ -44,7 +45,7 @@ def show(case: OpenCase, choice: Choice) -> None:
     )
     st.download_button(
         "These numbers (CSV)",
-        table.to_csv(index=False),
+        table_csv(table, index=False),
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",

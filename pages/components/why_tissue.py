@@ -15,6 +15,7 @@ from pages.components.cases import OpenCase
 from pages.components.why_choice import Choice
 from survviz.errors import SurvvizError
 from survviz.phi import exported_id
+from survviz.spreadsheets import table_csv
 
 if TYPE_CHECKING:
     from survviz.pipeline.explanation.token_tissue import Descriptor, Overlap, TokenTissue
@@ -102,7 +103,7 @@ def draw_overview(case: OpenCase, found: Sequence[TokenTissue]) -> None:
     )
     st.download_button(
         "All numbers (CSV)",
-        table_of(found).to_csv(index=False),
+        table_csv(table_of(found), index=False),
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",

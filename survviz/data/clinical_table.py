@@ -15,6 +15,7 @@ from survviz.data.cohort_file import ClinicalSection, FieldColumn
 from survviz.data.genes import shorten
 from survviz.data.tables import is_missing, read_table
 from survviz.errors import InputError, UnknownNameError
+from survviz.spreadsheets import would_be_computed
 from survviz.types import ClinicalValue, Notice
 from survviz.units import to_months
 
@@ -134,6 +135,10 @@ def _case(cell: str, section: ClinicalSection, repeated: set[str], bad: list[str
         bad.append(f"the case id ({section.id}) is empty; give each case its own")
     elif case in repeated:
         bad.append(f"case {case!r} appears more than once; keep one row per case")
+    elif would_be_computed(case):
+        bad.append(
+            f"the case id {case[:40]!r} would be computed by a spreadsheet program; begin it with a letter or digit"
+        )
     return case
 
 

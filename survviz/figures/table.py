@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survviz.figures.patch_map import PatchMap, same_patches
+from survviz.spreadsheets import as_cell
 
 ROWS_AT_ONCE = 2000
 
@@ -75,7 +76,7 @@ def _rows(first: PatchMap, columns: list[NDArray[np.float64] | None], start: int
 
 def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out, lineterminator="\n").writerows([as_cell(cell) for cell in row] for row in rows)
     return out.getvalue().encode()
 
 

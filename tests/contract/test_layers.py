@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "survviz"
 
-BASE = {"errors", "units", "types", "workspace"}
+BASE = {"errors", "units", "types", "workspace", "spreadsheets"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "units": {"errors"},
     "types": {"errors", "units"},
     "workspace": {"errors"},
+    "spreadsheets": set(),
     "deployment": {"errors", "workspace"},
     "cluster": {"errors"},
     "remote": {"errors", "workspace"},

@@ -23,6 +23,7 @@ from survviz.pipeline.cohort.results import NOT_SCORED, OUTCOMES, PATIENTS, Coho
 from survviz.pipeline.cohort.stratification import Stratification, StratifyPlan, stratify
 from survviz.pipeline.cohort.stratification_words import curve_table, group_table, member_table, methods, risk_counts
 from survviz.pipeline.cohort.words import scoring_words
+from survviz.spreadsheets import table_csv
 from survviz.types import RESEARCH_USE
 
 FORMAT = "survviz-bundle-1"
@@ -186,7 +187,7 @@ def _json(value: Any) -> bytes:
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    return table_csv(table, index=False, lineterminator="\n").encode()
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
