@@ -20,6 +20,8 @@ SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
 DEFAULT_SIZE_GB = 20.0
 KEEP_FREE = 1 << 30
 KEEP_PARTS_DAYS = 7
+LONGEST_NAME = 150
+"""Bytes of a file's name, its end, which says its kind; a file system takes 255, and names are made longer."""
 UPLOAD_FORM = re.compile(r"[A-Za-z0-9_-]{8,64}")
 SLIDE_SUFFIXES = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".svslide", ".vms", ".vmu")
 OTHER_SUFFIXES = (
@@ -51,7 +53,8 @@ def clean_name(name: str) -> str:
         InputError: nothing is left, or the kind of file is not one that survviz reads.
     """
     base = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    clean = re.sub(r"[^\w.\- ()]", "_", base).strip(" .")[-150:]
+    clean = re.sub(r"[^\w.\- ()]", "_", base).strip(" .")
+    clean = clean.encode()[-LONGEST_NAME:].decode(errors="ignore").strip(" .")  # a file system counts bytes
     if Path(clean).suffix.lower() not in SLIDE_SUFFIXES + OTHER_SUFFIXES:
         raise InputError(
             f"A file named {base!r} was given; expected one of {' '.join(SLIDE_SUFFIXES + OTHER_SUFFIXES)}."
