@@ -79,6 +79,26 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return f"http://localhost:{self.port}"
+
+    def memory_mb(self) -> dict[str, float]:
+        """Of the server and its children: resident, of which not from files, and with shared pages counted once."""
+        found = {"resident": 0.0, "anonymous": 0.0, "proportional": 0.0, "processes": 0.0}
+        for pid in (self.process.pid, *descendants(self.process.pid)):
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            sizes = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
+            found["resident"] += sizes["Rss"]
+            found["anonymous"] += sizes["Anonymous"]
+            found["proportional"] += sizes["Pss"]
+            found["processes"] += 1
+        return found
+
     def cpu_seconds(self) -> float:
         """Processor time so far, user and system."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -97,6 +117,13 @@ class Server:
         p50, p95 = np.percentile(took, [50, 95])
         cpu = 1000 * (self.cpu_seconds() - before) / len(took)
         return {"tiles": len(took), "p50_ms": float(p50), "p95_ms": float(p95), "cpu_ms_per_tile": cpu}
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of a process, theirs, and so on."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    direct = [int(child) for child in children.read_text().split()] if children.exists() else []
+    return [one for child in direct for one in (child, *descendants(child))]
 
 
 def free_port() -> int:

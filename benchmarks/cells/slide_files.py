@@ -22,7 +22,7 @@ from survviz.wsi.grid import PatchGrid
 from survviz.wsi.slide import Slide
 
 FOLDER_VARIABLE = "SURVVIZ_BENCHMARK_SLIDES"
-LARGE, GIGAPIXEL, QUICK = (40_000, 30_000), (100_000, 80_000), (3_000, 2_250)
+LARGE, GIGAPIXEL, QUICK = (40_000, 30_000), (100_000, 80_000), (6_000, 4_500)
 PX, MPP = 256, 0.5
 TISSUE_PX, GLASS_PX = 2048, 512
 COMPRESSIONS = {
