@@ -10,8 +10,9 @@ import argparse
 import json
 import multiprocessing
 import platform
-import runpy
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -114,7 +115,7 @@ def main() -> None:
             rows[row["name"]] = row
             print(f"{row['name']}: {row['parameters']:,} parameters, {row['ms_train']:.1f} ms per case", flush=True)
             write(list(rows.values()))
-    runpy.run_path(str(ROOT / "docs" / "make_models.py"), run_name="__main__")
+    subprocess.run([sys.executable, str(ROOT / "docs" / "make_models.py")], check=True)
 
 
 def write(rows: list[dict[str, Any]]) -> None:

@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from marked_pages import replaced
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmark.md"
 TABLES = ROOT / "docs" / "benchmark"
 RESULTS = ROOT / "benchmarks" / "results"
-MARKS = "<!-- {}: written by docs/make_benchmark.py -->", "<!-- end of {} -->"
 OURS = "survviz-fusion"
 CLINIC = "Cox on clinic"
 SUITES = ("tcga", "gbmlgg", "kirc", "brca-gpdbn", "pancancer", "sample", "sample-500")
@@ -91,11 +92,9 @@ def difference(row: dict[str, Any] | None, reference: str) -> str:
 def written(page: str) -> str:
     """The page with every summary for which there are results; the others say so."""
     for name in SUITES:
-        start, end = (mark.format(name) for mark in MARKS)
         path = RESULTS / f"{name}.json"
         text = summary(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else "Not run yet."
-        before, rest = page.split(start)
-        page = f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
+        page = replaced(page, "make_benchmark.py", name, text)
     return page
 
 

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from marked_pages import replaced
+
 from survviz.models.describe import describe_all
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,7 +19,7 @@ PAGE = ROOT / "docs" / "models.md"
 COSTS = ROOT / "benchmarks" / "results" / "models.json"
 LEARNT = ROOT / "benchmarks" / "results" / "sample.json"
 LEARNT_500 = ROOT / "benchmarks" / "results" / "sample-500.json"
-MARKS = "<!-- {}: written by docs/make_models.py -->", "<!-- end of {} -->"
+SCRIPT = "make_models.py"
 
 
 def registry_table(models: list[dict[str, Any]]) -> str:
@@ -97,21 +99,14 @@ def cost_table(results: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def replaced(page: str, name: str, text: str) -> str:
-    """The page with one marked part written anew."""
-    start, end = (mark.format(name) for mark in MARKS)
-    before, rest = page.split(start)
-    return f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
-
-
 def written(page: str) -> str:
     """The page with every marked part as it should be."""
     models = describe_all()
-    page = replaced(page, "registry", registry_table(models))
-    page = replaced(page, "differences", differences(models))
+    page = replaced(page, SCRIPT, "registry", registry_table(models))
+    page = replaced(page, SCRIPT, "differences", differences(models))
     learnt, learnt_500, costs = (json.loads(path.read_text("utf-8")) for path in (LEARNT, LEARNT_500, COSTS))
-    page = replaced(page, "learnt", learnt_table(learnt, learnt_500))
-    return replaced(page, "cost", cost_table(costs))
+    page = replaced(page, SCRIPT, "learnt", learnt_table(learnt, learnt_500))
+    return replaced(page, SCRIPT, "cost", cost_table(costs))
 
 
 if __name__ == "__main__":

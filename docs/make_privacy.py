@@ -7,23 +7,17 @@ wrote; a table whose file is not there says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from marked_pages import replaced, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "privacy.md"
 RESULTS = ROOT / "benchmarks" / "results"
-MARKS = "<!-- {}: written by docs/make_privacy.py -->", "<!-- end of {} -->"
 RECIPE = "published recipe"
 Row: TypeAlias = Mapping[str, Any]
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Markdown."""
-    names = list(head)
-    lines = [names, ["---"] * len(names), *map(list, rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def local_table(found: Row, side: str) -> str:
@@ -187,13 +181,9 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
 def written(page: str) -> str:
     """The page with every table anew; marks that the page lacks are left out."""
     for name, (file, make) in SECTIONS.items():
-        start, end = (mark.format(name) for mark in MARKS)
-        if start not in page:
-            continue
         path = RESULTS / f"{file}.json"
         text = make(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else "Not measured yet."
-        before, rest = page.split(start)
-        page = f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
+        page = replaced(page, "make_privacy.py", name, text)
     return page
 
 

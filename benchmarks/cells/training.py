@@ -15,19 +15,21 @@ from benchmarks.harness.memory import resident_mb
 from benchmarks.harness.timing import Times
 from benchmarks.harness.yardsticks import linear
 
-ROUNDS = 3
+ROUNDS = 2
+
+WARM_UP = 1
 
 
 def loops(setting: Setting) -> Iterator[Block]:
     """SurvPGC: the field's loop and ours take turns, each in a process of its own."""
-    given = speed.Setting(setting.folder, 4 if setting.quick else 16, 256 if setting.quick else 4096, setting.device)
+    given = speed.Setting(setting.folder, 4 if setting.quick else 12, 256 if setting.quick else 4096, setting.device)
     speed.write_files(given)
     runners = {name: speed.Runner(given, name, setting.threads) for name in speed.LOOPS}
     spent: dict[str, list[speed.Spent]] = {name: [] for name in runners}
-    for done in range(1 if setting.quick else ROUNDS + speed.WARM_UP):
+    for done in range(1 if setting.quick else ROUNDS + WARM_UP):
         for name, runner in runners.items():
             one = runner.epoch()
-            if done >= (0 if setting.quick else speed.WARM_UP):
+            if done >= (0 if setting.quick else WARM_UP):
                 spent[name].append(one)
     memory = {name: runner.memory() for name, runner in runners.items()}
     for runner in runners.values():
@@ -49,7 +51,7 @@ def loops(setting: Setting) -> Iterator[Block]:
 
 def survpath(setting: Setting) -> Iterator[Block]:
     """Cases of 4,096 patches and 331 pathways in turn, a step of the optimiser after each, as in the official loop."""
-    n_cases, n_patches = (3, 64) if setting.quick else (40, 4096)
+    n_cases, n_patches = (3, 64) if setting.quick else (32, 4096)
     loop = SurvpathLoop(setting.folder, n_cases, n_patches)
     base, resident = resident_mb("RssAnon"), []
     work, _ = linear()

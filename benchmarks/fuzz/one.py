@@ -71,7 +71,12 @@ def main() -> None:
         runs = target.runs if arguments.runs is None else arguments.runs
         options = [f"-runs={runs}", f"-seed={arguments.seed}", f"-max_len={target.largest}", "-rss_limit_mb=3000"]
         options += [f"-max_total_time={arguments.seconds}"]
-        options += [f"-timeout={SECONDS_PER_INPUT}", "-print_final_stats=1", "-len_control=0"]
+        options += [
+            f"-timeout={SECONDS_PER_INPUT}",
+            "-print_final_stats=1",
+            "-len_control=0",
+            f"-artifact_prefix={corpus}/",
+        ]
         custom = {} if target.form == "bytes" else {"custom_mutator": mutate}
         atheris.Setup([sys.argv[0], *options, corpus], test_one_input, **custom)
         atheris.Fuzz()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks.cells import GROUPS
+from benchmarks.cells import GROUPS, MODELS
 from benchmarks.harness import Cell, Group, Reading, Skip
 from benchmarks.harness.comparing import line, slower
+from benchmarks.harness.machine import ROOT
 from benchmarks.harness.results import merged, read, write
 from benchmarks.harness.running import chosen, run_group
 from benchmarks.harness.timing import run_block
 from benchmarks.harness.yardsticks import Yardsticks
+from survviz.models import list_models
 
 
 def burn(n: int) -> int:
@@ -99,3 +104,26 @@ def test_a_group_runs_in_a_process_of_its_own() -> None:
     found = run_group(next(group for group in GROUPS if group.name == "machine/limits"), "cpu", quick=True)
     assert found["cells"]["JPEG tile"]["seconds"]["rounds"] == 1
     assert found["cells"]["OpenSlide patch"]["yardsticks"] > 1
+
+
+def test_every_registered_model_is_measured() -> None:
+    assert set(MODELS) == set(list_models())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "group", [one for one in GROUPS if one.quick and "cpu" in one.devices], ids=lambda one: one.name
+)
+def test_a_group_runs_on_its_smallest_sizes(group: Group) -> None:
+    found = run_group(group, "cpu", quick=True)
+    assert "error" not in found
+    assert found["cells"]
+
+
+def test_a_gpu_is_refused_where_there_is_none() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    command = [sys.executable, "-m", "benchmarks", "--device", "cuda"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert shown.returncode == 1
+    assert "PyTorch finds no GPU here, so nothing was measured" in shown.stderr

@@ -8,9 +8,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from survviz.models import list_models
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _scripts_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when Python runs a script of docs/."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
 
 
 def test_the_page_of_models_is_up_to_date() -> None:
@@ -25,9 +33,22 @@ def test_the_page_of_the_benchmark_is_up_to_date() -> None:
     assert script("make_benchmark").written(page) == page
 
 
+def test_the_page_of_privacy_is_up_to_date() -> None:
+    """After a run of a benchmark of privacy: `.venv/bin/python docs/make_privacy.py`."""
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    assert script("make_privacy").written(page) == page
+
+
+def test_the_page_of_performance_is_up_to_date() -> None:
+    """After `python -m benchmarks --write`: `.venv/bin/python docs/make_performance.py`."""
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert script("make_performance").written(page) == page
+
+
 def test_every_model_was_measured() -> None:
     """After a new model: `python -m benchmarks.models --only NAME`, and an entry in benchmarks/suites/models.toml."""
     assert {row["name"] for row in results("models")["models"]} == set(list_models())
+    assert {f"models/{name}" for name in list_models()} <= set(results("latest")["groups"])
     (cohort,) = results("sample")["cohorts"]
     assert set(list_models()) <= {row["model"] or row["name"] for row in cohort["rows"]}
 

@@ -1,0 +1,1 @@
+"""How cost grows with slides, cases and patches: `python -m benchmarks.growth`, which writes docs/scale.md's table."""
