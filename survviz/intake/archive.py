@@ -86,7 +86,7 @@ def members(path: Path) -> list[Member]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise InputError(f"{path.name} is no zip archive that can be read: {error}.") from error
     infos = [info for info in infos if not any(part in info.filename for part in CLUTTER)]
@@ -113,6 +113,8 @@ def _refuse_size(path: Path, infos: list[zipfile.ZipInfo]) -> None:
 
 def _refuse_member(path: Path, info: zipfile.ZipInfo) -> None:
     name = PurePosixPath(info.filename.replace("\\", "/"))
+    if not info.filename:
+        raise InputError(f"{path.name} holds a file without a name. It is damaged; pack it again.")
     if name.is_absolute() or ".." in name.parts or ":" in info.filename or "\x00" in info.filename:
         raise InputError(f"{path.name} holds the path {info.filename!r}, which leads out of it. It is not unpacked.")
     if stat.S_ISLNK(info.external_attr >> 16):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from survviz.errors import SlideError
 from survviz.wsi.info import SlideInfo
+from survviz.wsi.tiff_directories import check_chain
 
 MAX_SIDE_PX = 2_000_000
 MAX_PIXELS = 10**12
@@ -56,6 +57,7 @@ def check_complete(path: Path) -> None:
     from survviz.wsi.segments import PARSE_ERRORS
 
     size = path.stat().st_size
+    check_chain(path)
     try:
         with tifffile.TiffFile(path) as file:
             if file.is_ndpi:

@@ -193,7 +193,7 @@ class SegmentReader:
         Raises:
             SlideError: the segment is cut off or cannot be decoded.
         """
-        if index >= len(page.offsets):
+        if index >= min(len(page.offsets), len(page.counts)):
             raise SlideError(f"{self._name} is damaged: it lacks image block {index}. Copy the file again.")
         if page.counts[index] == 0:
             return None
@@ -238,7 +238,7 @@ class SegmentReader:
         Raises:
             SlideError: the segment is cut off.
         """
-        if index >= len(page.offsets):
+        if index >= min(len(page.offsets), len(page.counts)):
             return b""
         return self._bytes(int(page.offsets[index]), int(page.counts[index]))
 

@@ -30,6 +30,7 @@ from survviz.wsi.info import (
 )
 from survviz.wsi.segments import MAX_SEGMENT_BYTES, PARSE_ERRORS, Pixels, SegmentReader, StoredPage
 from survviz.wsi.stored_jpeg import complete_jpeg
+from survviz.wsi.tiff_directories import check_chain
 from survviz.wsi.tiff_layout import Layout, layout_of
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings about odd tags help nobody here
@@ -43,6 +44,7 @@ class TiffBackend:
     """One TIFF file: its layout is parsed once, its strips and tiles are decoded on demand."""
 
     def __init__(self, path: Path) -> None:
+        check_chain(path)
         try:
             with tifffile.TiffFile(path) as file:
                 self._layout = layout_of(file, path.name)

@@ -53,6 +53,16 @@ def test_a_path_that_leads_out_of_an_archive_is_refused(make_zip: MakeZip, name:
         members(make_zip({name: b"a,b\n1,2\n"}))
 
 
+def test_a_file_without_a_name_in_an_archive_is_refused(make_zip: MakeZip) -> None:
+    path = make_zip({"x": b"a,b\n1,2\n"})
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        content[content.index(mark) + place] = 0
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="without a name"):
+        members(path)
+
+
 def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "link.zip"
     link = zipfile.ZipInfo("clinical.csv")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 
 from survviz.data.annotations import annotations_of
 from survviz.data.strict_json import read_strict_json
 from survviz.data.tables import read_matrix
 from survviz.data.token_files import read_tokens
-from survviz.errors import InputError, PrivacyError, SurvvizError
+from survviz.errors import InputError, PrivacyError, SlideError, SurvvizError
 from survviz.figures.dicom_source import WHOLE_SLIDE, made_grid, source_grids
 from survviz.jobs.queue import list_jobs
 from survviz.jobs.state import JobStatus, new_id, read_state, write_state
@@ -27,6 +28,8 @@ from survviz.server.folders import allowed_path
 from survviz.study.design import load_study
 from survviz.types import Notice
 from survviz.workspace import workspace
+from survviz.wsi.tiff_backend import TiffBackend
+from survviz.wsi.tiff_directories import check_chain
 
 SQUARE = [[0, 0], [9, 0], [9, 9], [0, 0]]
 
@@ -95,6 +98,49 @@ def test_tokens_that_declare_more_than_the_file_holds_take_no_memory(tmp_path: P
     np.savez(archive, a=np.ones(3))
     with pytest.raises(InputError, match="archive of arrays"):
         read_tokens(archive)
+
+
+@pytest.fixture
+def tiff(tmp_path: Path) -> Path:
+    path = tmp_path / "slide.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(3):
+            file.write(np.zeros((64, 64, 3), np.uint8), tile=(32, 32), photometric="rgb", metadata=None)
+    return path
+
+
+def test_directories_that_lead_in_a_circle_are_refused_at_once(tiff: Path) -> None:
+    with tifffile.TiffFile(tiff) as file:
+        last, first = file.pages[2], file.pages[0]
+        assert isinstance(last, tifffile.TiffPage)
+        where = last.offset + 2 + 12 * len(last.tags)
+        back = first.offset
+    check_chain(tiff)
+    content = bytearray(tiff.read_bytes())
+    content[where : where + 4] = back.to_bytes(4, "little")
+    tiff.write_bytes(content)
+    for look in (check_chain, TiffBackend):
+        with pytest.raises(SlideError, match=r"slide\.tif is damaged: its list of images leads in a circle"):
+            look(tiff)
+
+
+@pytest.mark.parametrize("head", [b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0" + b"\xff" * 8, b"II*\0" + b"\xff" * 4])
+def test_a_chain_that_leads_out_of_the_file_ends_there(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(head + b"\x10" * 40)
+    check_chain(path)
+
+
+def test_a_block_without_a_count_is_said(tiff: Path) -> None:
+    content = bytearray(tiff.read_bytes())
+    with tifffile.TiffFile(tiff) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        at = page.tags["TileByteCounts"].offset + 4
+    content[at : at + 8] = (1).to_bytes(4, "little") + content[at + 4 : at + 8]
+    tiff.write_bytes(content)
+    with pytest.raises(SlideError, match=r"slide\.tif"):
+        TiffBackend(tiff).read(0, 0, 0, 64, 64)
 
 
 @pytest.fixture
