@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.cells import GROUPS
 from benchmarks.harness.comparing import SLOWER, line, slower
-from benchmarks.harness.results import LATEST, merged, read, write
+from benchmarks.harness.results import LATEST, put, read
 from benchmarks.harness.running import chosen, run_groups
 
 
@@ -43,7 +43,7 @@ def main() -> int:
             if (slower(value, before.get(cell)) or 0) > SLOWER:
                 worse.append(f"{name}: {cell}")
         if asked.write and "error" not in found:
-            write(merged(read(), {name: found}, [group.name for group in GROUPS], asked.device))
+            put({name: found}, [group.name for group in GROUPS], asked.device)
     failed = [name for name, found in ran.items() if "error" in found]
     print(f"load average {os.getloadavg()[0]:.1f}; {len(ran)} groups, {len(failed)} failed {failed or ''}; "
           f"{len(worse)} cells more than {SLOWER} times slower than {LATEST.name} {worse or ''}")  # fmt: skip

@@ -19,15 +19,15 @@ COMPUTE: tuple[Group, ...] = (
       for n in ("1000", "10000", "100000", "1000000")),
     Group("evaluation/bootstrap", "benchmarks.cells.bootstrap:blocks"),
     *(Group(f"evaluation/cox-{p}", "benchmarks.cells.cox:blocks", p, rounds=3, quick=p == "20") for p in ("20", "300")),
-    Group("explain/gradients", "benchmarks.cells.explaining:gradients", rounds=3, limit_s=900),
+    Group("explain/gradients", "benchmarks.cells.explaining:gradients", rounds=3),
     Group("explain/masks", "benchmarks.cells.explaining:masks", rounds=3),
     Group("private/bags", "benchmarks.cells.private:blocks"),
-    Group("training/loops", "benchmarks.cells.training:loops", limit_s=900, quick=False),
-    Group("training/survpath", "benchmarks.cells.training:survpath", limit_s=900),
-    Group("growth/patches", "benchmarks.cells.growth:blocks", limit_s=600),
+    Group("training/loops", "benchmarks.cells.training:loops", quick=False),
+    Group("training/survpath", "benchmarks.cells.training:survpath"),
+    Group("growth/patches", "benchmarks.cells.growth:blocks"),
     Group("growth/cases", "benchmarks.cells.training:growth"),
-    Group("gpu/models", "benchmarks.cells.gpu:blocks", limit_s=900, devices=("cuda",)),
-    Group("evaluation/cox-300-large", "benchmarks.cells.cox:large", limit_s=1500, quick=False, when_named=True),
+    Group("gpu/models", "benchmarks.cells.gpu:blocks", devices=("cuda",)),
+    Group("evaluation/cox-300-large", "benchmarks.cells.cox:large", limit_s=3600, quick=False, when_named=True),
 )  # fmt: skip
 """Models, training, statistics, explanations."""
 

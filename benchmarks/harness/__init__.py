@@ -22,7 +22,7 @@ What the harness does
   block's data in the generator, so that they are freed before the next.
 - Cells of a block take turns: every round times, for each cell, its yardstick and then the cell, so that another load
   on the machine hits both. Ratios are medians of the rounds' own. `against` names cells of the same block.
-- The first call of a cell is not timed, unless it takes so long that it stays the only one (4 s; what takes 1 s has 4
+- The first call of a cell is not timed, unless it takes so long that it stays the only one (3 s; what takes 1 s has 3
   rounds). Its peak memory counts: what the process held at most, less what it held before.
 - A `Reading` is a number that a cell measured in a way of its own (a server's p95, the epochs of two processes).
 - A `Skip` says why a cell cannot run; it stands in the results.

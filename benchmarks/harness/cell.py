@@ -102,9 +102,9 @@ class Group:
     name: str
     target: str
     argument: str | None = None
-    threads: int = 2
+    threads: int = 1
     rounds: int = 5
-    limit_s: float = 300.0
+    limit_s: float = 900.0
     devices: tuple[str, ...] = ("cpu",)
     quick: bool = True
     when_named: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -30,6 +31,16 @@ def merged(old: Mapping[str, Any], groups: Mapping[str, Any], known: list[str], 
         "versions": versions(),
         "groups": {name: both[name] for name in known if name in both},
     }
+
+
+def put(groups: Mapping[str, Any], known: list[str], device: str, path: Path = LATEST) -> None:
+    """Merge into the file; two runs at once wait for each other."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        write(merged(read(path), groups, known, device), path)
+    finally:
+        os.close(folder)
 
 
 def write(document: Mapping[str, Any], path: Path = LATEST) -> None:

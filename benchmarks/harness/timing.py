@@ -12,7 +12,7 @@ from benchmarks.harness.cell import Block, Cell, Fact, Reading
 from benchmarks.harness.memory import peak_over_base
 from benchmarks.harness.yardsticks import Yardsticks
 
-CELL_SECONDS = 4.0
+CELL_SECONDS = 3.0
 """A cell has as many rounds as fit, one at least."""
 
 
