@@ -17,7 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from survviz.data.genes import shorten
 from survviz.errors import InputError
 from survviz.intake.findings import Finding, row_names
-from survviz.intake.source import MAX_CELLS, Source
+from survviz.intake.source import MAX_CELLS, MAX_ROWS, Source
 from survviz.intake.text_source import named
 from survviz.intake.wording import many
 
@@ -118,6 +118,8 @@ def read_parquet(name: str, sha256: str, data: bytes) -> Source:
         file = pyarrow.parquet.ParquetFile(pa.BufferReader(data))
         if file.metadata.num_rows * file.metadata.num_columns > MAX_CELLS:
             raise InputError(f"{name} has more than {MAX_CELLS:,} cells. Leave out genes that no model reads.")
+        if file.metadata.num_rows > MAX_ROWS:
+            raise InputError(f"{name} has {file.metadata.num_rows:,} rows; expected at most {MAX_ROWS:,}.")
         table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{name} cannot be read as parquet: {str(error)[:200]}.") from error

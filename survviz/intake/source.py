@@ -18,6 +18,8 @@ from survviz.data.tables import MISSING_WORDS, is_missing
 from survviz.intake.findings import Finding
 
 MAX_CELLS = 100_000_000
+MAX_ROWS = 2_000_000
+"""A table has a row per patient, sample or gene."""
 
 
 @dataclass(frozen=True, slots=True)

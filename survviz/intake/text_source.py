@@ -21,7 +21,7 @@ from survviz.data.genes import shorten
 from survviz.errors import InputError
 from survviz.intake.findings import Finding, row_names
 from survviz.intake.fixes import DropColumns
-from survviz.intake.source import MAX_CELLS, Source, is_blank
+from survviz.intake.source import MAX_CELLS, MAX_ROWS, Source, is_blank
 from survviz.intake.wording import many
 
 SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "blank"}
@@ -182,7 +182,13 @@ def _cbioportal(comments: Sequence[str], separator: str) -> dict[str, str]:
 def _parsed(name: str, body: str, layout: Layout) -> tuple[list[pa.Array], list[int], list[tuple[int, int]]]:
     """Columns of text, line number (from 1) of each row that has the right length, and (line, cells) of the others."""
     width = len(layout.names)
-    if body.count("\n") * width > MAX_CELLS:
+    rows = body.count("\n")
+    if rows > MAX_ROWS:
+        raise InputError(
+            f"{name} has {rows:,} rows; expected at most {MAX_ROWS:,}, one per patient, sample or gene. "
+            "A list with one value per row: turn it into a table first."
+        )
+    if rows * width > MAX_CELLS:
         raise InputError(
             f"{name} has more than {MAX_CELLS:,} cells. Leave out genes that no model reads, or split it by patients."
         )
