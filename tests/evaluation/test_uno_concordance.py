@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -93,11 +93,13 @@ def test_it_says_why_it_is_undefined(time: list, event: list, tau: float | None,
         )
 
 
-def test_a_hundred_thousand_cases_take_less_than_a_second(simulate: Callable) -> None:
+def test_a_hundred_thousand_cases_need_no_matrix(simulate: Callable) -> None:
     study = simulate(100_000, 0)
-    started = perf_counter()
-    concordance_index(study.risk, *study.outcomes)
-    harrell = perf_counter() - started
-    uno_concordance(study.risk, *study.outcomes, tau=60.0, **study.train)
-    assert harrell < 1.0
-    assert perf_counter() - started < 2.0
+    tracemalloc.start()
+    try:
+        concordance_index(study.risk, *study.outcomes)
+        uno_concordance(study.risk, *study.outcomes, tau=60.0, **study.train)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000 * 1000, "bytes; a matrix of pairs has ten thousand million"
