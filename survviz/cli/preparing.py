@@ -52,9 +52,12 @@ def extract(
 def pack(
     cohort: Annotated[Path, typer.Option(help="Cohort folder.")],
     out: Annotated[Path | None, typer.Option(help="File to write; features.pack in the cohort if not given.")] = None,
+    shard_gb: Annotated[
+        float | None, typer.Option(min=0, help="Write a folder of files of about so many gigabytes.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Pack a cohort's feature files into one memory-mapped float16 file, for fast training in little memory."""
     from survviz.cli.packing import run_pack
 
-    run_pack(cohort, out, as_json=json)
+    run_pack(cohort, out, shard_gb=shard_gb, as_json=json)

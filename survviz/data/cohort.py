@@ -17,6 +17,7 @@ from survviz.data.clinical_table import read_clinical
 from survviz.data.cohort_file import ClinicalSection, CohortFile, MatrixSection, read_cohort_toml, write_cohort_toml
 from survviz.data.genes import shorten
 from survviz.data.omics import OmicsName
+from survviz.data.packed_shards import PackedShards
 from survviz.data.packed_store import PackedStore
 from survviz.data.region_table import read_regions
 from survviz.data.slide_table import SLIDE_COLUMNS, find_features, open_packed, read_slides
@@ -44,7 +45,7 @@ class Cohort:
         regions: pathology as feature vectors instead of slides; index (case_id, region), NaN = not measured.
         slides: columns case_id, slide_id, path (absolute, or ""), mpp (NaN where unknown).
         features: slide_id -> file of its encoded patches.
-        packed: the same patches in one memory-mapped file, where the cohort names one.
+        packed: the same patches in one memory-mapped file, or in a folder of them, where the cohort names one.
         token_files: case_id -> file of precomputed genomic tokens; `token_names` names their rows.
         holdout: cases that no training and no validation may see.
         encoder: what made the features (of slides or regions), where declared.
@@ -66,7 +67,7 @@ class Cohort:
     regions: pd.DataFrame | None = None
     slides: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({name: [] for name in SLIDE_COLUMNS}))
     features: Mapping[str, Path] = field(default_factory=dict)
-    packed: PackedStore | None = None
+    packed: PackedStore | PackedShards | None = None
     token_files: Mapping[str, Path] = field(default_factory=dict)
     token_names: tuple[str, ...] = ()
     holdout: frozenset[str] = frozenset()

@@ -80,7 +80,8 @@ class FeaturesSection(_Section):
 
     Attributes:
         encoder: name of the encoder; a file made by another one is refused.
-        packed: all of them in one file, written by `survviz pack`; read instead of the folder, which may then be gone.
+        packed: all of them in one file, or in a folder of several, written by `survviz pack`; read instead of the
+            feature folder, which may then be gone.
     """
 
     folder: str = "features"

@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -154,11 +154,7 @@ class PackedStore:
         Raises:
             InputError: slides were added or removed since it was packed.
         """
-        new = sorted(slide for slide, path in files.items() if path is not None and slide not in self.slides)
-        gone = sorted(slide for slide, path in files.items() if path is None and slide in self.slides)
-        if new or gone:
-            what = f"has no {shorten(new)}" if new else f"holds {shorten(gone)}, whose feature files are gone"
-            raise InputError(f"{self.path.name} {what}. The feature folder has changed: run `survviz pack` again.")
+        check_matched(self.path, self.slides, files)
 
     def _check(self, slide_id: str, source: Path) -> None:
         """Size and date tell; where only the date differs (a copied folder), the content."""
@@ -176,6 +172,15 @@ class PackedStore:
 
     def _array(self, dtype: np.dtype[Any], at: int, shape: tuple[int, int]) -> NDArray[Any]:
         return np.frombuffer(self._memory, dtype, shape[0] * shape[1], at).reshape(shape)
+
+
+def check_matched(store: Path, slides: Collection[str], files: Mapping[str, Path | None]) -> None:
+    """See that a store, or a folder of them, holds these slides; as `PackedStore.matched`."""
+    new = sorted(slide for slide, path in files.items() if path is not None and slide not in slides)
+    gone = sorted(slide for slide, path in files.items() if path is None and slide in slides)
+    if new or gone:
+        what = f"has no {shorten(new)}" if new else f"holds {shorten(gone)}, whose feature files are gone"
+        raise InputError(f"{store.name} {what}. The feature folder has changed: run `survviz pack` again.")
 
 
 def pack(path: str | Path, bags: Iterable[tuple[str, Bag, Source]]) -> Path:

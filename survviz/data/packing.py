@@ -12,11 +12,13 @@ from pathlib import Path
 
 from survviz.data.cohort import Cohort, load_cohort
 from survviz.data.cohort_file import FILE_NAME, read_cohort_toml
+from survviz.data.packed_shards import SUFFIX, open_store
 from survviz.data.packed_store import PackedStore, Source, pack, source_of
 from survviz.errors import InputError
 from survviz.types import Bag, Progress
 
 DEFAULT_NAME = "features.pack"
+SHARDS = "features.packs"
 SECTION = re.compile(r"^\[features\][^\S\n]*(#.*)?$", re.MULTILINE)
 KEY = re.compile(r"^packed\s*=.*$", re.MULTILINE)
 
@@ -36,11 +38,18 @@ class Packed:
     named: bool
 
 
-def pack_cohort(folder: str | Path, out: str | Path | None = None, *, progress: Progress | None = None) -> Packed:
+def pack_cohort(
+    folder: str | Path,
+    out: str | Path | None = None,
+    *,
+    shard_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> Packed:
     """Pack the features of a cohort and name the file in its `cohort.toml`, comments kept.
 
     Args:
-        out: the file to write; `features.pack` in the cohort's folder if not given.
+        out: the file to write; `features.pack` in the cohort's folder if not given, `features.packs` with shards.
+        shard_bytes: write a folder of files of about this size, and keep those that an earlier run finished.
 
     Raises:
         InputError: the cohort has no feature files, or one of them cannot be packed.
@@ -52,15 +61,53 @@ def pack_cohort(folder: str | Path, out: str | Path | None = None, *, progress: 
         raise InputError(f"Cohort {cohort.name!r} has no feature files to pack. Run `survviz extract` first.")
     if len({cohort.features[slide] for slide in slides}) < len(slides):
         raise InputError(f"Cohort {cohort.name!r} keeps its packed file only; bring the feature folder back to pack.")
-    path = pack(Path(out) if out is not None else folder / DEFAULT_NAME, _bags(cohort, slides, progress))
-    store = PackedStore.open(path)
+    if shard_bytes is None:
+        path = pack(Path(out) if out is not None else folder / DEFAULT_NAME, _bags(cohort, slides, progress))
+    else:
+        path = _pack_shards(Path(out) if out is not None else folder / SHARDS, cohort, slides, shard_bytes, progress)
+    store = open_store(path)
     return Packed(
         path=path,
         n_slides=len(slides),
         n_patches=sum(entry.n_patches for entry in store.slides.values()),
-        n_bytes=path.stat().st_size,
+        n_bytes=sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else (path,))),
         named=_name_in_toml(folder, path),
     )
+
+
+def _pack_shards(path: Path, cohort: Cohort, slides: list[str], size: int, progress: Progress | None) -> Path:
+    """Fill shards in the order of the slides; whatever else lies in the folder under such a name is removed."""
+    path.mkdir(parents=True, exist_ok=True)
+    shards: list[list[str]] = [[]]
+    filled = 0
+    for slide in slides:
+        needed = cohort.features[slide].stat().st_size
+        if shards[-1] and filled + needed > size:
+            shards.append([])
+            filled = 0
+        shards[-1].append(slide)
+        filled += needed
+    names = [f"{number:05d}{SUFFIX}" for number in range(len(shards))]
+    for old in path.glob(f"*{SUFFIX}"):
+        if old.name not in names:
+            old.unlink()
+    for done, (name, some) in enumerate(zip(names, shards, strict=True), start=1):
+        if not _is_packed(path / name, cohort, some):
+            pack(path / name, _bags(cohort, some, None))
+        if progress:
+            progress(done, len(shards))
+    return path
+
+
+def _is_packed(path: Path, cohort: Cohort, slides: list[str]) -> bool:
+    """Whether an earlier run packed just these files as they are."""
+    try:
+        store = PackedStore.open(path)
+        for slide in slides:
+            store.bag(slide, cohort.features[slide], slide_mpp=cohort.slide_mpp(slide), encoder=cohort.encoder)
+    except (InputError, KeyError):
+        return False
+    return list(store.slides) == slides
 
 
 def _bags(cohort: Cohort, slides: list[str], progress: Progress | None) -> Iterator[tuple[str, Bag, Source]]:

@@ -64,7 +64,11 @@ def _other_files(address: str, file: CohortFile) -> dict[str, Found]:
     folders = [file.genomic_tokens.folder] if file.genomic_tokens else []
     found: dict[str, Found] = {}
     if file.features is not None and file.features.packed is not None:
-        found[file.features.packed] = describe(joined(address, file.features.packed))
+        packed = joined(address, file.features.packed)
+        inside = listing(packed)
+        if inside and packed.rsplit("/", 1)[-1] not in inside:
+            raise InputError(f"{packed} is a folder of packed files, which need a local disk. Copy the cohort.")
+        found[file.features.packed] = describe(packed)
     elif file.features is not None:
         folders.append(file.features.folder)
     for folder in folders:

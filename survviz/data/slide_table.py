@@ -11,6 +11,7 @@ import pandas as pd
 from survviz.data.barcodes import case_of
 from survviz.data.cohort_file import CohortFile
 from survviz.data.genes import shorten
+from survviz.data.packed_shards import PackedShards, open_store
 from survviz.data.packed_store import PackedStore
 from survviz.data.tables import is_missing, read_table
 from survviz.errors import InputError
@@ -22,7 +23,7 @@ FEATURE_SUFFIXES = (".h5", ".hdf5", ".pt")
 SLIDE_COLUMNS = ("case_id", "slide_id", "path", "mpp")
 
 
-def open_packed(folder: Path, file: CohortFile) -> PackedStore | None:
+def open_packed(folder: Path, file: CohortFile) -> PackedStore | PackedShards | None:
     """The packed features that the cohort names.
 
     Raises:
@@ -30,7 +31,7 @@ def open_packed(folder: Path, file: CohortFile) -> PackedStore | None:
     """
     if file.features is None or file.features.packed is None:
         return None
-    return PackedStore.open(folder / file.features.packed)
+    return open_store(folder / file.features.packed)
 
 
 def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
@@ -44,7 +45,7 @@ def find_features(folder: Path, file: CohortFile) -> dict[str, Path]:
     root = folder / file.features.folder
     if not root.is_dir() and file.features.packed is not None:
         path = folder / file.features.packed
-        return dict.fromkeys(PackedStore.open(path).slides, path)
+        return dict.fromkeys(open_store(path).slides, path)
     if not root.is_dir():
         raise InputError(f"The feature folder {root} does not exist (named under [features] in cohort.toml).")
     found: dict[str, Path] = {}

@@ -172,3 +172,48 @@ def test_the_verb_packs_and_says_what_it_wrote(cohort_folder: Path) -> None:
     assert said["n_patches"] == sum(map(len, bags))
     assert said["named"]
     assert load_cohort(cohort_folder).packed is not None
+
+
+@pytest.fixture
+def shards(cohort_folder: Path) -> Path:
+    """The packed features in a file per slide."""
+    pack_cohort(cohort_folder, shard_bytes=1)
+    return cohort_folder / "features.packs"
+
+
+def test_shards_give_the_same_bags_as_one_file(cohort_folder: Path, shards: Path) -> None:
+    assert len(list(shards.iterdir())) == len(list((cohort_folder / "features").iterdir())) > 2
+    from_shards, from_files = load_cohort(cohort_folder), load_cohort(cohort_folder, packed=False)
+    assert from_shards.packed is not None
+    for case_id in from_files.case_ids:
+        for file, stored in zip(from_files.bags(case_id), from_shards.bags(case_id), strict=True):
+            np.testing.assert_array_equal(stored.features, file.features.astype(np.float16))
+            np.testing.assert_array_equal(stored.coords, file.coords)
+    shutil.rmtree(cohort_folder / "features")
+    assert load_cohort(cohort_folder).features.keys() == from_files.features.keys()
+
+
+def test_only_shards_whose_files_changed_are_packed_again(
+    cohort_folder: Path, shards: Path, make_bag: Callable[..., Bag]
+) -> None:
+    before = {file.name: file.stat().st_mtime_ns for file in shards.iterdir()}
+    (shards / "00099.pack").write_bytes(b"left over")
+    bag = replace(make_bag("C001_a", 1), encoder_revision="7")
+    write_features(cohort_folder / "features" / "C001_a.h5", bag)
+    with pytest.raises(InputError, match="Run `survviz pack`"):
+        load_cohort(cohort_folder)
+    pack_cohort(cohort_folder, shard_bytes=1)
+    after = {file.name: file.stat().st_mtime_ns for file in shards.iterdir()}
+    assert after.keys() == before.keys()
+    assert sum(after[name] != before[name] for name in before) == 1
+    assert load_cohort(cohort_folder).bag("C001_a").encoder_revision == "7"
+
+
+def test_shards_with_a_slide_twice_or_none_at_all_are_refused(cohort_folder: Path, shards: Path) -> None:
+    shutil.copy(shards / "00000.pack", shards / "00042.pack")
+    with pytest.raises(InputError, match="twice"):
+        load_cohort(cohort_folder)
+    for file in shards.iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match=r"no \.pack files"):
+        load_cohort(cohort_folder)
