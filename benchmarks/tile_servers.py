@@ -85,19 +85,20 @@ class Server:
         return f"http://localhost:{self.port}"
 
     def memory_mb(self) -> dict[str, float]:
-        """Of the server and its children: resident, of which not from files, and with shared pages counted once."""
-        found = {"resident": 0.0, "anonymous": 0.0, "proportional": 0.0, "processes": 0.0}
-        for pid in (self.process.pid, *descendants(self.process.pid)):
-            try:
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            sizes = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
-            found["resident"] += sizes["Rss"]
-            found["anonymous"] += sizes["Anonymous"]
-            found["proportional"] += sizes["Pss"]
-            found["processes"] += 1
-        return found
+        """Of the server and its children.
+
+        "resident": the server's, and what its children hold for themselves; "server": the server's alone, "anonymous":
+        of that, what is not from files; "proportional": of all, pages that processes share counted once.
+        """
+        server = memory_of(self.process.pid)
+        children = [memory_of(pid) for pid in descendants(self.process.pid)]
+        return {
+            "resident": server["Rss"] + sum(one["Private_Clean"] + one["Private_Dirty"] for one in children),
+            "server": server["Rss"],
+            "anonymous": server["Anonymous"],
+            "proportional": server["Pss"] + sum(one["Pss"] for one in children),
+            "children": len(children),
+        }
 
     def cpu_seconds(self) -> float:
         """Processor time so far, user and system."""
@@ -117,6 +118,16 @@ class Server:
         p50, p95 = np.percentile(took, [50, 95])
         cpu = 1000 * (self.cpu_seconds() - before) / len(took)
         return {"tiles": len(took), "p50_ms": float(p50), "p95_ms": float(p95), "cpu_ms_per_tile": cpu}
+
+
+def memory_of(pid: int) -> dict[str, float]:
+    """Field of the kernel's account -> MB; zeros for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        lines = []
+    known = dict.fromkeys(("Rss", "Pss", "Anonymous", "Private_Clean", "Private_Dirty"), 0.0)
+    return known | {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
 
 
 def descendants(pid: int) -> list[int]:

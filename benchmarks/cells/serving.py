@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
 from benchmarks import tile_client
-from benchmarks.app_browser import PAGES, chromium, open_demo, open_page, visitor
+from benchmarks.app_browser import AT_REST, PAGES, chromium, open_demo, open_page, visitor
 from benchmarks.cells.slide_files import GIGAPIXEL, synthetic
 from benchmarks.harness import Block, Reading, Setting
 from benchmarks.tile_servers import Server, app, example
@@ -58,19 +59,22 @@ def memory(setting: Setting) -> Iterator[Block]:
     slide = synthetic(setting, GIGAPIXEL)
     with linked(slide, setting.folder) as slides, app(slides, setting.folder / "home") as server:
         yield [held("at start", "nobody has come", server)]
-        with chromium() as browser, visitor(browser) as page:
+        with chromium() as browser, visitor(browser) as page, ThreadPoolExecutor(1) as pool:
             open_demo(page, server.url)
-            page.locator("[data-test-script-state=notRunning]").wait_for(state="attached")
+            page.locator(AT_REST).wait_for(state="attached")
             open_page(page, server.url, "Risk & survival")
             yield [held("demo case", "prediction and attention map of the demo case seen, tab still open", server)]
-            for path in slides:
-                server.view(server.grids[path].first_view())
+
+            def visited(n_tiles: int, first_seed: int) -> None:
+                """In a thread, as Playwright has an event loop in this one."""
+                seeds = range(first_seed, first_seed + len(slides))
+                list(pool.map(visit, [server] * len(slides), slides, [n_tiles] * len(slides), seeds))
+
+            list(pool.map(lambda path: server.view(server.grids[path].first_view()), slides))
             yield [held("demo case and 8 slides", "first views of eight slides of 8 gigapixels", server)]
-            for seed, path in enumerate(slides):
-                visit(server, path, FILLING_TILES, seed)
+            visited(FILLING_TILES, 0)
             yield [held("demo case and 8 slides, caches full", f"{FILLING_TILES:,} tiles of each", server)]
-            for seed, path in enumerate(slides, SLIDES_AT_ONCE):
-                visit(server, path, GROWTH_TILES // SLIDES_AT_ONCE, seed)
+            visited(GROWTH_TILES // SLIDES_AT_ONCE, SLIDES_AT_ONCE)
             yield [held("after 10,000 more tiles", "the same day, later", server)]
 
 
