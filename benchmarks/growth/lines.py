@@ -9,13 +9,17 @@ import numpy as np
 
 
 def line(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
-    """Least squares; `r2`, and the largest distance of a point in percent of the line there."""
+    """Least squares of relative errors, so that small sizes count as much as large ones.
+
+    Returns:
+        slope, intercept, `r2` of the plain errors, and the largest distance of a point from the line in percent of it.
+    """
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    slope, intercept = (float(one) for one in np.polyfit(a, b, 1))
+    slope, intercept = (float(one) for one in np.polyfit(a, b, 1, w=1 / np.maximum(b, 1e-9)))
     fitted = intercept + slope * a
     spread = float(((b - b.mean()) ** 2).sum())
     r2 = 1.0 - float(((b - fitted) ** 2).sum()) / spread if spread > 0 else 1.0
-    residual = float((np.abs(b - fitted) / np.abs(fitted)).max())
+    residual = float((np.abs(b - fitted) / np.maximum(b, 1e-9)).max())
     return {"slope": slope, "intercept": intercept, "r2": r2, "largest_residual_percent": 100 * residual}
 
 
