@@ -13,8 +13,11 @@ from survviz.wsi.resample import resample
 from survviz.wsi.slide import Slide
 
 
-def iter_patches(slide: Slide, grid: PatchGrid, *, batch_size: int = 64) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+def iter_patches(slide: Slide, grid: PatchGrid, *, batch_size: int = 16) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
     """Yield (rows of `grid.coords`, (b, P, P, 3) pixels) in order.
+
+    Args:
+        batch_size: few patches stay in the processor's cache, and their memory is used again.
 
     Raises:
         SlideError: a block of the slide cannot be decoded.

@@ -25,7 +25,7 @@ from survviz.errors import SlideError
 Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 Pixels: TypeAlias = NDArray[np.generic]
 
-CACHE_BYTES = 32 * 2**20
+CACHE_BYTES = 16 * 2**20
 JPEG = 7
 JPEG_COMPRESSIONS = (6, JPEG, 34892, 33007)
 RGB, YCBCR = 2, 6

@@ -14,7 +14,7 @@ from survviz.errors import InputError
 from survviz.wsi.slide import Slide
 
 JPEG_QUALITY = 80
-CACHE_BYTES = 24 * 2**20
+CACHE_BYTES = 16 * 2**20
 
 
 class TileCache:
