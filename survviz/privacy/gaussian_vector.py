@@ -26,6 +26,7 @@ from survviz.errors import PrivacyError
 SCALE = 2**12  # lattice steps in one standard deviation
 REACH = 10  # standard deviations in the table
 BITS = 128
+GUIDE_BITS = 16  # first bits of a number, which tell its place in the table in most cases
 GUARD = 40  # further bits that the table is computed with
 ORDER = 9  # of the Taylor steps between neighbouring entries
 SHRINK = 1 - 2.0**-20  # of a gradient before it is rounded: pays for the rounding of the clipping
@@ -74,12 +75,25 @@ def rounded_gaussian(size: int, random_bytes: Bytes = os.urandom) -> Int[NDArray
     """Gaussian noise of standard deviation `SCALE`, rounded to whole lattice steps; exact and cryptographic."""
     edges, first = _edges(), _first_words()
     drawn = np.frombuffer(random_bytes(8 * size), dtype="<u8")
-    places = np.searchsorted(first, drawn, side="right")
+    lowest, highest = _guide()
+    top = drawn >> np.uint64(64 - GUIDE_BITS)
+    places = lowest[top]
+    undecided = np.flatnonzero(places != highest[top])
+    places[undecided] = np.searchsorted(first, drawn[undecided], side="right")
     # an edge that begins with exactly these bits lies above or below the number drawn: only the next bits tell
     for number in np.flatnonzero(first[np.maximum(places - 1, 0)] == drawn):
         whole = (int(drawn[number]) << 64) | int.from_bytes(random_bytes(8), "little")
         places[number] = bisect.bisect_right(edges, whole)
     return places - len(edges) // 2
+
+
+@functools.cache
+def _guide() -> tuple[Int[NDArray, " g"], Int[NDArray, " g"]]:
+    """Edges at or below the smallest and the largest number that begins with each pattern of `GUIDE_BITS` bits."""
+    starts = np.arange(2**GUIDE_BITS, dtype=np.uint64) << np.uint64(64 - GUIDE_BITS)
+    ends = starts | np.uint64(2 ** (64 - GUIDE_BITS) - 1)
+    lowest, highest = (np.searchsorted(_first_words(), one, side="right") for one in (starts, ends))
+    return lowest, highest
 
 
 @functools.cache

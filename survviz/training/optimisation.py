@@ -13,13 +13,16 @@ from survviz.training.config import TrainConfig
 
 
 def create_optimizer(parameters: Iterable[nn.Parameter], config: TrainConfig) -> Optimizer:
-    """The optimiser that the settings name; weight decay is decoupled in all but "adam"."""
+    """The optimiser that the settings name; weight decay is decoupled in all but "adam".
+
+    Adam's step is one pass over weights, gradients and moments ("fused"), which memory bounds.
+    """
     if config.optimizer == "radam":
         return torch.optim.RAdam(
             parameters, lr=config.lr, weight_decay=config.weight_decay, decoupled_weight_decay=True
         )
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
 
 
 class Schedule:

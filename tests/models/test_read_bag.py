@@ -74,3 +74,19 @@ def test_masks_have_their_rate_and_come_from_the_seed(rate: float, dtype: torch.
     torch.manual_seed(0)
     assert torch.equal(Masks(rate).draw(shape, dtype, -3.0), drawn)
     assert not torch.equal(Masks(rate).draw(shape, dtype, -3.0), drawn)
+
+
+def test_frozen_weights_leave_the_gradient_of_the_patches_as_it_is() -> None:
+    """A map asks for that gradient alone; the others are then not computed."""
+    torch.manual_seed(0)
+    shapes = ((6, 4), (10, 4), (10, 1), (8, 8), (8,), (3, 8), (4, 8))
+    leaves = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    leaves[5:5] = [torch.eye(n, dtype=torch.float64, requires_grad=True) for n in (2, 3)]
+
+    def gradient(given: list[Tensor]) -> Tensor:
+        patches, rows, shifts, weight, bias, *rest = given
+        found = ReadBag.apply(patches, torch.ones(6, dtype=torch.bool), rows, shifts, weight, bias, None, EPS, *rest)
+        return torch.autograd.grad(sum(one.sum() for one in found), patches)[0]
+
+    frozen = [leaves[0], *(one.detach() for one in leaves[1:])]
+    torch.testing.assert_close(gradient(frozen), gradient(leaves), rtol=0, atol=0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from survviz.errors import PrivacyError
+from survviz.privacy import gaussian_vector
 from survviz.privacy.gaussian_vector import BITS, REACH, SCALE, _edges, lattice_sum, on_lattice, rounded_gaussian
 
 
@@ -84,3 +85,16 @@ def test_a_sum_by_blocks_is_the_sum_of_all_rows(monkeypatch: pytest.MonkeyPatch)
     total, step = lattice_sum(gradients, 2.0, 1.6)
     assert total.tolist() == on_lattice(gradients, 2.0, 1.6).sum(axis=0).tolist()
     assert (step, lattice_sum(gradients[:0], 2.0, 1.6)[0].tolist()) == (1.6 * 2.0 / SCALE, [0] * 40)
+
+
+def test_the_guide_leads_every_number_to_its_place_in_the_table() -> None:
+    """Random numbers, every edge and its neighbours, and both ends of every pattern of first bits."""
+    first, random = gaussian_vector._first_words(), np.random.default_rng(0)
+    starts = np.arange(2**16, dtype=np.uint64) << np.uint64(48)
+    one, drawn = np.uint64(1), random.integers(0, 2**64, size=100_000, dtype=np.uint64)
+    numbers = np.concatenate([drawn, first, first - one, first + one, starts, starts - one])
+    held = iter([numbers.astype("<u8").tobytes()])
+    found = gaussian_vector.rounded_gaussian(len(numbers), lambda n: next(held, bytes(n)))
+    decided = ~np.isin(numbers, first)  # the others wait for their next bits
+    expected = np.searchsorted(first, numbers, side="right") - len(gaussian_vector._edges()) // 2
+    np.testing.assert_array_equal(found[decided], expected[decided])

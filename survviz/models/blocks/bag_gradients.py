@@ -123,8 +123,10 @@ class MeanRead:
         self.share = share * self.inverse
         self.mean = (self.share.to(mixing.dtype).unsqueeze(0) @ self.read).squeeze(0)
 
-    def backward(self, grad: Float[Tensor, " E"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of mixing, rows, weight and bias.
+    def backward(
+        self, grad: Float[Tensor, " E"], learns: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        """Of mixing, and where anything but the patches learns of rows, weight and bias.
 
         The part of a patch's gradient that is equal over the width is left out: weights with mean 0 do not feel it.
         """
@@ -133,4 +135,7 @@ class MeanRead:
         d_read = self.read * shrink.to(grad.dtype).unsqueeze(1)
         d_read.addcmul_(self.share.to(grad.dtype).unsqueeze(1), grad)
         d_hidden = torch.ops.aten.gelu_backward(d_read @ self.weight, self.hidden)
-        return self.rows @ d_hidden.mT, self.mixing @ d_hidden, d_read.mT @ self.active, d_read.sum(dim=0)
+        of_mixing = self.rows @ d_hidden.mT
+        if not learns:
+            return of_mixing, None, None, None
+        return of_mixing, self.mixing @ d_hidden, d_read.mT @ self.active, d_read.sum(dim=0)

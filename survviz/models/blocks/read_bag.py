@@ -62,9 +62,12 @@ class ReadBag(torch.autograd.Function):
         """Of all but mask, masks and eps."""
         looks, *steps = _saved(ctx)
         mixings, reads = steps[: len(d_means)], steps[len(d_means) :]
-        of_reads = [own.backward(grad) for own, grad in zip(reads, d_means, strict=True)]
+        learns = any(ctx.needs_input_grad[1:])
+        of_reads = [own.backward(grad, learns) for own, grad in zip(reads, d_means, strict=True)]
         of_mixings = [own.backward(one[0]) for own, one in zip(mixings, of_reads, strict=True)]
         d_patches, d_rows, d_shifts = looks.backward(d_seen, d_mass, torch.cat([one[0] for one in of_mixings]))
+        if not learns:  # a map: weights and tokens stay as they are
+            return d_patches, *[None] * (len(ctx.needs_input_grad) - 1)
         grads = [d_rows, d_shifts, sum(one[2] for one in of_reads), sum(one[3] for one in of_reads)]
         grads += [one[1] for one in of_mixings] + [one[1] for one in of_reads]
         d_rows, d_shifts, d_weight, d_bias, *d_mixtures = (
