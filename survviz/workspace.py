@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from functools import lru_cache
@@ -10,6 +11,9 @@ from pathlib import Path
 from survviz.errors import InputError
 
 ENVIRONMENT_VARIABLE = "SURVVIZ_HOME"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_WORDS = ("no space left on device", "disk quota exceeded", "disk is full")
+READ_ONLY_WORDS = ("read-only file system", "readonly database")
 OF_PEOPLE = ("uploads", "cohorts")
 """Folders of the workspace in which files lie that people brought."""
 
@@ -36,6 +40,25 @@ def is_from_people(path: Path) -> bool:
     root = Path(os.environ.get(ENVIRONMENT_VARIABLE) or Path.home() / ".survviz").resolve()
     found = path.resolve()
     return any(found.is_relative_to(root / name) for name in OF_PEOPLE)
+
+
+def disk_words(error: BaseException) -> str:
+    """In words, that the disk is full or cannot be written; "" where an error says something else.
+
+    Libraries tell it in their own ways: by an errno (h5py too), or only in their text (SQLite, safetensors).
+    """
+    said = str(error).lower()
+    if getattr(error, "errno", None) in FULL or any(words in said for words in FULL_WORDS):
+        return (
+            "The disk of SURVVIZ_HOME is full. Nothing that was there is lost; what was being written was not kept. "
+            "Make room (`survviz admin retain` says what is old), then do it again."
+        )
+    if getattr(error, "errno", None) == errno.EROFS or any(words in said for words in READ_ONLY_WORDS):
+        return (
+            "The disk of SURVVIZ_HOME cannot be written: it is read-only. Nothing that was there is lost; have it "
+            "mounted writable, then do it again."
+        )
+    return ""
 
 
 def secret_key() -> bytes:

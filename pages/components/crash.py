@@ -8,6 +8,7 @@ import secrets
 import streamlit as st
 
 from survviz.errors import SurvvizError
+from survviz.workspace import disk_words
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,10 @@ def report(error: Exception) -> bool:
     """For `st.App(on_script_error=...)`; returns True, so that no traceback is shown."""
     if isinstance(error, SurvvizError):
         st.error(str(error), icon=":material/error:")
+        return True
+    if words := disk_words(error):
+        log.error("page failed: %s", error)
+        st.error(words, icon=":material/error:")
         return True
     name = secrets.token_hex(4)
     log.error("page failed, id %s", name, exc_info=error)

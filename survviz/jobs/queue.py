@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from survviz.errors import InputError
 from survviz.jobs.kinds import check_arguments
 from survviz.jobs.processes import alive, end, start_time
 from survviz.jobs.state import JobStatus, cancel_asked, job_folder, new_id, read_state, write_json, write_state
-from survviz.workspace import workspace
+from survviz.workspace import disk_words, workspace
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,24 @@ def submit(kind: str, arguments: Mapping[str, Any], *, owner: str = "") -> str:
     record(owner, "trained" if kind == "training" else "computed", kind=kind)
     job_id = new_id()
     folder = workspace("jobs", job_id)
-    write_json(folder / "job.json", {"kind": kind, "arguments": checked.model_dump(mode="json")})
     now = time.time()
     status = JobStatus(job_id, kind, owner=owner, message="Waiting to start", created=now, updated=now)
-    write_state(folder, status)
+    try:
+        write_json(folder / "job.json", {"kind": kind, "arguments": checked.model_dump(mode="json")})
+        write_state(folder, status)
+        process = _start(folder)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"The computation cannot start. {disk_words(error) or error}") from error
+    with suppress(OSError):  # the worker writes it too
+        write_json(folder / "process.json", {"pid": process.pid, "started": start_time(process.pid)})
+    threading.Thread(target=process.wait, name=f"job-{job_id[:8]}", daemon=True).start()  # reaps the worker
+    return job_id
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "survviz.jobs.worker", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -64,9 +77,6 @@ def submit(kind: str, arguments: Mapping[str, Any], *, owner: str = "") -> str:
             start_new_session=True,
             env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )
-    write_json(folder / "process.json", {"pid": process.pid, "started": start_time(process.pid)})
-    threading.Thread(target=process.wait, name=f"job-{job_id[:8]}", daemon=True).start()  # reaps the worker
-    return job_id
 
 
 def status(job_id: str) -> JobStatus:
@@ -93,18 +103,19 @@ def _status(folder: Path) -> JobStatus:
             f"Start it again; if it happens again, show the log of job {current.id[:8]} to your administrator."
         )
         final = replace(current, state="failed", error=why, updated=time.time())
-    write_state(folder, final)
+    with suppress(OSError):  # on a full disk the answer is the same at every look
+        write_state(folder, final)
     return final
 
 
 def _worker_lives(folder: Path, current: JobStatus) -> bool:
     process = folder / "process.json"
     if not process.exists():
-        return time.time() - current.created < GRACE_S
+        return abs(time.time() - current.created) < GRACE_S  # a clock may have been set back
     content = json.loads(process.read_text())
     if not alive(content["pid"], content["started"]):
         return False
-    if cancel_asked(folder) and time.time() - (folder / "cancel").stat().st_mtime > GRACE_S:
+    if cancel_asked(folder) and abs(time.time() - (folder / "cancel").stat().st_mtime) > GRACE_S:
         end(content["pid"], signal.SIGKILL)
     return True
 

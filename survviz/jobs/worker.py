@@ -18,7 +18,7 @@ from survviz.jobs.kinds import check_arguments, find_kind
 from survviz.jobs.line import waiting_line
 from survviz.jobs.processes import start_time
 from survviz.jobs.state import JobStatus, cancel_asked, read_state, write_json, write_state
-from survviz.workspace import workspace
+from survviz.workspace import disk_words, workspace
 
 SLOTS_VARIABLE = "SURVVIZ_JOBS_AT_ONCE"
 WRITE_EVERY_S = 0.25
@@ -119,9 +119,9 @@ def work(folder: Path) -> JobStatus:
         final = replace(report.status, state="cancelled", message="Cancelled")
     except SurvvizError as error:
         final = replace(report.status, state="failed", error=str(error))
-    except Exception:  # noqa: BLE001 (whoever reads "failed" must find the traceback in the log, so it comes first)
+    except Exception as error:  # whoever reads "failed" must find the traceback in the log, so it comes first
         log.exception("The job stopped at an error inside survviz.")
-        final = replace(report.status, state="failed", error=unexpected)
+        final = replace(report.status, state="failed", error=disk_words(error) or unexpected)
     finally:
         report.keep(final)
     return final

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from survviz.errors import PrivacyError
+from survviz.workspace import disk_words
 
 DATABASE = "entries.sqlite"
 KEY = "subjects.key"
@@ -77,14 +78,23 @@ def connect(folder: Path) -> sqlite3.Connection:
 @contextmanager
 def writing(folder: Path) -> Iterator[sqlite3.Connection]:
     """A transaction that no other process is in; undone on any error."""
-    with closing(connect(folder)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            yield database
-        except BaseException:
-            database.execute("ROLLBACK")
+    try:
+        with closing(connect(folder)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                if database.in_transaction:  # SQLite has undone it itself where the disk was full
+                    database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        words = disk_words(error)
+        if not words:
             raise
-        database.execute("COMMIT")
+        raise PrivacyError(
+            f"The ledger could not be written, so nothing was spent and nothing revealed. {words}"
+        ) from error
 
 
 def _make(folder: Path) -> None:

@@ -26,6 +26,7 @@ from survviz.server.uploads import (
     part_file,
     room_for_upload,
 )
+from survviz.workspace import disk_words
 
 WRITE_BYTES = 1 << 20
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -127,12 +128,14 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
 
 
 async def _receive(request: Request, owner: str, coming: Unfinished, part: Path) -> JSONResponse:
-    announce(owner, coming)
     try:
+        announce(owner, coming)
         received = await _append(part, request.stream(), coming.size)
     except ClientDisconnect:
         return _refuse(499, "The upload was interrupted.")
     except OSError as error:
+        if error.errno == errno.EROFS:
+            return _refuse(507, f"{disk_words(error)} {_size(part):,} of {coming.size:,} bytes are kept.")
         if error.errno not in NO_SPACE:
             raise
         return _refuse(

@@ -54,7 +54,10 @@ def _for_owner(
     """Answer only the owner of the token whose role may do this, a few at a time, and no browser that has gone."""
 
     async def endpoint(request: Request) -> Response:
-        grant = store.get(request.path_params["token"], kind, owner_of_cookies(request.cookies))
+        try:
+            grant = store.get(request.path_params["token"], kind, owner_of_cookies(request.cookies))
+        except SurvvizError as error:
+            return JSONResponse({"error": str(error)}, status_code=503, headers={"cache-control": "no-store"})
         if grant is None:
             return _not_found()
         try:

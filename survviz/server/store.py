@@ -6,12 +6,14 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from survviz.workspace import workspace
+from survviz.errors import SurvvizError
+from survviz.workspace import disk_words, workspace
 
 KEEP_DAYS = 30
 SCHEMA = """
@@ -70,12 +72,26 @@ def close() -> None:
         connection.close()
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """A database that cannot be written, in words.
+
+    Raises:
+        SurvvizError: the disk is full or read-only.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if words := disk_words(error):
+            raise SurvvizError(words) from error
+        raise
+
+
 def put(grants: Iterable[Grant]) -> None:
     """Keep grants, in one transaction; an existing token is refreshed."""
     now = time.time()
     rows = [(g.token, g.owner, g.kind, json.dumps(dict(g.payload)), g.data, now) for g in grants]
-    connection = _connection()
-    with connection:
+    with _told(), (connection := _connection()):
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(REFRESH, rows)
 
@@ -84,14 +100,9 @@ def get(token: str, kind: str, owner: str | None) -> Grant | None:
     """The grant, or None when there is none, it is of another kind, or it is another owner's."""
     if owner is None:
         return None
-    row = (
-        _connection()
-        .execute(
-            "SELECT token, owner, kind, payload, data FROM grants WHERE token = ? AND kind = ? AND owner = ?",
-            (token, kind, owner),
-        )
-        .fetchone()
-    )
+    asked = "SELECT token, owner, kind, payload, data FROM grants WHERE token = ? AND kind = ? AND owner = ?"
+    with _told():
+        row = _connection().execute(asked, (token, kind, owner)).fetchone()
     return Grant(row[0], row[1], row[2], json.loads(row[3]), row[4]) if row else None
 
 

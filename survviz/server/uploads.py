@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from survviz.deployment import allow, record, settings
@@ -133,19 +133,29 @@ def part_file(owner: str, upload: str) -> Path:
 
 
 def announce(owner: str, unfinished: Unfinished) -> None:
-    """Write down what a part is the beginning of."""
+    """Write down what a part is the beginning of; the sheet appears whole, and a damaged one is written anew."""
     sheet = part_file(owner, unfinished.id).with_suffix(".json")
-    if not sheet.exists():
-        sheet.write_text(json.dumps(asdict(unfinished)))
+    if _read_sheet(sheet) is None:
+        fresh = sheet.with_suffix(".sheet")
+        fresh.write_text(json.dumps(asdict(unfinished)))
+        fresh.replace(sheet)
+
+
+def _read_sheet(sheet: Path) -> Unfinished | None:
+    """What a sheet says; None where there is none, or a crash left half of one."""
+    try:
+        return Unfinished(**json.loads(sheet.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def list_unfinished(owner: str) -> list[Unfinished]:
     """Uploads that stopped on their way, the latest first."""
     parts = sorted(upload_folder(owner).glob(".*.part"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [
-        Unfinished(**{**json.loads(sheet.read_text()), "received": part.stat().st_size})
+        replace(said, received=part.stat().st_size)
         for part in parts
-        if (sheet := part.with_suffix(".json")).is_file()
+        if (said := _read_sheet(part.with_suffix(".json"))) is not None
     ]
 
 

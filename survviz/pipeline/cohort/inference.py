@@ -177,7 +177,8 @@ def _prepared(out: Path, identity: dict[str, Any]) -> Iterator[bool]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"Another process is scoring the same cohort into {out}. Wait for it.") from error
-        if any(path.name != LOCK for path in out.iterdir()):
+        begun = (LOCK, f".{RUN}")  # a run that was killed before it could say what it is
+        if any(path.name not in begun for path in out.iterdir()):
             _check_same(out, identity)
         else:
             (out / f".{RUN}").write_text(json.dumps(identity, indent=1), encoding="utf-8")
