@@ -60,6 +60,7 @@ def test_every_page_keeps_to_its_own_host_and_policy(
     page.on("console", lambda said: frames.append(said.text) if "Content Security Policy" in said.text else None)
     page.goto(f"{app_url}/{'' if name == 'home' else name}?{demo}")
     page.get_by_text("For Research Use Only").first.wait_for()
+    page.locator("[data-testid='stApp'][data-test-connection-state='CONNECTED']").wait_for()
     expect(page.locator("[data-testid='stApp']")).to_have_attribute("data-test-script-state", "notRunning")
     assert page.evaluate("window.refused") == []
     assert frames == []
