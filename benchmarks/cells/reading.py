@@ -24,7 +24,7 @@ from survviz.wsi.reader import iter_patches
 from survviz.wsi.slide import Slide, open_slide
 
 SHIFT = 100
-N_PATCHES, N_COMPARED = 1024, 48
+N_PATCHES, N_COMPARED = 1500, 48
 
 
 def against_peers(setting: Setting) -> Iterator[Block]:
