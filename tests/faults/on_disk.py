@@ -95,6 +95,13 @@ def spend() -> Any:
         ledger="session", unit="one record", neighbour="any two records", mechanism="test", epsilon=0.5, delta=0.0,
         composition="alone", protects="a test", does_not_protect=("anything else",),
     )  # fmt: skip
+    ledger = Ledger("session", folder=Path(os.environ["SURVVIZ_HOME"]) / "ledger")
+    return ledger.spend("patient", spec, session="s", act="release").spent_epsilon
+
+
+def spent() -> Any:
+    from survviz.privacy.ledger import Ledger
+
     return Ledger("session", folder=Path(os.environ["SURVVIZ_HOME"]) / "ledger").balance("patient").spent_epsilon
 
 
