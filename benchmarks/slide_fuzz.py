@@ -15,7 +15,6 @@ import os
 import platform
 import random
 import re
-import resource
 import shutil
 import struct
 import subprocess
@@ -26,6 +25,7 @@ import traceback
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -226,7 +226,9 @@ def fuzz(first: int, last: int, real: Path | None) -> Iterator[dict[str, object]
         with tempfile.TemporaryDirectory() as home:
             environment = os.environ | {"SURVVIZ_HOME": home, "OMP_NUM_THREADS": "1"}
             current: dict[str, object] = {}
-            with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as child:
+            with subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, start_new_session=True
+            ) as child:
                 assert child.stdout is not None
                 for line in child.stdout:
                     row = json.loads(line)
@@ -249,38 +251,53 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--real", type=Path, default=None, help="folder of real slides to damage too")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=None, help=f"write the summary, as {RESULT.name} of a full run")
     arguments = parser.parse_args()
     if arguments.worker:
         worker(*arguments.worker, arguments.real)
         return
-    begun, outcomes, each, longest = time.perf_counter(), Counter[str](), dict[str, Counter[str]](), 0.0
-    for row in fuzz(arguments.seed, arguments.seed + arguments.files, arguments.real):
-        outcome = str(row["outcome"])
-        outcomes[outcome] += 1
-        each.setdefault(str(row["name"]), Counter())[outcome] += 1
-        longest = max(longest, float(str(row.get("seconds", 0))))
-        if outcome not in ("read", "refused"):
-            print(row["seed"], row["name"], outcome, row["words"], flush=True)
-    summary = {
-        "files": sum(outcomes.values()),
-        "seed": arguments.seed,
-        "outcomes": dict(outcomes.most_common()),
-        "each": {name: dict(counts) for name, counts in sorted(each.items())},
-        "child_memory_gb": CHILD_BYTES / 2**30,
-        "longest_s": round(longest, 1),
-        "minutes": round((time.perf_counter() - begun) / 60, 1),
-        "peak_mb_of_any_process": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
-        "load_average": [round(one, 1) for one in os.getloadavg()],
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("openslide-python", "openslide-bin", "tifffile", "imagecodecs", "h5py")},
-    }
+    begun, rows = time.perf_counter(), list[dict[str, object]]()
+    share = -(-arguments.files // arguments.jobs)
+    starts = range(arguments.seed, arguments.seed + arguments.files, share)
+    parts = [(one, min(one + share, arguments.seed + arguments.files)) for one in starts]
+
+    def run(part: tuple[int, int]) -> None:
+        for row in fuzz(*part, arguments.real):
+            rows.append(row)
+            if row["outcome"] not in ("read", "refused"):
+                print(row["seed"], row["name"], row["outcome"], row["words"], flush=True)
+            if arguments.out and len(rows) % 25 == 0:
+                arguments.out.write_text(json.dumps(summary_of(list(rows), begun, arguments.seed), indent=1) + "\n")
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(run, parts))
+    summary = summary_of(rows, begun, arguments.seed)
     print(json.dumps(summary, indent=1))
     if arguments.out:
         arguments.out.write_text(json.dumps(summary, indent=1) + "\n")
-    if outcomes["failure"]:
+    if any(row["outcome"] == "failure" for row in rows):
         raise SystemExit(1)
+
+
+def summary_of(rows: list[dict[str, object]], begun: float, seed: int) -> dict[str, object]:
+    """What became of the files so far."""
+    each: dict[str, Counter[str]] = {}
+    for row in rows:
+        each.setdefault(str(row["name"]), Counter())[str(row["outcome"])] += 1
+    packages = ("openslide-python", "openslide-bin", "tifffile", "imagecodecs", "h5py")
+    return {
+        "files": len(rows),
+        "first_seed": seed,
+        "outcomes": dict(Counter(str(row["outcome"]) for row in rows).most_common()),
+        "each": {name: dict(counts) for name, counts in sorted(each.items())},
+        "child_memory_gb": CHILD_BYTES / 2**30,
+        "longest_s": round(max(float(str(row.get("seconds", 0))) for row in rows), 1),
+        "minutes": round((time.perf_counter() - begun) / 60, 1),
+        "load_average": [round(one, 1) for one in os.getloadavg()],
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+    }
 
 
 if __name__ == "__main__":

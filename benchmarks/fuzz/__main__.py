@@ -8,6 +8,7 @@ to benchmarks/results/fuzz.json.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -31,7 +32,8 @@ GRACE_SECONDS = 300
 
 def fuzz(name: str, runs: int | None, seconds: int, seed: int) -> dict[str, object]:
     """One target: what it did and what it found."""
-    with tempfile.TemporaryDirectory() as folder:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         findings = Path(folder) / "findings.json"
         command = [sys.executable, "-m", "benchmarks.fuzz.one", name, "--findings", str(findings), "--seed", str(seed)]
         command += ["--seconds", str(seconds)] + ([] if runs is None else ["--runs", str(runs)])
@@ -64,28 +66,37 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=None, help=f"write the summary, as {RESULT.name} of a full run")
     arguments = parser.parse_args()
-    rows: dict[str, dict[str, object]] = {}
+    bad = False
     for name in arguments.targets or TARGETS:
-        row = rows[name] = fuzz(name, arguments.runs, arguments.seconds, arguments.seed)
+        row = fuzz(name, arguments.runs, arguments.seconds, arguments.seed)
         print(f"{name:22} {row['runs']:>8} runs {row['per_second']:>7}/s {row['edges']:>5} edges", flush=True)
         for place, about in dict(row["findings"]).items():  # type: ignore[call-overload]
-            print(f"    {place}: {about['error'][:160]}")
+            print(f"    {place}: {about['error'][:160]}", flush=True)
         if "ended" in row:
-            print(f"    {row['ended']}")
-    summary = {
-        "runs": sum(int(str(row["runs"])) for row in rows.values()),
-        "targets": len(rows),
-        "kinds_of_findings": sum(len(row["findings"]) for row in rows.values()),  # type: ignore[arg-type]
-        "seed": arguments.seed,
-        "load_average": [round(one, 1) for one in os.getloadavg()],
-        "versions": {"python": platform.python_version(), "atheris": version("atheris")},
-        "each": rows,
-    }
-    if arguments.out:
-        arguments.out.write_text(json.dumps(summary, indent=1) + "\n")
-    print({key: summary[key] for key in ("runs", "targets", "kinds_of_findings")})
-    if summary["kinds_of_findings"] or any("ended" in row for row in rows.values()):
+            print(f"    {row['ended']}", flush=True)
+        bad = bad or bool(row["findings"]) or "ended" in row
+        if arguments.out:
+            keep(arguments.out, name, row)
+    if bad:
         raise SystemExit(1)
+
+
+def keep(path: Path, name: str, row: dict[str, object]) -> None:
+    """Put the row of a target into the file, beside those of other targets, which may run at the same time."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        each = json.loads(path.read_text())["each"] if path.exists() else {}
+        each[name] = row | {"load_average": round(os.getloadavg()[0], 1)}
+        each = {one: each[one] for one in TARGETS if one in each}
+        summary = {
+            "targets": len(each),
+            "runs": sum(int(one["runs"]) for one in each.values()),
+            "kinds_of_findings": sum(len(one["findings"]) for one in each.values()),
+            "versions": {"python": platform.python_version(), "atheris": version("atheris")},
+            "each": each,
+        }
+        path.write_text(json.dumps(summary, indent=1) + "\n")
+    path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

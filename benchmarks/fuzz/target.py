@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from starlette.responses import JSONResponse
+
+from survviz.workspace import workspace
 
 ROOT = Path(__file__).parents[2]
 Form = Literal["bytes", "json", "text"]
@@ -49,11 +49,8 @@ class Target:
 
 
 def scratch(name: str) -> Path:
-    """A file of this process that is written again for every input, in memory where there is such a place."""
-    base = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
-    folder = base / f"survviz-fuzz-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    return folder / name
+    """A file of this process that is written again for every input; it goes with the workspace of the run."""
+    return workspace("fuzz") / name
 
 
 def written(name: str, data: bytes) -> Path:
