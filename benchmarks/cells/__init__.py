@@ -37,7 +37,8 @@ SLIDES: tuple[Group, ...] = (
     Group("slides/tissue", "benchmarks.cells.tissue:tissue", threads=1, limit_s=1800),
     Group("app/tiles", "benchmarks.cells.serving:tiles", threads=1, limit_s=2400, quick=False),
     Group("app/memory", "benchmarks.cells.serving:memory", threads=1, limit_s=2400, quick=False),
-    Group("app/pages", "benchmarks.cells.serving:pages", threads=1, limit_s=1200, quick=False),
+    Group("app/pages", "benchmarks.cells.serving:demo", threads=1, limit_s=1200, quick=False),
+    Group("app/every-page", "benchmarks.cells.serving:pages", threads=1, limit_s=2400, quick=False),
     Group("slides/picture", "benchmarks.cells.tissue:picture", threads=1, limit_s=1800),
 )
 """Slides, tiles, maps, pages."""

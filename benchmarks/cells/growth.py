@@ -42,7 +42,7 @@ def blocks(setting: Setting) -> Iterator[Block]:
                 own = Times()
                 for _ in range(ROUNDS):
                     own.add(work, 1, "cpu")
-                times[kind].append(min(own.wall))
+                times[kind].append(min(own.cpu))
             del inputs, forward, both
         yield [straight_line(f"{name}, {kind}", f"{sizes[0]:,} to {sizes[-1]:,} patches", sizes, times[kind],
                              peaks[kind], "patch") for kind in times]  # fmt: skip
@@ -62,9 +62,9 @@ def straight_line(
     half = len(x) // 2
     power = np.polyfit(np.log(x[half:]), np.log(y[half:]), 1)[0] if len(x) > 3 else float("nan")
     memory = np.polyfit(x, np.asarray(peaks), 1)[0]
-    facts = {f"seconds at {size:,}": float(one) for size, one in zip(sizes, seconds, strict=True)}
+    facts = {f"CPU seconds at {size:,}": float(one) for size, one in zip(sizes, seconds, strict=True)}
     facts |= {f"MB at {size:,}": float(one) for size, one in zip(sizes, peaks, strict=True)}
-    return Reading(name, what, [float(slope * 1e6)], f"us per {unit}", facts={
+    return Reading(name, what, [float(slope * 1e6)], f"CPU us per {unit}", facts={
         "power of the upper half": float(power), "largest residual, percent": float(100 * residual),
         f"kB per {unit}": float(1000 * memory), **facts,
     })  # fmt: skip

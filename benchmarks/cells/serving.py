@@ -105,8 +105,8 @@ def visit(server: Server, slide: Path, n_tiles: int, seed: int) -> None:
     server.pan(slide, [tile_client.journey(levels, len(levels) - 1, max(1, n_tiles // 6), 6, seed)], 0.0)
 
 
-def pages(setting: Setting) -> Iterator[Block]:
-    """From the start of the process to the heatmap, and every page cold and warm."""
+def demo(setting: Setting) -> Iterator[Block]:
+    """From the start of the process to the heatmap."""
     started, cold, warm = [], [], []
     with chromium() as browser:
         for number in range(STARTS):
@@ -123,6 +123,11 @@ def pages(setting: Setting) -> Iterator[Block]:
             Reading("demo case, cold", "from the command to the heatmap on screen, one click", cold, "s"),
             Reading("demo case, warm", "from the address to the heatmap, a new visitor", warm, "s"),
         ]
+
+
+def pages(setting: Setting) -> Iterator[Block]:
+    """Every page, cold and warm."""
+    with chromium() as browser:
         for title in PAGES:
             yield page_times(setting, browser, title)
 

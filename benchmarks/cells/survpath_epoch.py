@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from survviz.data.batch import pad
 from survviz.models import create_model
 from survviz.models.survpath import N_GENES
 from survviz.training import TrainConfig
-from survviz.training.batches import training_batches
+from survviz.training.batches import Batch, training_batches
 from survviz.training.memory import PatchMemory, keep_freed_memory
 from survviz.training.objective import Labels, objective
 from survviz.training.optimisation import create_optimizer
@@ -48,14 +48,22 @@ class SurvpathLoop:
 
     def epoch(self, after_case: Callable[[], Any]) -> None:
         """Every case once, a step after each."""
-        collate = partial(pad, tokens={}, vectors={"rna": N_GENES}, modalities=MODALITIES[:3], new_patches=self.memory)
-        for batch in training_batches(self.part, collate, batch_size=1, max_patches=self.config.max_patches,
-                                      modality_dropout=0.0, modalities=MODALITIES[:3], random=self.random):  # fmt: skip
-            self.optimizer.zero_grad()
-            output = call(self.model, batch.inputs, self.precision)
-            objective(self.model, [output], Labels.of([batch], torch.device("cpu")), self.config).backward()
-            self.step()
+        for batch in self.batches():
+            self.case(batch)
             after_case()
+
+    def batches(self) -> Iterator[Batch]:
+        """One case each."""
+        collate = partial(pad, tokens={}, vectors={"rna": N_GENES}, modalities=MODALITIES[:3], new_patches=self.memory)
+        return training_batches(self.part, collate, batch_size=1, max_patches=self.config.max_patches,
+                                modality_dropout=0.0, modalities=MODALITIES[:3], random=self.random)  # fmt: skip
+
+    def case(self, batch: Batch) -> None:
+        """Gradient and step."""
+        self.optimizer.zero_grad()
+        output = call(self.model, batch.inputs, self.precision)
+        objective(self.model, [output], Labels.of([batch], torch.device("cpu")), self.config).backward()
+        self.step()
 
     def step(self) -> None:
         """The optimiser alone."""

@@ -61,17 +61,21 @@ def survpath(setting: Setting) -> Iterator[Block]:
         yard.add(work, 1, "cpu")
         own.add(lambda: loop.epoch(lambda: resident.append(resident_mb("RssAnon"))), n_cases, "cpu")
     after_20 = resident[min(20, n_cases - 1)]
-    relative = [a / b for a, b in zip(own.wall, yard.wall, strict=True)]
+    relative = [a / b for a, b in zip(own.cpu, yard.cpu, strict=True)]
     yield [
         Reading("SurvPath, a step per case", f"{n_cases} cases, {n_patches:,} patches each, packed, {loop.precision}",
-                [1 / one for one in own.wall], "cases per s", "higher",
+                [1 / one for one in own.cpu], "cases per CPU s", "higher",
                 {"yardsticks per case": statistics.median(relative),
                  "CPU ms per case": 1000 * statistics.median(own.cpu),
                  "steps": len(resident), "anonymous MB at most, over the start": max(resident) - base,
                  "peak RSS in MB, with pages of the mapped file": resident_mb("VmHWM"),
                  "growth of anonymous memory after case 20, percent": 100 * (max(resident) / after_20 - 1)}),
     ]  # fmt: skip
-    yield [Cell("SurvPath, the step alone", "the optimiser, 24.8 million parameters", loop.step)]
+    batch = next(loop.batches())
+    yield [
+        Cell("SurvPath, a case", "forward, backward and step, patches at hand", lambda: loop.case(batch)),
+        Cell("SurvPath, the step alone", "the optimiser, 24.8 million parameters", loop.step),
+    ]
 
 
 def growth(setting: Setting) -> Iterator[Block]:
@@ -89,7 +93,7 @@ def growth(setting: Setting) -> Iterator[Block]:
         loop, own = speed.PackedLoop(given), Times()
         for _ in range(1 if setting.quick else 3):
             own.add(loop.epoch, 1, "cpu")
-        times.append(min(own.wall))
+        times.append(min(own.cpu))
         peaks.append(resident_mb("RssAnon"))
         torch.set_grad_enabled(True)
     yield [straight_line("an epoch, by cases", f"SurvPGC, {n_patches:,} patches per case", sizes, times, peaks, "case")]
