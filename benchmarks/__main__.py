@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 
 from benchmarks.cells import GROUPS
 from benchmarks.harness.comparing import SLOWER, line, slower
+from benchmarks.harness.machine import ROOT
 from benchmarks.harness.results import LATEST, put, read
 from benchmarks.harness.running import chosen, run_groups
 
@@ -21,7 +23,9 @@ def main() -> int:
     parser.add_argument(
         "--nice", type=int, default=0, help="of each group's processes beside other work (Linux autogroup)"
     )
-    parser.add_argument("--write", action="store_true", help=f"put what ran into {LATEST.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"put what ran into {LATEST.name}, and write docs/performance.md"
+    )
     parser.add_argument("--list", action="store_true", help="name the groups and end")
     asked = parser.parse_args()
     if asked.list:
@@ -44,6 +48,8 @@ def main() -> int:
                 worse.append(f"{name}: {cell}")
         if asked.write and "error" not in found:
             put({name: found}, [group.name for group in GROUPS], asked.device)
+    if asked.write:
+        subprocess.run([sys.executable, str(ROOT / "docs" / "make_performance.py")], check=True)
     failed = [name for name, found in ran.items() if "error" in found]
     print(f"load average {os.getloadavg()[0]:.1f}; {len(ran)} groups, {len(failed)} failed {failed or ''}; "
           f"{len(worse)} cells more than {SLOWER} times slower than {LATEST.name} {worse or ''}")  # fmt: skip
