@@ -34,9 +34,7 @@ def place_of(
             raise InputError("--ray-address, --cpus-per-task and --gpus-per-task belong to --on ray.")
         return Processes(workers_here if workers is None else workers), device
     if (ray_address or "").startswith("ray://"):
-        raise InputError(
-            "Ray's client (ray://) is not used. Start survviz on a machine of the cluster, by HOST:PORT."
-        )
+        raise InputError("Ray's client (ray://) is not used. Start survviz on a machine of the cluster, by HOST:PORT.")
     if workers == 0:
         raise InputError("--workers 0 means this process, and --on ray others. Leave one of them out.")
     kind = device.partition(":")[0]

@@ -9,8 +9,6 @@ import pytest
 
 from benchmarks.growth.lines import line, series
 from benchmarks.growth.points import POINTS, measured
-from tests.conftest import ROOT
-from tests.contract.test_docs import script
 
 
 def test_line_is_that_of_least_squares() -> None:
@@ -23,12 +21,6 @@ def test_line_is_that_of_least_squares() -> None:
     start, slope = np.linalg.lstsq(np.column_stack([1 / y, x / y]), np.ones(3), rcond=None)[0]
     assert (found["intercept"], found["slope"]) == pytest.approx((start, slope))
     assert found["largest_residual_percent"] == pytest.approx(100 * np.abs(1 - (start + slope * x) / y).max())
-
-
-def test_page_is_up_to_date() -> None:
-    """After a run: `.venv/bin/python docs/make_scale.py`."""
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    assert script("make_scale").written(page) == page
 
 
 @pytest.mark.parametrize(("name", "x"), [("packing", 4), ("training", 30), ("inference", 3), ("patches", 50)])

@@ -45,6 +45,12 @@ def test_the_page_of_performance_is_up_to_date() -> None:
     assert script("make_performance").written(page) == page
 
 
+def test_the_page_of_scale_is_up_to_date() -> None:
+    """After `python -m benchmarks.growth`: `.venv/bin/python docs/make_scale.py`."""
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert script("make_scale").written(page) == page
+
+
 def test_every_model_was_measured() -> None:
     """After a new model: `python -m benchmarks.models --only NAME`, and an entry in benchmarks/suites/models.toml."""
     assert {row["name"] for row in results("models")["models"]} == set(list_models())
