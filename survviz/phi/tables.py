@@ -38,7 +38,8 @@ def of_h5(path: Path, file: str, *, show: bool) -> Iterator[Finding]:
                 for key in node:
                     link = node.get(key, getlink=True)
                     if isinstance(link, h5py.ExternalLink):
-                        yield Finding("path", file, f"link /{name}/{key}".replace("//", "/"), shown(str(link.filename), show))
+                        place = f"link /{name}/{key}".replace("//", "/")
+                        yield Finding("path", file, place, shown(str(link.filename), show))
 
 
 def _first(value: Any) -> Any:
