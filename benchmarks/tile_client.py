@@ -24,6 +24,7 @@ class Browser:
 
     port: int
     cookie: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
     _idle: asyncio.LifoQueue[Connection] = field(default_factory=asyncio.LifoQueue)
 
@@ -62,8 +63,9 @@ class Browser:
         return body
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> str:
-        cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\n{cookie}\r\n".encode())
+        sent = {"Host": f"localhost:{self.port}"} | ({"Cookie": self.cookie} if self.cookie else {}) | self.headers
+        lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        writer.write(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode())
         return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
 
     async def view(self, paths: Iterable[str]) -> float:

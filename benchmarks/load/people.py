@@ -1,28 +1,27 @@
-"""What the people of the load run do, over and over, each in a browser context of its own.
+"""What the people of the load run do, over and over, each in a session of their own.
 
-A deed begins with a click or key and ends when the page shows what was asked for; its seconds are what a person waits.
+A deed begins with a click, a key or an address, and ends when the server has answered it all; its seconds are what a
+person waits for the server. Between deeds a person looks at what is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Page, expect
+from benchmarks.load.session import PageError, Session
+from benchmarks.tile_client import Browser
 
-MOST_MS = 90_000
-MAP = ".viewer[data-map*=':']"
-STAGE = ".stages > .stage"
-AT_REST = "[data-test-script-state=notRunning]"
-CHANGED = """([selector, before]) => {
-  const shown = document.querySelector(selector);
-  return shown !== null && shown.outerHTML !== before;
-}"""
+GROUPS = ("Median of these patients", "Tertiles of these patients", "Quartiles of these patients")
+VIEWS = ("Kaplan–Meier", "Cox", "Validation", "Decision curve", "Subgroups")
+MOST_POLLS = 600
+SCREEN = (5, 3)
+"""Columns and rows of tiles that a screen shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +42,26 @@ class Deed:
 
 @dataclass(slots=True)
 class Visitor:
-    """One person: a page, a taste for waiting, and the list of what was done.
+    """One person.
 
     Attributes:
-        longest_line: the worst place in the line of jobs that the page has told of, from 1; 0 if there was no line.
+        milliseconds: of every tile.
+        worst_place: in the line of jobs that the page has told of, from 1; 0 if there was no line.
     """
 
     name: str
-    page: Page
+    session: Session
     chance: random.Random
     start: float
+    until: float
     deeds: list[Deed] = field(default_factory=list)
-    longest_line: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+    worst_place: int = 0
+
+    @property
+    def stays(self) -> bool:
+        """The run goes on."""
+        return time.perf_counter() < self.until
 
     @asynccontextmanager
     async def does(self, what: str) -> AsyncIterator[None]:
@@ -63,179 +70,137 @@ class Visitor:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever goes wrong for a person belongs into the report
-            problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        now = time.perf_counter()
-        if problem:
+            problem = f"{type(error).__name__}: {str(error)[:300]}"
             print(f"{begun - self.start:6.0f} s  {self.name}: {what}: {problem}", flush=True)
-        self.deeds.append(Deed(self.name, what, begun - self.start, now - begun, problem))
+        self.deeds.append(Deed(self.name, what, begun - self.start, time.perf_counter() - begun, problem))
 
     async def thinks(self, low: float, high: float) -> None:
         """Look at what is there."""
         await asyncio.sleep(self.chance.uniform(low, high))
 
 
-async def changes(page: Page, selector: str, press: Callable[[], Awaitable[None]]) -> None:
-    """Press, and wait until an element is another one and the script has ended."""
-    before = await page.locator(selector).first.evaluate("one => one.outerHTML")
-    await press()
-    await page.wait_for_function(CHANGED, arg=[selector, before], timeout=MOST_MS)
-    await page.locator(AT_REST).wait_for(state="attached", timeout=MOST_MS)
-
-
-async def open_demo(visitor: Visitor, url: str) -> None:
-    """From Home to the map of the demo case, in one click."""
-    async with visitor.does("open the demo case"):
-        await visitor.page.goto(url, timeout=MOST_MS)
-        await visitor.page.get_by_role("button", name="Explore the demo case").click()
-        await visitor.page.locator(MAP).wait_for()
-
-
 # ---- who looks at slides
 
 
-async def looks(visitor: Visitor, url: str, until: float) -> None:
-    """Zooms, drags, turns the map on and off, takes another token; a view every two to four seconds."""
-    await open_demo(visitor, url)
-    page = visitor.page
-    while time.perf_counter() < until:
-        deed = visitor.chance.choice(("zoom", "zoom", "drag", "drag", "drag", "key", "token"))
-        async with visitor.does(deed):
-            await {"zoom": zoom, "drag": drag, "key": key, "token": token}[deed](page, visitor.chance)
-            await page.wait_for_load_state("networkidle", timeout=MOST_MS)
-        await visitor.thinks(1.5, 3.5)
+async def looks(visitor: Visitor, cases: list[str]) -> None:
+    """Opens a case, pans once a second for a while, opens another."""
+    session = visitor.session
+    while visitor.stays:
+        case = visitor.chance.choice(cases)
+        async with visitor.does("open a slide with its map"):
+            await session.open("slide_attention", f"case={case}")
+            slide = session.component("slides")["slides"][0]["view"]
+            browser = Browser(session.port, headers=session.headers)
+            await browser.open()
+            await pan(visitor, browser, slide, seconds=visitor.chance.uniform(40, 80))
+            visitor.milliseconds += browser.milliseconds
+            await browser.close()
+        await visitor.thinks(2, 5)
 
 
-async def middle(page: Page, chance: random.Random) -> tuple[float, float]:
-    box = await page.locator(STAGE).first.bounding_box()
-    assert box is not None, "the stage is not on the page"
-    return box["x"] + box["width"] * chance.uniform(0.3, 0.7), box["y"] + box["height"] * chance.uniform(0.3, 0.7)
-
-
-async def zoom(page: Page, chance: random.Random) -> None:
-    await page.mouse.move(*await middle(page, chance))
-    await page.mouse.wheel(0, chance.choice((-400, -400, 300)))
-
-
-async def drag(page: Page, chance: random.Random) -> None:
-    x, y = await middle(page, chance)
-    await page.mouse.move(x, y)
-    await page.mouse.down()
-    await page.mouse.move(x + chance.uniform(-250, 250), y + chance.uniform(-200, 200), steps=4)
-    await page.mouse.up()
-
-
-async def key(page: Page, chance: random.Random) -> None:
-    await page.locator(".viewer").focus()
-    await page.keyboard.press(chance.choice(("h", "[", "]", "0", "m")))
-
-
-async def token(page: Page, chance: random.Random) -> None:
-    tokens = page.locator("[data-token]:visible")
-    await tokens.nth(chance.randrange(await tokens.count())).click()
-    await page.locator(MAP).wait_for()
+async def pan(visitor: Visitor, browser: Browser, slide: dict, seconds: float) -> None:
+    """A screen of tiles every second, next to the one before, now and then at another zoom."""
+    chance, side = visitor.chance, slide["tile_size"]
+    top = (max(slide["width"], slide["height"]) - 1).bit_length()
+    level, x, y = top - 2, 0, 0
+    end = min(time.perf_counter() + seconds, visitor.until)
+    while time.perf_counter() < end:
+        if chance.random() < 0.2:
+            level = chance.randint(top - 3, top)
+        step = 2 ** (top - level)
+        columns, rows = (math.ceil(math.ceil(slide[edge] / step) / side) for edge in ("width", "height"))
+        x = min(max(0, x + chance.randint(-2, 2)), max(0, columns - SCREEN[0]))
+        y = min(max(0, y + chance.randint(-1, 1)), max(0, rows - SCREEN[1]))
+        places = [(i, j) for i in range(x, min(x + SCREEN[0], columns)) for j in range(y, min(y + SCREEN[1], rows))]
+        async with visitor.does("pan"):
+            await browser.view(f"/sv/tiles/{slide['token']}/{level}/{i}_{j}.jpg" for i, j in places)
+        await asyncio.sleep(1)
 
 
 # ---- who asks what if
 
 
-async def asks(visitor: Visitor, url: str, until: float) -> None:
-    """Predicts the demo case again with another age, again and again, and looks at its risk in between."""
-    await open_demo(visitor, url)
-    page = visitor.page
-    while time.perf_counter() < until:
+async def asks(visitor: Visitor, cases: list[str]) -> None:
+    """Risk and survival of a case, then its prediction again with other ages."""
+    session = visitor.session
+    while visitor.stays:
+        case = visitor.chance.choice(cases)
         async with visitor.does("risk and survival"):
-            await page.get_by_role("link", name="Risk & survival").click()
-            await page.get_by_text("Model estimate, not a prognosis").wait_for()
-        await visitor.thinks(3, 8)
-        async with visitor.does("why this risk"):
-            await page.get_by_role("link", name="Why this risk").click()
-            await page.get_by_role("tab", name="What if").click()
-            await page.get_by_role("spinbutton", name="Age").wait_for()
-            await page.locator(AT_REST).wait_for(state="attached")
-        for _ in range(3):
-            await visitor.thinks(4, 10)
-            async with visitor.does("what if"):
-                age = page.get_by_role("spinbutton", name="Age")
-                await age.fill(str(visitor.chance.randrange(35, 88)))
-                await changes(page, ".st-key-what-if .js-plotly-plot .plot", lambda age=age: age.press("Enter"))
+            await session.open("risk_survival", f"case={case}")
+            if "Model estimate, not a prognosis" not in session.text():
+                raise PageError(f"no estimate; it says: {session.text()[:300]}")
+        await visitor.thinks(5, 15)
+        async with visitor.does("why this risk, what if"):
+            await session.open("why_this_risk", f"case={case}&view=What+if")
+            session.one("number_input", "Age")
+        for _ in range(4):
+            await visitor.thinks(5, 15)
+            async with visitor.does("another age"):
+                await session.fill("Age", visitor.chance.randrange(35, 88))
+                if not list(session.all("plotly_chart")):
+                    raise PageError(f"no curves; it says: {session.text()[:300]}")
 
 
 # ---- who compares groups of patients
 
 
-GROUPS = ("Median of these patients", "Tertiles of these patients", "Quartiles of these patients")
-TABS = ("Cox", "Validation", "Decision curve", "Subgroups", "Kaplan–Meier")
-
-
-async def compares(visitor: Visitor, url: str, until: float, address: str) -> None:
-    """Kaplan-Meier curves by other groups, from another landmark, and the other views."""
-    page = visitor.page
-    curves = ".st-key-km .js-plotly-plot"
-    async with visitor.does("open the cohort"):
-        await page.goto(f"{url}/stratify?{address}", timeout=MOST_MS)
-        await page.locator(curves).wait_for()
-        await page.locator(AT_REST).wait_for(state="attached")
-    while time.perf_counter() < until:
-        await visitor.thinks(4, 10)
+async def compares(visitor: Visitor, cohort: str) -> None:
+    """Kaplan-Meier curves by other groups, and the other views."""
+    session = visitor.session
+    while visitor.stays:
+        view = visitor.chance.choice(VIEWS)
+        async with visitor.does(f"open {view}"):
+            await session.open("stratify", f"{cohort}&tab={view.replace(' ', '+')}")
+            if not list(session.all("plotly_chart")):
+                raise PageError(f"no figure; it says: {session.text()[:300]}")
+        await visitor.thinks(5, 15)
         async with visitor.does("Kaplan-Meier by other groups"):
-            box = page.locator(".st-key-groups [role=combobox]")
-            now = await box.input_value() or await box.inner_text()
-            name = visitor.chance.choice([one for one in GROUPS if one not in now])
-            await box.click()
-            option = page.get_by_role("option", name=name, exact=True)
-            await changes(page, curves, lambda option=option: option.click())
-        await visitor.thinks(4, 10)
-        tab = visitor.chance.choice(TABS[:-1])
-        async with visitor.does(tab):
-            await page.get_by_role("tab", name=tab).click()
-            await page.locator("[role=tabpanel]:visible .js-plotly-plot").first.wait_for()
-            await page.locator(AT_REST).wait_for(state="attached")
-        await visitor.thinks(2, 6)
-        async with visitor.does("back to the curves"):
-            await page.get_by_role("tab", name=TABS[-1]).click()
-            await page.locator(curves).wait_for()
-            await page.locator(AT_REST).wait_for(state="attached")
+            await session.open("stratify", cohort)
+            await session.choose("Groups", visitor.chance.choice(GROUPS))
+        await visitor.thinks(5, 15)
+        async with visitor.does("landmark"):
+            await session.fill("Landmark", visitor.chance.choice((0, 6, 12, 24)))
+        await visitor.thinks(5, 15)
 
 
 # ---- who brings slides of their own
 
 
-async def brings(visitor: Visitor, url: str, until: float, slides: list[str]) -> None:
-    """Opens a slide that nobody encoded, says its pixel size, encodes it, waits in line, and looks at its map."""
-    page = visitor.page
-    while slides and time.perf_counter() < until:
+async def brings(visitor: Visitor, slides: list[str]) -> None:
+    """Opens a slide that nobody encoded, encodes it, waits in line, and looks at its risk and map."""
+    session = visitor.session
+    while visitor.stays and slides:
         slide = slides.pop()
         async with visitor.does("add a slide"):
-            await page.goto(f"{url}/load_case", timeout=MOST_MS)
-            await page.get_by_role("combobox", name="or choose one on this server").first.click()
-            await page.get_by_role("option", name=re.compile(slide)).click()
-            await page.get_by_role("button", name="Add", exact=True).click()
-            await page.get_by_text("patches of tissue").wait_for()
-            await page.get_by_role("spinbutton", name="Age").fill(str(visitor.chance.randrange(35, 88)))
-            await page.keyboard.press("Enter")
-            await page.locator(AT_REST).wait_for(state="attached")
-        async with visitor.does("encode, with the wait in line"):
-            await page.get_by_role("button", name="Encode the patches").click()
+            await session.open("load_case")
+            if session.has("button", "Start again"):
+                await session.click("Start again")
+            await session.choose("or choose one on this server", slide)
+            await session.click("Add")
+            await session.fill("Age", visitor.chance.randrange(35, 88))
+        async with visitor.does("encode it, the wait in line counted"):
+            await session.click("Encode the patches")
             await until_encoded(visitor)
         async with visitor.does("open the own case"):
-            await page.get_by_role("button", name="Open the case").first.click()
-            await page.locator(MAP).wait_for()
-        await visitor.thinks(3, 8)
-        async with visitor.does("close the case"):
-            await page.goto(f"{url}/load_case", timeout=MOST_MS)
-            await page.get_by_role("button", name="Start again").click()
-            await page.locator(AT_REST).wait_for(state="attached")
+            await session.click("Open the case")
+            session.component("slides")
+        await visitor.thinks(5, 15)
 
 
 async def until_encoded(visitor: Visitor) -> None:
-    """Until the patches are encoded; remembers the worst place in line that the page has told of."""
-    done = visitor.page.get_by_text("Encoded.")
-    for _ in range(4 * MOST_MS // 500):
-        text = await visitor.page.locator("[data-testid=stMain]").inner_text()
-        if found := re.search(r"Waiting: (next in line|\d+)", text):
-            before = 0 if found.group(1) == "next in line" else int(found.group(1))
-            visitor.longest_line = max(visitor.longest_line, before + 1)
-        if await done.count():
+    """Ask every second, as the page does; remember the worst place in line that it has told of."""
+    session = visitor.session
+    for _ in range(MOST_POLLS):
+        words = session.text()
+        if "Encoded." in words:
             return
-        await asyncio.sleep(0.5)
-    await expect(done).to_be_visible()
+        if not session.polls:
+            raise PageError(f"the encoding stopped; it says: {words[-300:]}")
+        _, told, rest = words.partition("Waiting: ")
+        if told:
+            before = 0 if rest.startswith("next") else int(rest.split()[0])
+            visitor.worst_place = max(visitor.worst_place, before + 1)
+        await asyncio.sleep(1)
+        for fragment in list(session.polls):
+            await session.run(fragment)
+    raise PageError(f"not encoded after {MOST_POLLS} looks; it says: {session.text()[-300:]}")
