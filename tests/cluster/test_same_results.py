@@ -40,18 +40,34 @@ BASELINES = (
 )
 
 
-def kill_a_worker() -> None:
-    """SIGKILL the first Ray worker of ours that is seen at a task."""
+def at_work() -> list[int]:
+    """Ray workers that are at a task of ours."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "cmdline").read_bytes().startswith(b"ray::_work"):
+                found.append(int(process.name))
+        except OSError:  # it ended while it was looked at
+            continue
+    return found
+
+
+def kill_a_worker() -> threading.Thread:
+    """Start a thread that kills (SIGKILL) the first worker that begins a task from now on; nobody may be at one now."""
     pause = threading.Event()
-    for _ in range(60_000):
-        for process in Path("/proc").iterdir():
-            try:
-                if process.name.isdigit() and (process / "cmdline").read_bytes().startswith(b"ray::_work"):
-                    os.kill(int(process.name), signal.SIGKILL)
-                    return
-            except OSError:  # it ended while it was looked at
-                continue
-        pause.wait(0.002)
+    while at_work():  # of the test before
+        pause.wait(0.01)
+
+    def watch() -> None:
+        for _ in range(60_000):
+            for worker in at_work():
+                os.kill(worker, signal.SIGKILL)
+                return
+            pause.wait(0.002)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
 
 
 def encode(out: Path, place: Place, **options: Callable[..., None]) -> dict[str, Encoded | Failed]:
@@ -86,8 +102,7 @@ def test_extraction_is_the_same_though_a_worker_is_killed(
     two_workers: Ray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     encode(tmp_path / "here", HERE)
-    killer = threading.Thread(target=kill_a_worker)
-    killer.start()
+    killer = kill_a_worker()
     with caplog.at_level(logging.WARNING, logger="survviz.cluster"):
         found = encode(tmp_path / "ray", two_workers)
     killer.join()
@@ -120,8 +135,7 @@ def test_inference_is_the_same_though_a_worker_is_killed(
     monkeypatch.setattr(part_runs, "CASES_PER_PART", 5)
     folder = copy_of_sample(tmp_path / "cohort", slice(0, 18))
     expected = infer(CHECKPOINT, folder, tmp_path / "here", device="cpu")
-    killer = threading.Thread(target=kill_a_worker)
-    killer.start()
+    killer = kill_a_worker()
     with caplog.at_level(logging.WARNING, logger="survviz.cluster"):
         found = infer(CHECKPOINT, folder, tmp_path / "ray", device="cpu", place=two_workers)
     killer.join()

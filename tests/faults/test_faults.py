@@ -154,10 +154,10 @@ def test_cookies_and_tokens_do_not_depend_on_the_clock(monkeypatch: pytest.Monke
     store.put([Grant(token, owner, "map", {})])
     for jump in (-400 * DAY, 400 * DAY):
         later = time.time() + jump
-        monkeypatch.setattr(time, "time", lambda at=later: at)
-        assert verify_owner(cookie) == owner
-        assert store.get(token, "map", owner) is not None
-        monkeypatch.undo()
+        with monkeypatch.context() as moved:
+            moved.setattr(time, "time", lambda at=later: at)
+            assert verify_owner(cookie) == owner
+            assert store.get(token, "map", owner) is not None
     store.close()
 
 
