@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.tile_servers import descendants
+from benchmarks.processes import descendants
 
 CHROMIUM = "/usr/bin/chromium"
 MOST_MS = 240_000

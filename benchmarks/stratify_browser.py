@@ -14,13 +14,10 @@ import argparse
 import json
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +26,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.large_cohort import CHECKPOINT, N_CASES, N_GENES, write_cohort
+from benchmarks.processes import ROOT, free_port, running
 
-ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "stratify_browser.json"
 CHROMIUM = "/usr/bin/chromium"
 MOST_S = 60
@@ -179,24 +176,11 @@ def open_cohort(page: Page, url: str, cohort: str) -> float:
 @contextmanager
 def app_running(home: Path) -> Iterator[str]:
     """The whole app, the cohort in a folder of its server; yields its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with (home / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=settings(home), stdout=log, stderr=log)
     url = f"http://localhost:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.1)
+    with running(command, f"{url}/_stcore/health", settings(home), home / "log.txt"):
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def settings(home: Path) -> dict[str, str]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tile_client
+from benchmarks.processes import ROOT
 from benchmarks.synthetic_slide import write_slide
-from benchmarks.tile_servers import ROOT, Server, app, example
+from benchmarks.tile_servers import Server, app, example, in_turns
 from survviz.errors import SlideError
 from survviz.wsi.probe import read_slide_info
 
@@ -57,23 +58,13 @@ def first_views(servers: list[Server], slides: list[Path]) -> list[dict[str, obj
 def panning(servers: list[Server], slide: Path) -> list[dict[str, object]]:
     """Twenty clients who move once a second, by one tile and by 15, and one who moves as fast as tiles come."""
     rows: list[dict[str, object]] = []
-    levels = servers[0].grids[slide].levels
     settings = {
         f"{CLIENTS} clients, 1 tile a second": (CLIENTS, STEPS, 1, 1.0),
         f"{CLIENTS} clients, 15 tiles a second": (CLIENTS, STEPS, 15, 1.0),
         "1 client, 6 tiles at a time": (1, 150, 6, 0.0),
     }
     for name, (clients, steps, burst, every) in settings.items():
-        measured: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
-        for turn in range(ROUNDS + 1):
-            for server in servers:
-                journeys = [
-                    tile_client.journey(levels, len(levels) - 1, steps, burst, seed=100 * clients + number)
-                    for number in range(clients)
-                ]
-                result = server.pan(slide, journeys, every)
-                if turn:  # the first turn warms
-                    measured[server.name].append(result)
+        measured = in_turns(servers, slide, clients=clients, steps=steps, burst=burst, every=every, rounds=ROUNDS)
         for server in servers:
             medians = {
                 key: statistics.median(one[key] for one in measured[server.name]) for key in measured[server.name][0]

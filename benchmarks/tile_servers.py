@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import tile_client
+from benchmarks.processes import descendants, free_port, memory_of, running
 from survviz.server import register_slide
 from survviz.server.auth import cookie_name, new_owner, sign_owner
 from survviz.wsi.probe import read_slide_info
 
-ROOT = Path(__file__).parents[1]
 SCREEN = (1600, 900)
 FIRST_ZOOM = 8
 
@@ -120,45 +117,22 @@ class Server:
         return {"tiles": len(took), "p50_ms": float(p50), "p95_ms": float(p95), "cpu_ms_per_tile": cpu}
 
 
-def memory_of(pid: int) -> dict[str, float]:
-    """Field of the kernel's account -> MB; zeros for a process that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        lines = []
-    known = dict.fromkeys(("Rss", "Pss", "Anonymous", "Private_Clean", "Private_Dirty"), 0.0)
-    return known | {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines[1:]}
-
-
-def descendants(pid: int) -> list[int]:
-    """Children of a process, theirs, and so on."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    direct = [int(child) for child in children.read_text().split()] if children.exists() else []
-    return [one for child in direct for one in (child, *descendants(child))]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@contextmanager
-def running(command: list[str], url: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process, from its first answer to the end of the block."""
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(url, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
+def in_turns(
+    servers: Sequence[Server], slide: Path, *, clients: int, steps: int, burst: int, every: float, rounds: int
+) -> dict[str, list[dict[str, float]]]:
+    """Name of a server -> what `pan` found in each round; a round before the first warms, and is not counted."""
+    levels = servers[0].grids[slide].levels
+    found: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
+    for turn in range(rounds + 1):
+        for server in servers:
+            journeys = [
+                tile_client.journey(levels, len(levels) - 1, steps, burst, seed=100 * clients + number)
+                for number in range(clients)
+            ]
+            result = server.pan(slide, journeys, every)
+            if turn:
+                found[server.name].append(result)
+    return found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from benchmarks import tile_client
 from benchmarks.app_browser import AT_REST, PAGES, chromium, open_demo, open_page, visitor
 from benchmarks.cells.slide_files import GIGAPIXEL, synthetic
 from benchmarks.harness import Block, Reading, Setting
-from benchmarks.tile_servers import Server, app, example
+from benchmarks.tile_servers import Server, app, example, in_turns
 
 CLIENTS = (1, 8, 20)
 STEPS, BURST, EVERY_S, ROUNDS = 8, 15, 1.0, 3
@@ -34,17 +34,7 @@ def tiles(setting: Setting) -> Iterator[Block]:
 
 def panned(servers: tuple[Server, ...], slide: Path, clients: int, rounds: int) -> Block:
     """Latency of every tile, of so many people at once."""
-    levels = servers[0].grids[slide].levels
-    found: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
-    for turn in range(rounds + 1):
-        for server in servers:
-            journeys = [
-                tile_client.journey(levels, len(levels) - 1, STEPS, BURST, seed=100 * clients + number)
-                for number in range(clients)
-            ]
-            result = server.pan(slide, journeys, EVERY_S)
-            if turn:  # the first turn warms
-                found[server.name].append(result)
+    found = in_turns(servers, slide, clients=clients, steps=STEPS, burst=BURST, every=EVERY_S, rounds=rounds)
     block = []
     for name, results in found.items():
         facts = {key: statistics.median(one[key] for one in results) for key in ("p50_ms", "cpu_ms_per_tile", "tiles")}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.processes import descendants, free_port, memory_of, running
+
 EVERY_S = 10
 SETTINGS = """
 [sign_in]
@@ -50,8 +48,8 @@ class Watched:
     async def watch(self, start: float, until: float) -> None:
         """Look at the memory every ten seconds."""
         while (now := time.perf_counter()) < until:
-            tree = descendants(self.process.pid)
-            self.samples.append((now - start, rss_mb(self.process.pid), sum(map(rss_mb, tree))))
+            server, *started = (memory_of(pid)["Rss"] for pid in (self.process.pid, *descendants(self.process.pid)))
+            self.samples.append((now - start, server, sum(started)))
             await asyncio.sleep(EVERY_S)
 
     def memory(self) -> dict[str, object]:
@@ -70,45 +68,13 @@ class Watched:
         }
 
 
-def rss_mb(pid: int) -> float:
-    """Resident memory of a process; nothing once it has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    found = status.partition("VmRSS:")[2].split()
-    return int(found[0]) / 1024 if found else 0.0
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below this one."""
-    try:
-        own = [int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split()]
-    except OSError:
-        return []
-    return own + [below for one in own for below in descendants(one)]
-
-
 @contextmanager
 def app_running(home: Path) -> Iterator[Watched]:
     """The whole app on a free port, for people whom a proxy names."""
     (home / "config.toml").write_text(SETTINGS)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     environment = {**os.environ, "SURVVIZ_HOME": str(home), "SURVVIZ_SLIDES": str(home / "clinic")}
-    with (home / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     url = f"http://localhost:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.1)
+    with running(command, f"{url}/_stcore/health", environment, home / "log.txt") as process:
         yield Watched(url, process)
-    finally:
-        process.terminate()
-        process.wait(30)
