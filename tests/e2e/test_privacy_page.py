@@ -31,7 +31,7 @@ def slider(page: Page) -> Locator:
 
 
 def move(page: Page, wanted: str) -> None:
-    """One position at a time, as a person with a keyboard does; what is passed on the way costs nothing extra."""
+    """One position at a time, as a person with a keyboard does; the app may never hear of what is passed quickly."""
     steps = POSITIONS.index(wanted) - POSITIONS.index(slider(page).get_attribute("aria-valuetext") or "")
     for _ in range(abs(steps)):
         slider(page).press("ArrowRight" if steps > 0 else "ArrowLeft")
@@ -67,6 +67,8 @@ def test_slider_costs_its_highest_position_redraw_adds_the_cap_refuses_and_a_rel
 
     page.get_by_role("button", name="Redraw the noise: costs 2 more").click()
     expect_meters(page, "2", "4")
+    move(page, "4")
+    expect_meters(page, "4", "6")
     move(page, "8")
     expect(page.get_by_text("Refused: epsilon = 8")).to_be_visible()
     expect_meters(page, "4", "6")
