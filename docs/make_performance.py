@@ -161,6 +161,27 @@ def profiles(_: Mapping[str, Any]) -> str:
     return "\n\n".join(said) or "Not measured yet."
 
 
+def load_text(_: Mapping[str, Any]) -> str:
+    """What twenty people waited for, what failed, and what the server held, as `python -m benchmarks.load` found it."""
+    one = json.loads((RESULTS / "load.json").read_text(encoding="utf-8"))
+    kinds = {"looks": "pan over slides", "asks": "ask what if", "compares": "compare groups", "brings": "bring slides"}
+    people = ", ".join(f"{count} {kinds[kind]}" for kind, count in one["people"].items())
+    memory, tiles = one["memory"], one["tile_ms"]
+    rows = [[what, str(row["n"]), *(f"{row[name]:.2f}" for name in ("median", "p95", "highest"))]
+            for what, row in one["seconds"].items()]  # fmt: skip
+    return (
+        f"{people}; {one['minutes']:g} minutes, {one['n_deeds']:,} deeds. Failed: {len(one['failed'])}. Tracebacks in "
+        f"the server's log: {one['tracebacks_in_the_log']}. Worst place in line: {one['worst_place_in_line']}. "
+        f"{tiles['n']:,} tiles: median {tiles['median']:.0f} ms, 95th percentile {tiles['p95']:.0f} ms, highest "
+        f"{tiles['highest']:.0f} ms. Memory of the server: {memory['first_mb']:.0f} MB at first, medians of the thirds "
+        f"{', '.join(format(value, '.0f') for value in memory['median_mb_per_third'])}, highest "
+        f"{memory['highest_mb']:.0f}; {memory['mb_per_minute_after_first_third']:+.2f} MB a minute after the first. "
+        f"The processes that it started held {memory['highest_of_started_processes_mb']:.0f} MB at most. "
+        f"Load averages {one['load'][0]} and {one['load'][1]}.\n\n"
+        + table(["deed", "times", "median s", "95th percentile s", "highest s"], rows)
+    )
+
+
 SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "machine": machine_text,
     "goals": goals_table,
@@ -172,6 +193,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
                 "growth/", "gpu/")
     ),
     "slides": lambda found: rest_table(found, ("slides/", "app/")),
+    "load": load_text,
 }  # fmt: skip
 
 

@@ -74,13 +74,13 @@ async def look_around(port: int) -> tuple[list[str], str]:
     return cases, session.query
 
 
-async def crowd(app: Watched, minutes: float, counts: dict[str, int]) -> list[Visitor]:
+async def crowd(app: Watched, minutes: float, counts: dict[str, int], n_slides: int = N_SLIDES) -> list[Visitor]:
     """Everybody at once, each a second later than the one before."""
     port = int(app.url.rsplit(":", 1)[1])
     cases, cohort = await look_around(port)
     start = time.perf_counter()
     until = start + 60 * minutes
-    slides = [f"case{number:03d}" for number in reversed(range(N_SLIDES))]
+    slides = [f"case{number:03d}" for number in reversed(range(n_slides))]
     work = {
         "looks": lambda one: looks(one, cases),
         "asks": lambda one: asks(one, cases),

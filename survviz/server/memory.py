@@ -12,8 +12,14 @@ from pathlib import Path
 ARENAS = 2
 """Heaps of the C library; by default eight per core, each with holes of its own."""
 
-M_ARENA_MAX = -8
-EVERY_SECONDS = 10.0
+LARGE_BYTES, TOP_BYTES = 32 * 2**20, 16 * 2**20
+"""Larger blocks are the system's own; more than this that is free at the end of a heap goes back at once.
+
+By default the second rises to 64 MB once large blocks were freed, and `malloc_trim` looks at the end of one heap only.
+"""
+
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
+EVERY_SECONDS = 1.0
 GROWTH_BYTES = 8 * 2**20
 """More than this must have come since the last time, so that a server at rest does nothing."""
 
@@ -34,6 +40,8 @@ def use_few_heaps() -> None:
     """Let threads that are started from now on share a few heaps; without effect where the C library is not glibc."""
     if (library := _glibc()) is not None:
         library.mallopt(M_ARENA_MAX, ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, TOP_BYTES)
 
 
 def give_back() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from survviz.errors import MissingMppError
+from survviz.server.memory import give_back
 
 if TYPE_CHECKING:
     from survviz.wsi.slide import Slide
@@ -108,6 +109,7 @@ def _open(path: str, mpp: float | None) -> _Handle:
     except MissingMppError:
         # To look at a slide needs no pixel size; the viewer then shows no length. Nothing is measured with this 1.0.
         slide = open_slide(path, 1.0)
+    give_back()  # a gigapixel slide is parsed in some 15 MB of lists that nobody needs any more
     return _Handle(slide, DeepZoom(slide))
 
 
