@@ -12,6 +12,7 @@ from typing import Any
 
 from survviz.server import store
 from survviz.server.feature_files import forget_unused
+from survviz.server.garbage import keep_setting_aside
 from survviz.server.memory import keep_giving_back, use_few_heaps
 from survviz.server.slides import slide_cache
 from survviz.server.uploads import forget_unfinished
@@ -46,9 +47,10 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     store.forget_old()
     forget_unfinished()
     forget_unused()
-    giving_back = asyncio.create_task(keep_giving_back())
+    chores = [asyncio.create_task(chore) for chore in (keep_giving_back(), keep_setting_aside())]
     yield {}
-    giving_back.cancel()
+    for chore in chores:
+        chore.cancel()
     sys.setswitchinterval(before)
     slide_cache().close()
     store.close()
