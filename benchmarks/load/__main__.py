@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,7 +75,7 @@ async def look_around(port: int) -> tuple[list[str], str]:
     return cases, session.query
 
 
-async def crowd(app: Watched, minutes: float, counts: dict[str, int], n_slides: int = N_SLIDES) -> list[Visitor]:
+async def crowd(app: Watched, minutes: float, counts: Mapping[str, int], n_slides: int = N_SLIDES) -> list[Visitor]:
     """Everybody at once, each a second later than the one before."""
     port = int(app.url.rsplit(":", 1)[1])
     cases, cohort = await look_around(port)
@@ -126,12 +127,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True, help="workspace; made, or used again")
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--each", type=int, help="so many of each kind of person instead of twenty")
+    parser.add_argument("--each", type=int, default=0, help="so many of each kind of person instead of twenty")
     parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args()
     home = arguments.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    counts = dict.fromkeys(CROWD, arguments.each) if arguments.each else CROWD
+    each: int = arguments.each
+    counts: Mapping[str, int] = dict.fromkeys(CROWD, each) if each else CROWD
     prepare(home, N_SLIDES)
     load = [round(os.getloadavg()[0], 1)]
     with app_running(home) as app:

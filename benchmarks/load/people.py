@@ -87,11 +87,12 @@ async def looks(visitor: Visitor, cases: list[str]) -> None:
     session = visitor.session
     while visitor.stays:
         case = visitor.chance.choice(cases)
+        slide, browser = None, Browser(session.port, headers=session.headers)
         async with visitor.does("open a slide with its map"):
             await session.open("slide_attention", f"case={case}")
             slide = session.component("slides")["slides"][0]["view"]
-            browser = Browser(session.port, headers=session.headers)
             await browser.open()
+        if slide is not None:
             await pan(visitor, browser, slide, seconds=visitor.chance.uniform(40, 80))
             visitor.milliseconds += browser.milliseconds
             await browser.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS_VARIABLE = "SURVVIZ_CHECKPOINTS"
 PREFERRED = "demo-survpgc"
+LOOK_AGAIN_S = 5.0
 
 
 def checkpoint_folders() -> dict[str, Path]:
@@ -44,8 +47,19 @@ def private_folders() -> dict[str, Path]:
 def _checkpoints(pattern: str) -> dict[str, Path]:
     more = [Path(part) for part in os.environ.get(CHECKPOINTS_VARIABLE, "").split(os.pathsep) if part]
     roots = (*more, own_checkpoints(current_owner()), ROOT / "checkpoints")
-    paths = [path.parent for root in roots for path in root.glob(pattern)]
+    now = int(time.monotonic() / LOOK_AGAIN_S)
+    paths = [path for root in roots for path in _folders_with(root, pattern, _changed(root), now)]
     return {path.name: path for path in paths if not path.name.startswith(".")}
+
+
+def _changed(folder: Path) -> int:
+    return folder.stat().st_mtime_ns if folder.exists() else 0
+
+
+@lru_cache(maxsize=256)
+def _folders_with(root: Path, pattern: str, changed: int, now: int) -> list[Path]:
+    """Looked for once where a page asks fifty times; again when the root has changed, and every few seconds."""
+    return [path.parent for path in root.glob(pattern)]
 
 
 def checkpoint_name() -> str | None:
