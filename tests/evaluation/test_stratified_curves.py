@@ -92,9 +92,10 @@ def test_risk_table_counts_at_the_start_of_the_interval(cases: list) -> None:
 def test_curve_with_delayed_entry_equals_lifelines(cases: list) -> None:
     time, event, entry = columns(cases)
     entry = np.minimum(entry, time - 1).astype(float)
+    moments = np.unique(np.concatenate([entry, time]))[:-1]
+    if any((entry <= moment).sum() == (time <= moment).sum() for moment in moments):
+        return  # there is a time at which nobody is followed: lifelines refuses such a curve
     ours = kaplan_meier(time, event, entry=entry)
-    if (ours.survival[:-1] == 0).any():
-        return  # the first cases died alone: lifelines refuses such a curve
     theirs = KaplanMeierFitter().fit(time, event, entry=entry)
     np.testing.assert_allclose(ours.at(np.unique(time)), theirs.predict(np.unique(time)), atol=1e-9)
 
