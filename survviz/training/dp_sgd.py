@@ -172,19 +172,20 @@ class DpSgd:
         return (total + rounded_gaussian(self.size, SecretStream(self._key, "noise", self.step))) * step
 
     def _gradients(self, wrapped: nn.Module | None, rows: NDArray[np.int64]) -> Iterator[Float[NDArray, "b d"]]:
-        """Gradients of some patients, a microbatch at a time, which the next one overwrites."""
+        """Gradients of some patients, a microbatch or one at a time, which the next overwrite."""
         self.model.train()
         order = np.array_split(rows, math.ceil(len(rows) / self.config.microbatch)) if len(rows) else []
         with torch.random.fork_rng(devices=[]):
             random = torch.Generator().manual_seed(self._seed * STRIDE + self.step)
             torch.manual_seed(self._seed * STRIDE + self.step)
             for part in order:
-                found, present = self._microbatch[: len(part)], self._present(part, random)
+                present = self._present(part, random)
                 if wrapped is None:
-                    self._one_by_one(part, present, found)
+                    yield from self._one_by_one(part, present)
                 else:
+                    found = self._microbatch[: len(part)]
                     self._by_hooks(wrapped, part, present, found)
-                yield found.numpy()
+                    yield found.numpy()
 
     def _present(self, rows: NDArray[np.int64], random: torch.Generator) -> Mapping[Modality, Tensor]:
         """Which modalities of some patients are shown in this step."""
@@ -210,18 +211,20 @@ class DpSgd:
         torch.cat([_per_patient(one, len(batch)) for one in self._learnt], dim=1, out=out)
 
     def _one_by_one(
-        self, rows: NDArray[np.int64], present: Mapping[Modality, Tensor], out: Float[Tensor, "b d"]
-    ) -> None:
+        self, rows: NDArray[np.int64], present: Mapping[Modality, Tensor]
+    ) -> Iterator[Float[NDArray, "1 d"]]:
         """A pass per patient: large bags keep the cores busy by themselves, and the memory is that of one bag."""
-        for index, (row, own) in enumerate(zip(rows.tolist(), out, strict=True)):
+        own = self._microbatch[:1]
+        parts = own[0].split([parameter.numel() for parameter in self._learnt])
+        for index, row in enumerate(rows.tolist()):
             one = self.examples.alone(row)
             shown = {name: value[index : index + 1] for name, value in present.items()}
             inputs = without_padding(replace(one.inputs, present=shown))
             loss = discrete_nll(self.model(inputs).logits, one.bin, one.event)
             gradients = torch.autograd.grad(loss, self._learnt, allow_unused=True)
-            parts = own.split([parameter.numel() for parameter in self._learnt])
             for part, gradient in zip(parts, gradients, strict=True):
                 part.zero_() if gradient is None else part.copy_(gradient.flatten())
+            yield own.numpy()
 
     def _apply(self, released: Float[NDArray, " d"]) -> None:
         """One step of the optimiser along the released sum over the public expected batch."""
