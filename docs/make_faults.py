@@ -28,7 +28,8 @@ def matrix(found: dict[str, Any]) -> str:
     for kind, one in sorted(found.items()):
         for row in one["rows"]:
             cells = (
-                kind, f"`{row['stage']}`", row["time"] if row["killed"] else "not met", row["told"]["state"], row["again"]["state"],
+                kind, f"`{row['stage']}`", row["time"] if row["killed"] else "not met",
+                row["told"]["state"], row["again"]["state"],
                 "yes" if row["same"] else f"no: {', '.join(row['differs'])}", row["left_behind"],
             )  # fmt: skip
             lines.append("| " + " | ".join(map(str, cells)) + " |")
