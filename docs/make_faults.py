@@ -30,11 +30,18 @@ def matrix(found: dict[str, Any]) -> str:
             cells = (
                 kind, f"`{row['stage']}`", row["time"] if row["killed"] else "not met",
                 row["told"]["state"], row["again"]["state"],
-                "yes" if row["same"] else f"no: {', '.join(row['differs'])}", row["left_behind"],
+                same(one, row), row["left_behind"],
             )  # fmt: skip
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     counts = [f"{kind}: {one['tried']} of {one['stages']}" for kind, one in sorted(found.items())]
     return f"\nStages tried: {'; '.join(counts)}.\n\n" + "\n".join(lines) + "\n\n"
+
+
+def same(one: dict[str, Any], row: dict[str, Any]) -> str:
+    """Whether the results are those of a run that nobody killed."""
+    if not one["compared"]:
+        return "secret noise: not comparable"
+    return "yes" if row["same"] else f"no: {', '.join(row['differs'])}"
 
 
 def main() -> None:

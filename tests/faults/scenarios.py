@@ -25,7 +25,8 @@ class Scenario:
         prepare: makes inputs in a folder that no run writes to; its answer goes to the others.
         run: does the work once, in a workspace and a folder for results; returns what it answers.
         job: kind of job, None for a verb of the command line.
-        results: globs below the workspace ("home/...") and the folder for results ("out/...") that are compared.
+        results: globs below the workspace ("home/...") and the folder for results ("out/...") that are compared;
+            none where every run draws secret noise.
     """
 
     prepare: Callable[[Path], Any]
@@ -195,7 +196,7 @@ SCENARIOS: dict[str, Scenario] = {
             "privacy", "train", "--cohort", folder, "--config", folder / "run.json", "--out", out / "private",
             "--delta", 1e-3, "--cap-delta", 1e-2, "--epsilon", 4,
         ]),
-        ("out/private/*",),
+        (),
     ),
     "bundle": Scenario(
         scored, verb(lambda folder, out: ["bundle", "--results", folder, "--out", out / "a.zip"]), ("out/*.zip",)
