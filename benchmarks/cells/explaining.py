@@ -24,6 +24,9 @@ from survviz.models.inputs import random_inputs
 from survviz.types import Inputs, Output
 
 STEPS, N_MASKS = 50, 100
+CROWDED = (2, 3, 4, 5, 6)
+"""Powers of t at which the points are put too, crowded to the start of the way: does that bring completeness?"""
+
 CAPTUM_GB = 13.0
 """What captum's default may take: all steps in one batch."""
 
@@ -67,7 +70,9 @@ def gradients(setting: Setting) -> Iterator[Block]:
             change = float(by_model(inputs.patches) - by_model(torch.zeros_like(inputs.patches)))
         gap, theirs = (abs(kept[name].sum() / change - 1) for name in ("ours", "captum"))
         apart = np.abs(kept["ours"] - kept["captum"]).max() / np.abs(kept["captum"]).max()
-        return {"completeness error": gap, "of captum": theirs, "largest difference of attributions": float(apart)}
+        return {"completeness error": gap, "of captum": theirs, "largest difference of attributions": float(apart)} | {
+            f"completeness error, points at t^{power}": crowded_gap(model, inputs, power, change) for power in CROWDED
+        }
 
     names = ("captum, one step at a time", "captum, one step at a time, our model")
     default = "captum, its default"
@@ -82,6 +87,15 @@ def gradients(setting: Setting) -> Iterator[Block]:
     ]  # fmt: skip
     yield [Cell("contribution map", "as the app computes it: until completeness holds",
                 lambda: patch_contributions(model, inputs), rounds=1)]  # fmt: skip
+
+
+def crowded_gap(model: Model, inputs: Inputs, power: int, change: float) -> float:
+    """By how much as many points miss the change when a power of theirs is taken, and the weights that go with it."""
+    points, weights = np.polynomial.legendre.leggauss(STEPS)
+    t = (points + 1) / 2
+    way = InputWay(model, inputs, risk, Reference(), only=("pathology",))
+    values = way.along((t**power).tolist(), (weights / 2 * power * t ** (power - 1)).tolist())
+    return abs(float(values.sum()) / change - 1)
 
 
 def available_gb() -> float:

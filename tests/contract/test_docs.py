@@ -52,7 +52,11 @@ def test_the_page_of_scale_is_up_to_date() -> None:
 
 
 def test_every_model_was_measured() -> None:
-    """After a new model: `python -m benchmarks.models --only NAME`, and an entry in benchmarks/suites/models.toml."""
+    """After a new model: `python -m benchmarks.models --only NAME`, `python -m benchmarks --write --only models/NAME`,
+    and an entry in benchmarks/suites/models.toml.
+    """
+    timed = {name.removeprefix("models/") for name in results("latest")["groups"] if name.startswith("models/")}
+    assert timed == set(list_models())
     assert {row["name"] for row in results("models")["models"]} == set(list_models())
     (cohort,) = results("sample")["cohorts"]
     assert set(list_models()) <= {row["model"] or row["name"] for row in cohort["rows"]}
