@@ -32,6 +32,9 @@ from survviz.evaluation import BreslowBaseline
 if TYPE_CHECKING:
     from survviz.models import Model
 
+MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What JSON of another form raises where it is taken apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -157,7 +160,7 @@ def read_preprocess(document: Any, text_weights: str | Path | None = None) -> Pr
     """
     try:
         return Preprocess.from_dict(document, text_weights=text_weights)
-    except (InputError, ValidationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (InputError, ValidationError, *MISSHAPEN) as error:
         raise CheckpointError(f"The preprocessing in {PREPROCESS} is damaged ({error!r}).") from error
 
 
@@ -172,7 +175,7 @@ def _baselines(documents: Any, n_folds: int) -> tuple[BreslowBaseline | None, ..
         raise CheckpointError(f"{PREPROCESS} does not hold the baseline hazards of {n_folds} folds.")
     try:
         return tuple(None if one is None else BreslowBaseline.from_dict(one) for one in documents)
-    except (InputError, KeyError, TypeError, ValueError) as error:
+    except (InputError, *MISSHAPEN) as error:
         raise CheckpointError(f"A baseline hazard in {PREPROCESS} is damaged ({error!r}).") from error
 
 

@@ -53,7 +53,7 @@ class Membership:
         try:
             key = bytes.fromhex(document["key"])
             folds = {str(name): int(fold) for name, fold in document["test_fold"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(
                 f"The list of training cases is damaged ({error!r}). Copy the checkpoint again."
             ) from error

@@ -32,7 +32,16 @@ TILE = 256
 LARGEST_SIDE = 2048
 MIN_PATCH_PX = 4
 MAX_FILES = 64
-DAMAGED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, NotImplementedError, struct.error)
+DAMAGED = (
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    NotImplementedError,
+    OSError,
+    struct.error,
+)
 """What pydicom raises on damaged headers, which it reads when they are asked for."""
 
 _NAMESPACE = uuid.UUID("0f9f7a3e-53f5-5b0f-8d5e-3a1d5c9d6b11")

@@ -147,9 +147,9 @@ def _section(owner: str, text: str) -> tuple[Section, list[str]]:
     except ValueError as error:
         raise InputError("An item of the report is not JSON. Remove it from the report and add it again.") from error
     makers = {"map": _map_section, "patches": _patches_section, "table": _table_section}
-    if not isinstance(item, dict) or item.get("kind") not in makers:
+    if not isinstance(item, dict) or str(item.get("kind")) not in makers:
         raise InputError(f"An item of the report has an unknown kind; expected {', '.join(makers)}.")
-    return makers[item["kind"]](owner, _Values(item))
+    return makers[str(item["kind"])](owner, _Values(item))
 
 
 def _words(item: _Values) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,27 @@ def test_a_damaged_dicom_header_is_an_error_in_words(dicom_level: Path, damage) 
     pydicom.dcmwrite(dicom_level, header, enforce_file_format=True)
     with pytest.raises(InputError, match=r"DICOM header of level\.dcm is damaged"):
         source_grids(dicom_level, "case", "slide", (4096, 4096))
+
+
+CUT_INSIDE_A_SEQUENCE = (
+    "eNrVVFtPE0EUPi0tbAySpSSGGEImxgckOJn7zvBgFqHKJtsubqkJppFL24cmSAkVEvwDvnp58ef5S9Sz0w2ID74aZ7Nzzpn5zu3b0wL827WT"
+    "bLeqKLtpDb6hrEIFsueFxFWpouwmq8CpoFYxyhljlmrKqcKX0yjCzVRhBlGBR0mq0CdEu/GHF1p408CblemNMBTvqDSWMSWppcohCjFL0Nld"
+    "gL0DrC1rEYkoQQKowz0sKelkh0lOuBMBBLCCJ1mevEzaW2lvL09aW/lB73WWdlvNXjtrNwN4AKuI+Xv9ASxjLLipPwDiuQmAlXKvlEeel04r"
+    "gE/+JMRnFmX/eDJ8S0L0q5VWWPqGEHvZgBN/d9DskAb04RHqk8uLq6vRh01yPhleDsZn1+/I+Oz0eoOcjcng+P1wQgjchw1ECio0VVoYyQQT"
+    "XGptmFYyctoIZ4S1UgmpOOOCYw0Ltz7cOCWdtVoxYZTgmhnEWu2cQC64YdI6FjmCdRaLQH7r62yED9eRiCRXnEcWM0jFlDbWRhGaznGHPnE4"
+    "X7CSJjvNw+0sbzdzAotfi6+1n6TNncMX3TRdQ/YK7jhZw1zT6VqDxVKLoVEveJycjgZDEsNSvTiOYbn+DOWPn/DdeP6hUkRVUipjGJM4FdVK"
+    "wWpnex/1WqXoojXqX4wn/fH5kPhwMRzV35RRch/11Z1c+/WbjoVzyirNIu6ktppZE0VOWsOVNNg6k1IjZSKGk7K+sAgEuzgDNd9Hoc/9pgfw"
+    "uMy84vHrH2d9LqYsZt6cu7V2sZOHaDHKek85bncUfBExM1ObBgbIn3zZLCMLlMjp5/X/4y+krLqY/2X8Xc1Oe2YK54LBfGnZnt/JLwO0qOE="
+)
+"""Found by `benchmarks.fuzz`: pydicom reads a sequence when it is asked for, and finds the end of the file in a tag."""
+
+
+@pytest.mark.filterwarnings("ignore:.*VR:UserWarning")
+def test_a_dicom_header_that_ends_inside_a_tag_is_an_error_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "level.dcm"
+    path.write_bytes(zlib.decompress(base64.b64decode(CUT_INSIDE_A_SEQUENCE)))
+    with pytest.raises(InputError, match=r"DICOM header of level\.dcm is damaged"):
+        source_grids(path, "case", "slide", (4096, 4096))
 
 
 def test_a_dicom_file_without_a_series_stands_alone(dicom_level: Path) -> None:

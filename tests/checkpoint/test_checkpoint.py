@@ -284,3 +284,23 @@ def test_baselines_can_be_taken_out_and_added_again(copy: Path) -> None:
     add_points(copy, points)
     assert failed(copy) == {}
     assert load_checkpoint(copy).points[0].keys() == points[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("baselines", 0), 7),
+        (("membership", "test_fold", "a"), float("inf")),
+        (("folds", 0, "ood", "ranges"), {"Age": [10**400, 0]}),
+    ],
+)
+def test_numbers_of_no_use_in_the_preprocessing_are_damage(copy: Path, where: tuple, value: object) -> None:
+    document = json.loads((copy / "preprocess.json").read_text())
+    part = document
+    for step in where[:-1]:
+        part = part[step]
+    part[where[-1]] = value
+    (copy / "preprocess.json").write_text(json.dumps(document))
+    rehash(copy)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(copy)

@@ -145,3 +145,11 @@ def test_a_report_of_too_many_things_is_refused(token: str, view: dict[str, Any]
     assert grant is not None
     with pytest.raises(InputError, match="at most 40"):
         report_of(grant, items(view) * 11)
+
+
+@pytest.mark.parametrize("kind", [[2], {"a": 1}, None, 7])
+def test_a_kind_that_is_no_word_is_said(token: str, owner: str, kind: object) -> None:
+    grant = store.get(token, "report", owner)
+    assert grant is not None
+    with pytest.raises(InputError, match="unknown kind"):
+        report_of(grant, [json.dumps({"kind": kind})])
