@@ -42,3 +42,8 @@ def to_months(value: float, unit: TimeUnit) -> float:
     if unit not in MONTHS_PER_UNIT:
         raise InputError(f"Time unit {unit!r} was given; expected one of {', '.join(MONTHS_PER_UNIT)}.")
     return value * MONTHS_PER_UNIT[unit]
+
+
+def bytes_in_words(size: int) -> str:
+    """As a person reads them: "1.2 GB", "3.4 MB"."""
+    return f"{size / 1e9:,.1f} GB" if size >= 10**9 else f"{size / 1e6:,.1f} MB"

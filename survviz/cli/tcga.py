@@ -15,6 +15,7 @@ from survviz.tcga.building import Found, build_cohort, check_target, inventory
 from survviz.tcga.download import Plan, download, n_bytes, plan, to_fetch
 from survviz.tcga.interface import Gdc
 from survviz.tcga.projects import KINDS, Kind, to_modalities, to_projects
+from survviz.units import bytes_in_words
 
 ASK_ABOVE = 10**9
 DOWNLOADS = "gdc"
@@ -76,11 +77,12 @@ def fetched(
     size = n_bytes(todo)
     there = len(made.all_files) - len(todo)
     stderr.print(
-        f"{len(todo):,} files, {in_words(size)}, to download into {folder} ({there:,} are there)", markup=False
+        f"{len(todo):,} files, {bytes_in_words(size)}, to download into {folder} ({there:,} are there)", markup=False
     )
     if size > ASK_ABOVE and not wanted.yes:
         raise InputError(
-            f"{in_words(size)} is more than {in_words(ASK_ABOVE)}. Add --yes to download it, or name fewer modalities."
+            f"{bytes_in_words(size)} is more than {bytes_in_words(ASK_ABOVE)}. Add --yes to download it, or name "
+            "fewer modalities."
         )
     with progress_bar("downloading") as progress:
         download(gdc, made, folder, progress=progress)
@@ -110,7 +112,9 @@ def show_found(found: Sequence[Found], *, as_json: bool) -> None:
         return
     for one in found:
         missing = f"; {one.missing:,} listed files are not there" if one.missing else ""
-        text = f"{KINDS[one.kind].title}: {one.files:,} files of {one.patients:,} patients, {in_words(one.n_bytes)}"
+        text = (
+            f"{KINDS[one.kind].title}: {one.files:,} files of {one.patients:,} patients, {bytes_in_words(one.n_bytes)}"
+        )
         stdout.print(text + missing, markup=False)
 
 
@@ -123,8 +127,3 @@ def show_written(written: Written, out: Path, *, as_json: bool) -> None:
     stdout.print(f"{out}: {written.n_cases:,} patients, {written.n_events:,} deaths; {tables}", markup=False)
     for note in written.notes:
         stdout.print(note if len(note) < 300 else f"{note[:300]} ... (all in notes.txt)", markup=False)
-
-
-def in_words(size: int) -> str:
-    """Bytes as a person reads them."""
-    return f"{size / 1e9:,.1f} GB" if size >= 10**9 else f"{size / 1e6:,.1f} MB"

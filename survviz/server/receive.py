@@ -26,6 +26,7 @@ from survviz.server.uploads import (
     part_file,
     room_for_upload,
 )
+from survviz.units import bytes_in_words
 from survviz.workspace import disk_words
 
 WRITE_BYTES = 1 << 20
@@ -115,7 +116,8 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
     here = _size(part)
     room = here + room_for_upload(owner, coming.id)
     if coming.size > room:
-        return _refuse(413, f"{coming.name} has {coming.size / 1e9:.1f} GB; at most {room / 1e9:.1f} GB fit here.")
+        words = bytes_in_words(coming.size), bytes_in_words(max(0, room))
+        return _refuse(413, f"{coming.name} has {words[0]}; at most {words[1]} fit here.")
     if part in arriving:
         return _refuse(423, f"{coming.name} is being sent from another tab.", received=here)
     if int(query.get("offset", "0")) != here:
@@ -140,8 +142,8 @@ async def _receive(request: Request, owner: str, coming: Unfinished, part: Path)
             raise
         return _refuse(
             507,
-            f"The server's disk is full. {_size(part) / 1e9:.1f} of {coming.size / 1e9:.1f} GB are kept; when there is "
-            "room again, choose the same file to go on.",
+            f"The server's disk is full. {bytes_in_words(_size(part))} of {bytes_in_words(coming.size)} are kept; when "
+            "there is room again, choose the same file to go on.",
         )
     if received > coming.size:
         discard(owner, coming.id)

@@ -33,6 +33,9 @@ class Disk:
 
     def spoil(self) -> None:
         if self.mode == "read-only":
+            from survviz.server import store
+
+            store.close()  # the system makes no disk read-only on which a file is open for writing
             shell("mount", "-o", "remount,ro", str(self.folder))
             return
         with self.ballast.open("wb", buffering=0) as file:

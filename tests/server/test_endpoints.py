@@ -93,7 +93,7 @@ def test_a_file_over_the_limit_is_refused(write_settings: Write) -> None:
     owner = new_owner()
     answer = put(owner, "a.csv", 1_000_001)
     assert answer.status_code == 413
-    assert "a.csv has 0.0 GB; at most 0.0 GB fit here" in answer.json()["error"]
+    assert "a.csv has 1.0 MB; at most 1.0 MB fit here" in answer.json()["error"]
     assert put(owner, "a.csv", 1_000_000).status_code == 200
 
 
