@@ -14,6 +14,9 @@ ENVIRONMENT_VARIABLE = "SURVVIZ_HOME"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_WORDS = ("no space left on device", "disk quota exceeded", "disk is full")
 READ_ONLY_WORDS = ("read-only file system", "readonly database")
+UNOPENED = "unable to open database file"
+"""What SQLite says of any database that it cannot open, for example the first time on a disk that is read-only."""
+
 OF_PEOPLE = ("uploads", "cohorts")
 """Folders of the workspace in which files lie that people brought."""
 
@@ -53,7 +56,8 @@ def disk_words(error: BaseException) -> str:
             "The disk of SURVVIZ_HOME is full. Nothing that was there is lost; what was being written was not kept. "
             "Make room (`survviz admin retain` says what is old), then do it again."
         )
-    if getattr(error, "errno", None) == errno.EROFS or any(words in said for words in READ_ONLY_WORDS):
+    closed = UNOPENED in said and bool(os.statvfs(workspace()).f_flag & os.ST_RDONLY)
+    if closed or getattr(error, "errno", None) == errno.EROFS or any(words in said for words in READ_ONLY_WORDS):
         return (
             "The disk of SURVVIZ_HOME cannot be written: it is read-only. Nothing that was there is lost; have it "
             "mounted writable, then do it again."

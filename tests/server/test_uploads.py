@@ -185,7 +185,7 @@ def test_too_large_is_refused_before_it_is_sent(
     monkeypatch.setenv("SURVVIZ_MAX_UPLOAD_GB", "0.001")
     answer = put(client_of(owner), b"x", size=2_000_000)
     assert answer.status_code == 413
-    assert "has 2.0 MB; at most 1.0 MB fit here" in answer.json()["error"]
+    assert "has 2.0 MB; at most 1.1 MB fit here" in answer.json()["error"]
 
 
 def test_uploads_of_others_are_not_found(owner: str, client_of: ClientOf) -> None:
