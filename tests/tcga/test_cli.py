@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from survviz.cli.tcga import in_words
 from survviz.data.cohort import load_cohort
+from survviz.units import bytes_in_words
 
 from .conftest import Download, Server
 
@@ -96,4 +96,4 @@ def test_mistakes_are_said_in_words(tmp_path: Path) -> None:
         assert run.returncode == 2, run.stderr
         assert words in run.stderr
         assert "Traceback" not in run.stderr
-    assert in_words(2_600_000_000) == "2.6 GB"
+    assert bytes_in_words(2_600_000_000) == "2.6 GB"
