@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def workspace(*parts: str) -> Path:
             f"survviz cannot write to {folder} ({error.strerror}). Set {ENVIRONMENT_VARIABLE} to a writable folder."
         ) from error
     return folder
+
+
+def present(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """What is there, with its state: between a listing and the look at a file, another process may have removed it."""
+    for path in paths:
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        yield path, state
+
+
+def newest_first(paths: Iterable[Path]) -> list[Path]:
+    """What is there, by the time at which it was written last."""
+    return [path for path, _ in sorted(present(paths), key=lambda one: one[1].st_mtime, reverse=True)]
 
 
 def is_from_people(path: Path) -> bool:

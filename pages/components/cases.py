@@ -21,7 +21,7 @@ from survviz.server import upload_folder
 from survviz.server.folders import SAMPLE_DATA, may_open
 from survviz.server.slides import slide_cache
 from survviz.types import Case, Notice
-from survviz.workspace import workspace
+from survviz.workspace import newest_first, workspace
 
 if TYPE_CHECKING:
     from survviz.data.cohort import Cohort
@@ -146,8 +146,7 @@ def save_recipe(recipe: Recipe, owner: str) -> str:
 
 def loaded_cases(owner: str) -> list[str]:
     """Keys of the cases that this browser put together, newest first."""
-    files = sorted(_recipes(owner).glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [f"{LOADED}:{path.stem}" for path in files]
+    return [f"{LOADED}:{path.stem}" for path in newest_first(_recipes(owner).glob("*.json"))]
 
 
 def open_case(key: str, owner: str, *, units: Mapping[OmicsName, str] = NO_UNITS) -> OpenCase:

@@ -14,6 +14,7 @@ import streamlit as st
 from survviz.data.cohort_file import FILE_NAME, cohort_stamp, read_cohort_toml
 from survviz.errors import InputError
 from survviz.server.folders import SAMPLE_DATA, cohort_folder, list_cohorts
+from survviz.workspace import newest_first
 
 if TYPE_CHECKING:
     from survviz.data.cohort import Cohort
@@ -49,8 +50,7 @@ def new_cohort_folder(name: str, owner: str) -> Path:
 
 def entries(owner: str) -> dict[str, CohortEntry]:
     """Id -> cohort: the sample, the owner's own with the newest first, then those of the server's folders."""
-    own = [path.parent for path in cohort_folder(owner).glob(f"*/{FILE_NAME}")]
-    own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    own = [path.parent for path in newest_first(cohort_folder(owner).glob(f"*/{FILE_NAME}"))]
     found = [_entry(path.name, path) for path in own]
     if (SAMPLE_DATA / FILE_NAME).is_file():
         found.insert(0, _entry(SAMPLE_ID, SAMPLE_DATA))

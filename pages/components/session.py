@@ -16,6 +16,7 @@ from survviz.deployment import record
 from survviz.errors import SurvvizError
 from survviz.server.folders import own_checkpoints
 from survviz.types import MAP_KINDS, MapKind, Notice, PatchScores, Prediction
+from survviz.workspace import present
 
 if TYPE_CHECKING:
     from survviz.data.omics import OmicsName
@@ -161,7 +162,7 @@ def warm_up() -> None:
 
 def checkpoint_stamp(folder: Path) -> float:
     """Changes when a checkpoint is written again."""
-    return max(path.stat().st_mtime for path in folder.iterdir())
+    return max((state.st_mtime for _, state in present(folder.iterdir())), default=0.0)
 
 
 def predictor(name: str | None = None) -> Predictor:

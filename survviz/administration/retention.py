@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from survviz.deployment.people import everybody, forget
 from survviz.errors import InputError
 from survviz.server import store
 from survviz.server.folders import folder_name
-from survviz.workspace import workspace
+from survviz.workspace import present, workspace
 
 OWNED = ("uploads", "cohorts", "cases", "checkpoints", "drafts", "checks")
 AGEING = ("uploads", "cohorts", "cases", "drafts", "checks")
@@ -78,7 +80,8 @@ def of_person(email: str, now: float) -> list[Item]:
         raise InputError(f"A job of {email} is running. Wait for its end, or cancel it in the app, then try again.")
     items = [item for kind in OWNED for item in _owned(kind, now) if item.folder == folder_name(owner)]
     ids = [job.id for job in jobs.list_jobs(owner)]
-    return items + [_item(workspace("jobs") / name, "jobs", folder_name(owner), now) for name in ids]
+    folders = present(workspace("jobs") / name for name in ids)
+    return items + [_item(path, state, "jobs", folder_name(owner), now) for path, state in folders]
 
 
 def remove(items: Sequence[Item]) -> int:
@@ -107,19 +110,20 @@ def _unused(items: Sequence[Item]) -> list[Item]:
 
 
 def _owned(kind: str, now: float) -> Iterator[Item]:
-    for path in sorted(workspace(kind).iterdir()):
-        if path.is_dir():
+    for path, state in present(sorted(workspace(kind).iterdir())):
+        if stat.S_ISDIR(state.st_mode):
             yield from _inside(f"{kind}/{path.name}", path.name, kind, now)
         else:
-            yield _item(path, kind, path.stem, now)
+            yield _item(path, state, kind, path.stem, now)
 
 
 def _inside(folder: str, owner: str, kind: str, now: float) -> Iterator[Item]:
-    for path in sorted(workspace(*folder.split("/")).iterdir()):
-        yield _item(path, kind, owner, now)
+    for path, state in present(sorted(workspace(*folder.split("/")).iterdir())):
+        yield _item(path, state, kind, owner, now)
 
 
-def _item(path: Path, kind: str, folder: str, now: float) -> Item:
-    files = [one.stat() for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path.stat()]
-    written = max((one.st_mtime for one in files), default=path.stat().st_mtime)
+def _item(path: Path, state: os.stat_result, kind: str, folder: str, now: float) -> Item:
+    inside = [one for _, one in present(path.rglob("*"))] if stat.S_ISDIR(state.st_mode) else [state]
+    files = [one for one in inside if stat.S_ISREG(one.st_mode)]
+    written = max((one.st_mtime for one in files), default=state.st_mtime)
     return Item(path, kind, folder, sum(one.st_size for one in files), (now - written) / DAY_S)

@@ -21,7 +21,7 @@ from survviz.checkpoint.layout import (
     read_json,
     sha256,
 )
-from survviz.checkpoint.membership import IN_EVERY_FOLD, Membership
+from survviz.checkpoint.membership import IN_EVERY_FOLD, MISSHAPEN, Membership
 from survviz.checkpoint.points import unpack_points
 from survviz.checkpoint.reference import Reference
 from survviz.checkpoint.weights import build, read_tensors, read_weights
@@ -31,9 +31,6 @@ from survviz.evaluation import BreslowBaseline
 
 if TYPE_CHECKING:
     from survviz.models import Model
-
-MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
-"""What JSON of another form raises where it is taken apart."""
 
 
 @dataclass(frozen=True, slots=True)

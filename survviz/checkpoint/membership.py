@@ -13,6 +13,9 @@ from typing import Any
 from survviz.checkpoint.layout import PREPROCESS, read_json
 from survviz.errors import CheckpointError
 
+MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What JSON of another form raises where it is taken apart."""
+
 IN_EVERY_FOLD = -1
 """Instead of a fold: a case that was trained on and that no fold tested."""
 
@@ -53,7 +56,7 @@ class Membership:
         try:
             key = bytes.fromhex(document["key"])
             folds = {str(name): int(fold) for name, fold in document["test_fold"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except MISSHAPEN as error:
             raise CheckpointError(
                 f"The list of training cases is damaged ({error!r}). Copy the checkpoint again."
             ) from error

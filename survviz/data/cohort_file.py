@@ -16,6 +16,7 @@ from survviz.data.words import explain_validation
 from survviz.errors import InputError
 from survviz.remote.addresses import refuse_address
 from survviz.units import TimeUnit
+from survviz.workspace import present
 
 FILE_NAME = "cohort.toml"
 
@@ -178,7 +179,8 @@ def parse_cohort_toml(content: bytes, source: str) -> CohortFile:
 
 def cohort_stamp(folder: Path) -> float:
     """Changes when a table of a cohort folder, or its list of feature files, is written again."""
-    return max((path.stat().st_mtime for path in folder.iterdir() if not path.name.startswith(".")), default=0.0)
+    files = present(path for path in folder.iterdir() if not path.name.startswith("."))
+    return max((state.st_mtime for _, state in files), default=0.0)
 
 
 def write_cohort_toml(folder: str | Path, cohort: CohortFile) -> Path:

@@ -23,7 +23,7 @@ from survviz.errors import InputError
 from survviz.jobs.kinds import check_arguments
 from survviz.jobs.processes import alive, end, start_time
 from survviz.jobs.state import JobStatus, cancel_asked, job_folder, new_id, read_state, write_json, write_state
-from survviz.workspace import disk_words, workspace
+from survviz.workspace import disk_words, present, workspace
 
 logger = logging.getLogger(__name__)
 
@@ -180,9 +180,9 @@ def _check_number(owner: str) -> None:
 
 def _forget_old() -> None:
     oldest = time.time() - KEEP_DAYS * 86400
-    for state in list(workspace("jobs").glob("*/state.json")):
-        if state.stat().st_mtime < oldest and _is_over(state.parent):
-            shutil.rmtree(state.parent)
+    for path, state in list(present(workspace("jobs").glob("*/state.json"))):
+        if state.st_mtime < oldest and _is_over(path.parent):
+            shutil.rmtree(path.parent, ignore_errors=True)  # another process may be at it
 
 
 def _is_over(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from survviz.errors import InputError
 from survviz.remote.mirror import RemoteEntry, entry_of
 from survviz.remote.store import fetch
-from survviz.workspace import workspace
+from survviz.workspace import present, workspace
 
 LIMIT_VARIABLE = "SURVVIZ_CACHE_GB"
 DEFAULT_GB = 20.0
@@ -116,7 +116,7 @@ def _size(folder: Path) -> int:
 
 
 def _last_read(folder: Path) -> float:
-    return max((file.stat().st_mtime for file in folder.iterdir()), default=0.0)
+    return max((state.st_mtime for _, state in present(folder.iterdir())), default=0.0)
 
 
 def limit_bytes() -> float:

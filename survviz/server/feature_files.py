@@ -25,7 +25,7 @@ from survviz.server.auth import token_for
 from survviz.server.folders import allowed_path
 from survviz.server.store import Grant
 from survviz.types import Bag
-from survviz.workspace import workspace
+from survviz.workspace import present, workspace
 from survviz.wsi.features import read_features, write_features
 from survviz.wsi.similarity import Standard
 
@@ -89,7 +89,7 @@ def _kept(bag: Bag) -> Path:
 def forget_unused(days: float = store.KEEP_DAYS) -> int:
     """Remove kept features that nobody has registered for some days; returns how many."""
     oldest = time.time() - days * 86400
-    stale = [path for path in workspace("patch_features").iterdir() if path.stat().st_mtime < oldest]
+    stale = [path for path, state in present(workspace("patch_features").iterdir()) if state.st_mtime < oldest]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)

@@ -13,7 +13,7 @@ from pathlib import Path
 from survviz.deployment import allow, record
 from survviz.errors import InputError
 from survviz.remote import refuse_address
-from survviz.workspace import workspace
+from survviz.workspace import present, workspace
 
 MOST_FILES = 3000
 KINDS = {
@@ -134,12 +134,12 @@ def list_files(owner: str, suffixes: Sequence[str], *, most: int = MOST_FILES) -
     """
     found: list[ServerFile] = []
     for folder, group in _named_folders(owner).items():
-        for path in _files_below(folder, suffixes):
+        for path, state in present(_files_below(folder, suffixes)):
             if len(found) >= most:
                 return found
             label = " / ".join((group, *path.relative_to(folder).parts))
             kind = KINDS.get(path.suffix.lower(), path.suffix.lower().lstrip(".").upper())
-            found.append(ServerFile(path, label, path.stat().st_size, kind))
+            found.append(ServerFile(path, label, state.st_size, kind))
     return found
 
 

@@ -37,7 +37,7 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 def use_few_heaps() -> None:
-    """Let threads that are started from now on share a few heaps; without effect where the C library is not glibc."""
+    """Let threads that start from now on share a few heaps, which keep little at their ends; with glibc only."""
     if (library := _glibc()) is not None:
         library.mallopt(M_ARENA_MAX, ARENAS)
         library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)

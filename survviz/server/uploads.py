@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 import unicodedata
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from survviz.deployment import allow, record, settings
 from survviz.errors import InputError
 from survviz.server.folders import cohort_folder, own_checkpoints, upload_folder
-from survviz.workspace import workspace
+from survviz.workspace import newest_first, present, workspace
 
 SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
 DEFAULT_SIZE_GB = 20.0
@@ -87,7 +88,8 @@ def room_for_upload(owner: str, upload: str = "") -> int:
 def used_by(owner: str) -> int:
     """Bytes of an owner's uploads, cohorts and trained checkpoints."""
     folders = (upload_folder(owner), cohort_folder(owner), own_checkpoints(owner))
-    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    inside = present(path for folder in folders for path in folder.rglob("*"))
+    return sum(state.st_size for _, state in inside if stat.S_ISREG(state.st_mode))
 
 
 def uploaded_file(owner: str, name: str) -> Path:
@@ -104,8 +106,7 @@ def uploaded_file(owner: str, name: str) -> Path:
 
 def list_uploads(owner: str) -> list[Path]:
     """Finished uploads, newest first."""
-    files = [path for path in upload_folder(owner).iterdir() if not path.name.startswith(".")]
-    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    return newest_first(path for path in upload_folder(owner).iterdir() if not path.name.startswith("."))
 
 
 def delete_upload(owner: str, name: str) -> None:
@@ -151,10 +152,10 @@ def _read_sheet(sheet: Path) -> Unfinished | None:
 
 def list_unfinished(owner: str) -> list[Unfinished]:
     """Uploads that stopped on their way, the latest first."""
-    parts = sorted(upload_folder(owner).glob(".*.part"), key=lambda path: path.stat().st_mtime, reverse=True)
+    parts = newest_first(upload_folder(owner).glob(".*.part"))
     return [
-        replace(said, received=part.stat().st_size)
-        for part in parts
+        replace(said, received=state.st_size)
+        for part, state in present(parts)
         if (said := _read_sheet(part.with_suffix(".json"))) is not None
     ]
 
@@ -174,7 +175,7 @@ def discard(owner: str, upload: str) -> bool:
 def forget_unfinished(days: float = KEEP_PARTS_DAYS) -> int:
     """Remove parts of uploads that nobody has gone on with; returns how many."""
     oldest = time.time() - days * 86400
-    stale = [part for part in workspace("uploads").glob("*/.*.part") if part.stat().st_mtime < oldest]
+    stale = [part for part, state in present(workspace("uploads").glob("*/.*.part")) if state.st_mtime < oldest]
     for part in stale:
         _remove(part)
     return len(stale)

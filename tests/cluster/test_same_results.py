@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +16,13 @@ from survviz.benchmark.run import run_suite
 from survviz.cli import main
 from survviz.cluster import Failed, Place, Processes, Ray
 from survviz.errors import CancelledError, InputError
+from survviz.pipeline import extraction
 from survviz.pipeline.cohort import part_runs
 from survviz.pipeline.cohort.inference import infer
 from survviz.pipeline.cohort.results import CohortResults
 from survviz.pipeline.extraction import MANIFEST, Encoded, EncoderChoice, extract_slides, read_manifest
 from tests.benchmark.conftest import SUITE, write_suite
-from tests.cluster.deadly_parts import DEADLY, deadly_part
+from tests.cluster.deadly_work import DEADLY, TRACE, deadly_part, part_that_dies_once, slide_that_dies_once
 from tests.conftest import ROOT
 from tests.pipeline.cohort_folders import copy_of_sample
 
@@ -38,36 +36,6 @@ BASELINES = (
     SUITE.split("[[entries]]", maxsplit=1)[0]
     + SUITE[SUITE.index('[[entries]]\nname = "small snn"') :].split('[[entries]]\nname = "broken"')[0]
 )
-
-
-def at_work() -> list[int]:
-    """Ray workers that are at a task of ours."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and (process / "cmdline").read_bytes().startswith(b"ray::_work"):
-                found.append(int(process.name))
-        except OSError:  # it ended while it was looked at
-            continue
-    return found
-
-
-def kill_a_worker() -> threading.Thread:
-    """Start a thread that kills (SIGKILL) the first worker that begins a task from now on; nobody may be at one now."""
-    pause = threading.Event()
-    while at_work():  # of the test before
-        pause.wait(0.01)
-
-    def watch() -> None:
-        for _ in range(60_000):
-            for worker in at_work():
-                os.kill(worker, signal.SIGKILL)
-                return
-            pause.wait(0.002)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return thread
 
 
 def encode(out: Path, place: Place, **options: Callable[..., None]) -> dict[str, Encoded | Failed]:
@@ -98,15 +66,19 @@ def assert_same(found: CohortResults, expected: CohortResults) -> None:
     ]
 
 
+def assert_one_died(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert (folder / TRACE).is_dir()
+    assert ["It is started again" in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_extraction_is_the_same_though_a_worker_is_killed(
-    two_workers: Ray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    two_workers: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     encode(tmp_path / "here", HERE)
-    killer = kill_a_worker()
+    monkeypatch.setattr(extraction, "extract_slide", slide_that_dies_once)
     with caplog.at_level(logging.WARNING, logger="survviz.cluster"):
         found = encode(tmp_path / "ray", two_workers)
-    killer.join()
-    assert any("It is started again" in record.getMessage() for record in caplog.records)
+    assert_one_died(tmp_path, caplog)
     assert set(found) == {path.stem for path in SLIDES}
     assert features(tmp_path / "ray") == features(tmp_path / "here")
     lines = [json.loads(line)["slide_id"] for line in (tmp_path / "ray" / MANIFEST).read_text().splitlines()]
@@ -135,11 +107,10 @@ def test_inference_is_the_same_though_a_worker_is_killed(
     monkeypatch.setattr(part_runs, "CASES_PER_PART", 5)
     folder = copy_of_sample(tmp_path / "cohort", slice(0, 18))
     expected = infer(CHECKPOINT, folder, tmp_path / "here", device="cpu")
-    killer = kill_a_worker()
+    monkeypatch.setattr(part_runs, "score_part", part_that_dies_once)
     with caplog.at_level(logging.WARNING, logger="survviz.cluster"):
         found = infer(CHECKPOINT, folder, tmp_path / "ray", device="cpu", place=two_workers)
-    killer.join()
-    assert any("It is started again" in record.getMessage() for record in caplog.records)
+    assert_one_died(tmp_path, caplog)
     assert_same(found, expected)
     assert len(found.table) == found.table.index.nunique() == 18
 

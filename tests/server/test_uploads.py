@@ -15,7 +15,7 @@ from survviz.errors import InputError
 from survviz.server import delete_upload, list_unfinished, list_uploads, routes, uploaded_file
 from survviz.server.auth import cookie_name, new_owner, sign_owner
 from survviz.server.folders import upload_folder
-from survviz.server.uploads import clean_name, forget_unfinished, part_file
+from survviz.server.uploads import clean_name, forget_unfinished, part_file, used_by
 
 ClientOf = Callable[[str | None], TestClient]
 OWN_PAGE = {"origin": "http://testserver"}
@@ -151,6 +151,19 @@ def test_unfinished_upload_is_forgotten_after_a_while(owner: str, client_of: Cli
     assert forget_unfinished() == 0
     assert forget_unfinished(days=-1) == 1
     assert list(upload_folder(owner).iterdir()) == []
+
+
+def test_what_goes_while_it_is_listed_is_left_out(owner: str, client_of: ClientOf) -> None:
+    """A link to nowhere is in the listing of its folder and gone at the look, as a part that is just being finished."""
+    client = client_of(owner)
+    put(client, b"whole")
+    folder = upload_folder(owner)
+    for name in ("gone.csv", ".0123456789.part"):
+        (folder / name).symlink_to(folder / "nowhere")
+    assert [path.name for path in list_uploads(owner)] == ["table.csv"]
+    assert list_unfinished(owner) == []
+    assert forget_unfinished(0) == 0
+    assert used_by(owner) == 5
 
 
 def test_second_file_of_a_name_does_not_replace_the_first(owner: str, client_of: ClientOf) -> None:
