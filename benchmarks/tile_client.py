@@ -6,7 +6,9 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Self
 
 CONNECTIONS = 6
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -16,7 +18,7 @@ Tile = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Browser:
-    """Connections of one client to one server on the loopback.
+    """Connections of one client to one server on the loopback, for as long as an `async with` lasts.
 
     Attributes:
         milliseconds: of every tile, from the moment it was wanted to its last byte; waiting for a connection counts.
@@ -27,18 +29,19 @@ class Browser:
     headers: dict[str, str] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
     _idle: asyncio.LifoQueue[Connection] = field(default_factory=asyncio.LifoQueue)
+    _opened: int = 0
 
-    async def open(self) -> None:
-        """Make the connections."""
+    async def __aenter__(self) -> Self:
         for _ in range(CONNECTIONS):
             self._idle.put_nowait(await asyncio.open_connection("127.0.0.1", self.port))
+            self._opened += 1
+        return self
 
-    async def close(self) -> None:
-        """End them."""
-        while not self._idle.empty():
-            _, writer = self._idle.get_nowait()
+    async def __aexit__(self, *_: object) -> None:
+        for _ in range(self._opened):
+            _, writer = await self._idle.get()
             writer.close()
-            await writer.wait_closed()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)  # the server may have been first
 
     async def get(self, path: str) -> bytes:
         """The body of an answer with status 200.
@@ -49,14 +52,19 @@ class Browser:
         start = time.perf_counter()
         reader, writer = await self._idle.get()
         try:
-            head = await self._ask(reader, writer, path)
-        except (asyncio.IncompleteReadError, ConnectionError):  # a server ends connections that were idle for seconds
-            writer.close()
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            head = await self._ask(reader, writer, path)
-        length = int(head.partition("content-length:")[2].partition("\r\n")[0])
-        body = await reader.readexactly(length)
-        self._idle.put_nowait((reader, writer))
+            try:
+                head = await self._ask(reader, writer, path)
+            except (asyncio.IncompleteReadError, ConnectionError):  # servers end connections that were idle for seconds
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                head = await self._ask(reader, writer, path)
+            length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+            body = await reader.readexactly(length)
+        except BaseException:
+            writer.close()  # in the middle of an answer it is of no more use; who takes it next makes another
+            raise
+        finally:
+            self._idle.put_nowait((reader, writer))
         self.milliseconds.append(1000 * (time.perf_counter() - start))
         if not head.startswith("http/1.1 200"):
             raise RuntimeError(f"{path}: {head.splitlines()[0]} {body[:200]!r}")
@@ -77,12 +85,8 @@ class Browser:
 
 async def first_view(port: int, cookie: str, paths: Sequence[str]) -> float:
     """Seconds that a new browser waits for these tiles."""
-    browser = Browser(port, cookie)
-    await browser.open()
-    try:
+    async with Browser(port, cookie) as browser:
         return await browser.view(paths)
-    finally:
-        await browser.close()
 
 
 async def pan(port: int, cookie: str, journeys: Sequence[Sequence[Sequence[str]]], every: float) -> list[float]:
@@ -91,17 +95,16 @@ async def pan(port: int, cookie: str, journeys: Sequence[Sequence[Sequence[str]]
     Args:
         journeys: per client, per step, the paths asked for at once.
     """
-    browsers = [Browser(port, cookie) for _ in journeys]
-    await asyncio.gather(*(browser.open() for browser in browsers))
 
-    async def travel(number: int) -> None:
-        start = time.perf_counter() + every * number / len(browsers)  # people do not move in step
+    async def travel(browser: Browser, number: int) -> None:
+        start = time.perf_counter() + every * number / len(journeys)  # people do not move in step
         for step, paths in enumerate(journeys[number]):
             await asyncio.sleep(max(0.0, start + step * every - time.perf_counter()))
-            await browsers[number].view(paths)
+            await browser.view(paths)
 
-    await asyncio.gather(*(travel(number) for number in range(len(browsers))))
-    await asyncio.gather(*(browser.close() for browser in browsers))
+    async with AsyncExitStack() as stack:
+        browsers = [await stack.enter_async_context(Browser(port, cookie)) for _ in journeys]
+        await asyncio.gather(*(travel(browser, number) for number, browser in enumerate(browsers)))
     return [value for browser in browsers for value in browser.milliseconds]
 
 

@@ -100,6 +100,7 @@ async def crowd(app: Watched, minutes: float, counts: Mapping[str, int], n_slide
     for task in at_it:
         task.cancel()
     await asyncio.gather(*at_it, return_exceptions=True)
+    await asyncio.gather(*(one.session.close() for one in people), return_exceptions=True)
     for task in ended:
         task.result()  # an error of the run itself, not of the app
     return people

@@ -87,15 +87,13 @@ async def looks(visitor: Visitor, cases: list[str]) -> None:
     session = visitor.session
     while visitor.stays:
         case = visitor.chance.choice(cases)
-        slide, browser = None, Browser(session.port, headers=session.headers)
+        slide = None
         async with visitor.does("open a slide with its map"):
             await session.open("slide_attention", f"case={case}")
             slide = session.component("slides")["slides"][0]["view"]
-            await browser.open()
         if slide is not None:
-            await pan(visitor, browser, slide, seconds=visitor.chance.uniform(40, 80))
-            visitor.milliseconds += browser.milliseconds
-            await browser.close()
+            async with Browser(session.port, headers=session.headers, milliseconds=visitor.milliseconds) as browser:
+                await pan(visitor, browser, slide, seconds=visitor.chance.uniform(40, 80))
         await visitor.thinks(2, 5)
 
 
