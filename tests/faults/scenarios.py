@@ -27,12 +27,14 @@ class Scenario:
         job: kind of job, None for a verb of the command line.
         results: globs below the workspace ("home/...") and the folder for results ("out/...") that are compared;
             none where every run draws secret noise.
+        anew: done again, it writes its results again, also those that were whole; other files that were whole stay.
     """
 
     prepare: Callable[[Path], Any]
     run: Callable[[Any, Path], Any]
     results: tuple[str, ...]
     job: str | None = None
+    anew: bool = False
 
 
 def job(kind: str, arguments: Callable[[Any, Path], Mapping[str, Any]]) -> Callable[[Any, Path], Any]:
@@ -178,17 +180,20 @@ SCENARIOS: dict[str, Scenario] = {
         nothing, job("faithfulness", lambda _, out: {**recipe(), "kind": "attention"}), ("home/maps/**/*",),
         "faithfulness",
     ),
-    "regions": Scenario(two_cases, job("regions", lambda c, out: named(c)), ("home/regions/**/*",), "regions"),
+    "regions": Scenario(
+        two_cases, job("regions", lambda c, out: named(c)), ("home/regions/**/*",), "regions", anew=True
+    ),
     "cohort-inference": Scenario(
         many_cases, job("cohort-inference", lambda c, out: named(c, device="cpu")), ("home/cohort-results/**/*",),
-        "cohort-inference",
+        "cohort-inference", anew=True,
     ),
     "attribution": Scenario(
         two_cases, job("attribution", lambda c, out: named(c, method="removal")), ("home/attribution/**/*",),
-        "attribution",
+        "attribution", anew=True,
     ),
     "training": Scenario(
-        training, job("training", lambda given, out: {**given, "out": str(out / "mine")}), ("out/mine/*",), "training"
+        training, job("training", lambda given, out: {**given, "out": str(out / "mine")}), ("out/mine/*",), "training",
+        anew=True,
     ),
     "private-training": Scenario(
         private,
@@ -196,7 +201,7 @@ SCENARIOS: dict[str, Scenario] = {
             "privacy", "train", "--cohort", folder, "--config", folder / "run.json", "--out", out / "private",
             "--delta", 1e-3, "--cap-delta", 1e-2, "--epsilon", 4,
         ]),
-        (),
+        (), anew=True,
     ),
     "bundle": Scenario(
         scored, verb(lambda folder, out: ["bundle", "--results", folder, "--out", out / "a.zip"]), ("out/*.zip",)
@@ -205,7 +210,7 @@ SCENARIOS: dict[str, Scenario] = {
         tables, verb(lambda path, out: ["check", path, "--fix", "all-recommended", "--out", out / "cohort"]),
         ("out/cohort/**/*",),
     ),
-    "backup": Scenario(filled_home, back_up, ("out/backup/**/*",)),
+    "backup": Scenario(filled_home, back_up, ("out/backup/**/*",), anew=True),
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def assert_nothing_was_lost(found: dict[str, Any]) -> None:
         assert row["killed"], row
         assert row["again"]["state"] == "done", row
         assert row["same"], row
-        assert row["kept"] == row["was_there"] or found["kind"] in ("training", "cohort-inference"), row
+        assert row["kept"] == row["was_there"] or SCENARIOS[found["kind"]].anew, row
         assert row["told"]["state"] in ("failed", "queued", "ended", "none", "done"), row
 
 
