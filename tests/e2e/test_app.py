@@ -50,6 +50,8 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 def open_demo(page: Page, url: str) -> None:
     page.goto(url)
+    picture = page.get_by_role("img", name="Overview of the demo slide")
+    page.wait_for_function("(one) => one.complete && one.naturalWidth > 0", arg=picture.element_handle())
     page.get_by_role("button", name="Explore the demo case").click()
     page.locator(MAP).wait_for()
 

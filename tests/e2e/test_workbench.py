@@ -193,7 +193,7 @@ def test_another_checkpoint_beside_says_whose_map_it_is(visit: Visit, open_page:
     expect(page.locator(".second-bar .note")).to_contain_text("Rank correlation of the two maps")
     viewer.get_by_label("The second stage shows").select_option("difference")
     expect(page.locator(f"{SECOND} .legend")).to_contain_text("own-model: hot − other-model: blob")
-    page.wait_for_timeout(400)
+    page.wait_for_url(re.compile("difference.*other-model"))
     again = open_page(page.url)  # a session that never asked for it
     expect(again.page.locator(f"{SECOND} .legend")).to_contain_text("own-model: hot − other-model: blob")
 
@@ -270,10 +270,8 @@ def test_link_restores_everything(visit: Visit, open_page: Callable[..., Visit])
         page.keyboard.press(key)
         page.wait_for_timeout(50)
     before = [visit.look(), visit.look(SECOND)]
-    page.wait_for_timeout(400)
-    runs = visit.runs()
-    assert "at=" in page.url
-    assert runs == 1, "the address is written without a rerun"
+    page.wait_for_url(re.compile("at=.*%2C90%7E.*cividis.*difference.*even"))
+    assert visit.runs() == 1, "the address is written without a rerun"
     other = open_page(page.url)
     expect(other.page.locator(".second[data-map*=':even']")).to_be_visible()
     other.page.mouse.move(2, 2)
