@@ -130,6 +130,8 @@ def visit(browser: Browser, url: str, theme: str, size: str) -> None:
     page.get_by_text("Clinical record", exact=True).wait_for()
     choose_sample_slide(page)
     save(page, f"load_case_{tail}")
+    cohort_views(page, url, tail)
+    model_views(page, url, tail)
     context.close()
 
 
@@ -160,6 +162,48 @@ def privacy_views(page: Page, address: str, tail: str) -> None:
     page.locator(".js-plotly-plot").nth(1).wait_for()
     page.locator(".js-plotly-plot").nth(1).scroll_into_view_if_needed()
     save(page, f"privacy_accuracy_{tail}")
+
+
+def cohort_views(page: Page, url: str, tail: str) -> None:
+    """An example with the usual mistakes, checked; groups and patients of the sample cohort; the benchmark."""
+    page.goto(f"{url}/upload_check")
+    page.get_by_role("button", name="Open the example").click()
+    for step in ("columns", "matching", "report"):
+        page.get_by_role("button", name=f"Go on: {step}").click()
+    page.get_by_role("button", name="Make the cohort").wait_for()
+    save(page, f"upload_check_{tail}")
+    page.goto(f"{url}/stratify?cohort=sample")
+    score, groups = page.get_by_role("button", name="Score the cohort"), page.get_by_text("Number at risk at the start")
+    score.or_(groups).first.wait_for()
+    if score.is_visible():
+        score.click()
+    groups.wait_for()
+    save(page, f"stratify_{tail}")
+    for name, words in (("Cox", "Hazard ratio"), ("Validation", "D-calibration"), ("Decision curve", "Net benefit")):
+        page.goto(f"{url}/stratify?cohort=sample&tab={name.replace(' ', '+')}")
+        page.get_by_text(words).first.wait_for()
+        page.locator(".js-plotly-plot").first.wait_for()
+        save(page, f"stratify_{name.split()[0].lower()}_{tail}")
+    page.goto(f"{url}/cohort_patients?cohort=sample")
+    page.get_by_test_id("stDataFrame").first.wait_for()
+    save(page, f"patients_{tail}")
+    page.goto(f"{url}/compare?tab=Benchmark")
+    page.get_by_text("Mean of the test folds").wait_for()
+    save(page, f"compare_{tail}")
+
+
+def model_views(page: Page, url: str, tail: str) -> None:
+    """The library, a form for training, and what the self-check says."""
+    page.goto(f"{url}/library")
+    page.get_by_text("out of fold").first.wait_for()
+    save(page, f"library_{tail}")
+    page.goto(f"{url}/train?cohort=sample")
+    page.get_by_role("button", name="Train", exact=True).wait_for()
+    save(page, f"train_{tail}")
+    page.goto(f"{url}/self_check")
+    page.get_by_role("button", name="Without the checkpoints").click()
+    page.get_by_role("button", name="For the administrator").wait_for()
+    save(page, f"self_check_{tail}")
 
 
 def slide_states(page: Page, theme: str) -> None:

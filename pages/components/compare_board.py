@@ -37,7 +37,8 @@ def show() -> None:
     label = st.selectbox("Cohort of the benchmark", list(found), key="board", width=420)
     _, cohort = found[label]
     st.markdown(f"**{cohort['n']:,} patients, {cohort['n_events']:,} events.** {cohort['plan']}.")
-    st.dataframe(ours(cohort["rows"]), hide_index=True, width="stretch")
+    wide = {"Entry": st.column_config.TextColumn(width=240)}
+    st.dataframe(ours(cohort["rows"]), hide_index=True, width="stretch", column_config=wide)
     st.caption(
         "Mean of the test folds; interval by the corrected resampled variance (Nadeau and Bengio). Protocol *nested*: "
         "epoch and penalty were chosen on inner validation patients, never on tested ones. Δ: difference in fold C to "

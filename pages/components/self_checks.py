@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.browser_watch import watch
+from pages.components.literal import literal
 from survviz.selfcheck import Row, as_json, as_text, run, worst
 
 MARKS = {"ok": "✓ ok", "warn": "! look", "fail": "✗ fails"}
@@ -46,7 +47,7 @@ def _collect(*, checkpoints: bool) -> tuple[list[Row], float]:
         for row in run(url=own_address(), checkpoints=checkpoints):
             rows.append(row)
             line.markdown(f"{len(rows)} done. Last: {row.group}, {row.name}: {MARKS[row.state]}")
-        status.update(label=f"{len(rows)} checks", state="complete", expanded=False)
+        status.update(label="Checked", state="complete", expanded=False)
     return rows, time.time()
 
 
@@ -58,9 +59,10 @@ def show() -> None:
     seen = [*rows, *watch(key="browser_watch")]
     if rows:
         _verdict(seen)
-    for group, table in _tables(seen):
-        st.markdown(f"##### {group}")
-        st.dataframe(table, hide_index=True, width="stretch", key=f"self_check_{group}")
+    with st.container(key="self-check-tables"):
+        for group, table in _tables(seen):
+            st.markdown(f"##### {group}")
+            st.table(table, hide_index=True, border="horizontal")
     if rows:
         _files(seen, at)
 
@@ -79,7 +81,12 @@ def _tables(rows: list[Row]) -> Iterator[tuple[str, pd.DataFrame]]:
         yield (
             group,
             pd.DataFrame(
-                {"": MARKS[row.state], "What": row.name, "Found": row.found, "What to do": row.todo or "-"}
+                {
+                    "": MARKS[row.state],
+                    "What": row.name,
+                    "Found": literal(row.found),
+                    "What to do": literal(row.todo),
+                }
                 for row in here
             ),
         )

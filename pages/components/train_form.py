@@ -69,7 +69,7 @@ def show(entry: CohortEntry) -> None:
             format_func=lambda name: f"{models()[name]['title']} ({name})",
         )  # fmt: skip
         one = models()[model]
-        st.caption(f"{one['paper']}. {one['parameters']:,} parameters at published sizes. {one['licence']}")
+        st.caption(f"{one['paper']}. {one['parameters']:,} parameters at published sizes. Licence: {one['licence']}.")
         offered = [name for name in there if name in reads(one)]
         chosen = st.pills(
             "Reads", offered, selection_mode="multi", default=offered, key=f"train_reads_{model}_{entry.id}",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 ROW = 27
+CHARACTER = 5.8
+"""Pixels of a letter beside the plot, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,12 @@ def forest_figure(
         tickvals=places, ticktext=[_label(row) for row in rows], range=[-len(rows) + 0.4, 0.6], showgrid=False,
         zeroline=False, automargin=True,
     )  # fmt: skip
-    figure.update_layout(height=90 + ROW * len(rows), margin={"l": 8, "r": 260, "t": 8, "b": 8}, dragmode=False)
+    longest = max((len(row.words) for row in rows), default=0)
+    figure.update_layout(
+        height=90 + ROW * len(rows),
+        margin={"l": 8, "r": round(16 + CHARACTER * longest), "t": 8, "b": 8},
+        dragmode=False,
+    )
     return figure
 
 

@@ -88,7 +88,7 @@ def _times(view: EndpointView) -> Iterator[Finding]:
             table=view.name, cells=tuple(Cell(row=row, column=name, value=half) for row in zero), reason="half a day"
         )
         text = (
-            f"{many(zero, 'case has', 'cases have')} a {name} of 0 ({shorten(row_names(zero))}): nothing is known of "
+            f"{many(zero, 'case has', 'cases have')} 0 as {name} ({shorten(row_names(zero))}): nothing is known of "
             "what came after. Leave them out, or say half a day."
         )
         finding = _bad_rows(view, "zero-times", zero, text, "no follow-up")

@@ -137,10 +137,25 @@ def test_guarantee_of_a_run_says_everything_and_never_less_than_it_costs() -> No
         training.spec(1e-3, patients=8880)
 
 
-@pytest.mark.parametrize("run", [(0.0, 0.1, 10), (1.0, 0.0, 10), (1.0, 1.1, 10), (1.0, 0.1, 0), (math.nan, 0.1, 1)])
+NO_RUNS = [
+    (0.0, 0.1, 10),
+    (0.19, 0.1, 10),
+    (1e4, 0.1, 10),
+    (1.0, 0.0, 10),
+    (1.0, 1.1, 10),
+    (1.0, 0.1, 0),
+    (math.nan, 0.1, 1),
+]
+
+
+@pytest.mark.parametrize("run", NO_RUNS)
 def test_a_run_that_is_none_is_refused(run: tuple[float, float, int]) -> None:
-    with pytest.raises(PrivacyError, match="were given"):
+    with pytest.raises(PrivacyError, match=r"^Noise multiplier .* were given; they are at least 0\.2, in \(0, 1\]"):
         Training(*run)
+
+
+def test_the_least_run_is_one() -> None:
+    assert Training(0.2, 1.0, 1).steps == 1
 
 
 def test_a_delta_below_the_arithmetic_is_refused() -> None:

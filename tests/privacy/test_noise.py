@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from survviz.errors import PrivacyError
+from survviz.privacy import noise
 from survviz.privacy.bernoulli import Enclosure, bernoulli, exponential
 from survviz.privacy.draw import Mechanism, draw_all
 from survviz.privacy.noise import (
@@ -194,8 +195,37 @@ def test_filter_refuses_shares_that_pass_the_promise() -> None:
         draw_all([0, 3], mechanisms, 2.4, 16)
 
 
-def test_noise_cannot_be_made_finer() -> None:
+@pytest.mark.parametrize(("fine", "coarse"), [(4.0, 2.0), (2.0, 2.0), (0.0, 1.0)])
+def test_noise_cannot_be_made_finer(fine: float, coarse: float) -> None:
     with pytest.raises(PrivacyError, match="cannot be coarsened"):
-        keep_probability(4.0, 2.0)
+        keep_probability(fine, coarse)
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [(1, 2), (1, 1), (1, 0)])
+def test_a_response_cannot_be_made_finer(fine: int, coarse: int) -> None:
     with pytest.raises(PrivacyError, match="cannot be coarsened"):
-        keep_response(Fraction(1), Fraction(2), 3)
+        keep_response(Fraction(fine), Fraction(coarse), 3)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_coarsening_keeps_a_value_or_adds_noise_around_it(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_noise(scale: float):
+        assert scale == 8.0
+        return lambda value: value
+
+    monkeypatch.setattr(noise, "bernoulli", lambda probability, bits: kept)
+    monkeypatch.setattr(noise, "laplace_mechanism", no_noise)
+    assert coarsen_laplace(17, 2.0, 8.0) == 17
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_a_scale_that_is_none_is_refused(scale: float) -> None:
+    for mechanism in (laplace_mechanism, noise.gaussian_mechanism):
+        with pytest.raises(PrivacyError, match="finite number above 0"):
+            mechanism(scale)
+
+
+@pytest.mark.parametrize(("epsilon", "k"), [(Fraction(0), 3), (Fraction(-1), 3), (Fraction(1), 1)])
+def test_a_response_without_a_choice_is_refused(epsilon: Fraction, k: int) -> None:
+    with pytest.raises(PrivacyError, match=f"{k} values were given; both must be larger"):
+        truth_probability(epsilon, k)

@@ -128,3 +128,11 @@ def test_a_delta_of_one_patient_is_refused() -> None:
     with pytest.raises(PrivacyError, match="publish one of them whole"):
         Training(2.0, 0.1, 10).spec(1 / 64, patients=64)
     assert Training(2.0, 0.1, 10).spec(1 / 65, patients=64).delta == 1 / 65
+
+
+def test_mass_between_points_is_accurate_in_both_tails() -> None:
+    points = np.array([-9.2, -9.1, -0.1, 0.2, 9.1, 9.2])
+    found = accountant._between(points)
+    assert found[0] == pytest.approx(found[-1], rel=1e-12)
+    assert found[-1] == pytest.approx(norm.sf(9.1) - norm.sf(9.2), rel=1e-9)
+    assert found.sum() == pytest.approx(1.0, abs=1e-15)
