@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,14 @@ def present(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
         except FileNotFoundError:
             continue
         yield path, state
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files of a folder and of those in it, with their state; what goes meanwhile, files or folders, is left out."""
+    for where, _, names in os.walk(folder):
+        for path, state in present(Path(where, name) for name in names):
+            if stat.S_ISREG(state.st_mode):
+                yield path, state
 
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:

@@ -16,7 +16,7 @@ from survviz.deployment.people import everybody, forget
 from survviz.errors import InputError
 from survviz.server import store
 from survviz.server.folders import folder_name
-from survviz.workspace import present, workspace
+from survviz.workspace import files_below, present, workspace
 
 OWNED = ("uploads", "cohorts", "cases", "checkpoints", "drafts", "checks")
 AGEING = ("uploads", "cohorts", "cases", "drafts", "checks")
@@ -123,7 +123,6 @@ def _inside(folder: str, owner: str, kind: str, now: float) -> Iterator[Item]:
 
 
 def _item(path: Path, state: os.stat_result, kind: str, folder: str, now: float) -> Item:
-    inside = [one for _, one in present(path.rglob("*"))] if stat.S_ISDIR(state.st_mode) else [state]
-    files = [one for one in inside if stat.S_ISREG(one.st_mode)]
+    files = [one for _, one in files_below(path)] if stat.S_ISDIR(state.st_mode) else [state]
     written = max((one.st_mtime for one in files), default=state.st_mtime)
     return Item(path, kind, folder, sum(one.st_size for one in files), (now - written) / DAY_S)

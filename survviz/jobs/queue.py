@@ -109,10 +109,10 @@ def _status(folder: Path) -> JobStatus:
 
 
 def _worker_lives(folder: Path, current: JobStatus) -> bool:
-    process = folder / "process.json"
-    if not process.exists():
+    try:
+        content = json.loads((folder / "process.json").read_text())
+    except FileNotFoundError:
         return abs(time.time() - current.created) < GRACE_S  # a clock may have been set back
-    content = json.loads(process.read_text())
     if not alive(content["pid"], content["started"]):
         return False
     if cancel_asked(folder) and abs(time.time() - (folder / "cancel").stat().st_mtime) > GRACE_S:

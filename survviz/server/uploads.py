@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import time
 import unicodedata
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from survviz.deployment import allow, record, settings
 from survviz.errors import InputError
 from survviz.server.folders import cohort_folder, own_checkpoints, upload_folder
-from survviz.workspace import newest_first, present, workspace
+from survviz.workspace import files_below, newest_first, present, workspace
 
 SIZE_VARIABLE = "SURVVIZ_MAX_UPLOAD_GB"
 DEFAULT_SIZE_GB = 20.0
@@ -88,8 +87,7 @@ def room_for_upload(owner: str, upload: str = "") -> int:
 def used_by(owner: str) -> int:
     """Bytes of an owner's uploads, cohorts and trained checkpoints."""
     folders = (upload_folder(owner), cohort_folder(owner), own_checkpoints(owner))
-    inside = present(path for folder in folders for path in folder.rglob("*"))
-    return sum(state.st_size for _, state in inside if stat.S_ISREG(state.st_mode))
+    return sum(state.st_size for folder in folders for _, state in files_below(folder))
 
 
 def uploaded_file(owner: str, name: str) -> Path:
