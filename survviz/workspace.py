@@ -16,8 +16,10 @@ ENVIRONMENT_VARIABLE = "SURVVIZ_HOME"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_WORDS = ("no space left on device", "disk quota exceeded", "disk is full")
 READ_ONLY_WORDS = ("read-only file system", "readonly database")
-UNOPENED = "unable to open database file"
-"""What SQLite says of any database that it cannot open, for example the first time on a disk that is read-only."""
+VAGUE_WORDS = ("unable to open database file", "disk i/o error")
+"""What SQLite says on a disk that is full or read-only too, where it cannot make the small files beside a database."""
+LEAST_BYTES = 1 << 16
+"""With less, a disk is full: SQLite's index of a log has half of it."""
 
 OF_PEOPLE = ("uploads", "cohorts")
 """Folders of the workspace in which files lie that people brought."""
@@ -76,13 +78,15 @@ def disk_words(error: BaseException) -> str:
     Libraries tell it in their own ways: by an errno (h5py too), or only in their text (SQLite, safetensors).
     """
     said = str(error).lower()
-    if getattr(error, "errno", None) in FULL or any(words in said for words in FULL_WORDS):
+    disk = os.statvfs(workspace()) if any(words in said for words in VAGUE_WORDS) else None
+    is_full = disk is not None and disk.f_bavail * disk.f_frsize < LEAST_BYTES
+    if is_full or getattr(error, "errno", None) in FULL or any(words in said for words in FULL_WORDS):
         return (
             "The disk of SURVVIZ_HOME is full. Nothing that was there is lost; what was being written was not kept. "
             "Make room (`survviz admin retain` says what is old), then do it again."
         )
-    closed = UNOPENED in said and bool(os.statvfs(workspace()).f_flag & os.ST_RDONLY)
-    if closed or getattr(error, "errno", None) == errno.EROFS or any(words in said for words in READ_ONLY_WORDS):
+    is_closed = disk is not None and bool(disk.f_flag & os.ST_RDONLY)
+    if is_closed or getattr(error, "errno", None) == errno.EROFS or any(words in said for words in READ_ONLY_WORDS):
         return (
             "The disk of SURVVIZ_HOME cannot be written: it is read-only. Nothing that was there is lost; have it "
             "mounted writable, then do it again."

@@ -58,6 +58,7 @@ def open_folder(folder: Path) -> bytes:
         with closing(connect(folder)) as database:
             digest = database.execute("SELECT digest FROM key").fetchone()
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        _raise_of_disk(error)
         raise PrivacyError(
             f"{DATABASE} in {folder} cannot be read ({error}), so nobody knows what was spent. Put a backup back, or "
             "try again when no other program uses it. Nothing was revealed."
@@ -89,9 +90,13 @@ def writing(folder: Path) -> Iterator[sqlite3.Connection]:
                 raise
             database.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        words = disk_words(error)
-        if not words:
-            raise
+        _raise_of_disk(error)
+        raise
+
+
+def _raise_of_disk(error: Exception) -> None:
+    """In words, where an error comes from a disk that takes nothing."""
+    if words := disk_words(error):
         raise PrivacyError(
             f"The ledger could not be written, so nothing was spent and nothing revealed. {words}"
         ) from error

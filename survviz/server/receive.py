@@ -23,6 +23,7 @@ from survviz.server.uploads import (
     clean_name,
     discard,
     finish,
+    free_for_uploads,
     part_file,
     room_for_upload,
 )
@@ -116,6 +117,8 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
     here = _size(part)
     room = here + room_for_upload(owner, coming.id)
     if coming.size > room:
+        if here and coming.size - here > free_for_uploads(owner):
+            return _full(part, coming)
         words = bytes_in_words(coming.size), bytes_in_words(max(0, room))
         return _refuse(413, f"{coming.name} has {words[0]}; at most {words[1]} fit here.")
     if part in arriving:
@@ -129,6 +132,15 @@ async def receive_upload(request: Request, arriving: set[Path]) -> JSONResponse:
         arriving.discard(part)
 
 
+def _full(part: Path, coming: Unfinished) -> JSONResponse:
+    when = "when there is room again, choose the same file to go on."
+    return _refuse(507, f"The server's disk is full. {_kept(part, coming)}; {when}")
+
+
+def _kept(part: Path, coming: Unfinished) -> str:
+    return f"{bytes_in_words(_size(part))} of {bytes_in_words(coming.size)} are kept"
+
+
 async def _receive(request: Request, owner: str, coming: Unfinished, part: Path) -> JSONResponse:
     try:
         announce(owner, coming)
@@ -137,14 +149,10 @@ async def _receive(request: Request, owner: str, coming: Unfinished, part: Path)
         return _refuse(499, "The upload was interrupted.")
     except OSError as error:
         if error.errno == errno.EROFS:
-            return _refuse(507, f"{disk_words(error)} {_size(part):,} of {coming.size:,} bytes are kept.")
+            return _refuse(507, f"{disk_words(error)} {_kept(part, coming)}.")
         if error.errno not in NO_SPACE:
             raise
-        return _refuse(
-            507,
-            f"The server's disk is full. {bytes_in_words(_size(part))} of {bytes_in_words(coming.size)} are kept; when "
-            "there is room again, choose the same file to go on.",
-        )
+        return _full(part, coming)
     if received > coming.size:
         discard(owner, coming.id)
         return _refuse(400, f"More than the announced {coming.size} bytes arrived. Start the upload again.")

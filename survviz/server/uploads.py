@@ -75,13 +75,18 @@ def room_for_upload(owner: str, upload: str = "") -> int:
     Args:
         upload: the one that is meant; what others have announced is kept free for them.
     """
-    free = shutil.disk_usage(upload_folder(owner)).free - KEEP_FREE
+    free = free_for_uploads(owner)
     found = settings()
     most = found.limits.disk_gb if found else None
     if most is not None:
         coming = sum(one.size - one.received for one in list_unfinished(owner) if one.id != upload)
         free = min(free, int(most * 1e9) - used_by(owner) - coming)
     return max(0, min(largest_upload(), free))
+
+
+def free_for_uploads(owner: str) -> int:
+    """Bytes that the disk holds, with a reserve kept free; negative when that is touched."""
+    return shutil.disk_usage(upload_folder(owner)).free - KEEP_FREE
 
 
 def used_by(owner: str) -> int:

@@ -117,7 +117,7 @@ def deeds(slide: Path) -> dict[str, Callable[[], Any]]:
     return {
         "job": lambda: job_of(slide),
         "ledger": spend,
-        "audit": lambda: record("o" * 32, "opened", case="x"),
+        "audit": lambda: record("o" * 32, "opened", note="x" * 5000),  # more than the last page has room for
         "grant": lambda: store.put([Grant("t" * 24, "o" * 32, "slide", {"path": "p"})]),
         "slide": lambda: register_slide("o" * 32, slide)["width"],
         "health": lambda: None,
@@ -141,10 +141,10 @@ def main() -> None:
     from starlette.testclient import TestClient
 
     import survviz.server.uploads as uploads
-    from survviz.server import routes
+    from survviz.server import endpoints, routes
     from survviz.server.auth import cookie_name, new_owner, sign_owner
 
-    uploads.KEEP_FREE = 0  # the small disk has no gigabyte to keep
+    uploads.KEEP_FREE = endpoints.LEAST_FREE = 0  # the small disk has no gigabyte to keep
     owner = new_owner()
     found: dict[str, Any] = {}
     with TestClient(Starlette(routes=routes()), cookies={cookie_name(): sign_owner(owner)}) as client:

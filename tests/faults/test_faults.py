@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,6 +108,20 @@ def test_a_disk_that_takes_nothing_is_told_and_nothing_is_lost(tmp_path: Path, m
 def test_a_disk_is_told_in_words_however_a_library_says_it(error: BaseException, said: str) -> None:
     assert said in disk_words(error)
     assert bool(disk_words(error)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("free", "flag", "said"), [(4096, 0, "is full"), (1 << 30, os.ST_RDONLY, "read-only"), (1 << 30, 0, "")]
+)
+@pytest.mark.parametrize("vague", ["disk I/O error", "unable to open database file"])
+def test_a_vague_word_of_a_database_is_explained_by_its_disk(
+    vague: str, free: int, flag: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_flag=flag)
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
+    words = disk_words(sqlite3.OperationalError(vague))
+    assert said in words
+    assert bool(words) == bool(said)
 
 
 def test_a_sheet_that_a_crash_cut_off_does_not_hide_the_other_uploads() -> None:
