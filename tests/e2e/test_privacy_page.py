@@ -30,18 +30,24 @@ def slider(page: Page) -> Locator:
     return page.get_by_role("slider", name="Epsilon of this release")
 
 
+def meter(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+
+
 def move(page: Page, wanted: str) -> None:
-    """One position at a time, as a person with a keyboard does; the app may never hear of what is passed quickly."""
-    steps = POSITIONS.index(wanted) - POSITIONS.index(slider(page).get_attribute("aria-valuetext") or "")
-    for _ in range(abs(steps)):
-        slider(page).press("ArrowRight" if steps > 0 else "ArrowLeft")
+    """One position at a time, each seen before the next: the app may never hear of what is passed quickly."""
+    at = POSITIONS.index(slider(page).get_attribute("aria-valuetext") or "")
+    to = POSITIONS.index(wanted)
+    for place in range(at, to, 1 if to > at else -1):
+        if place != at:
+            expect(meter(page, "Current view")).to_have_text(POSITIONS[place])
+        slider(page).press("ArrowRight" if to > at else "ArrowLeft")
 
 
 def expect_meters(page: Page, now: str, spent: str) -> None:
     """Current view, spent, hard cap."""
     for label, value in (("Current view", now), ("Spent", spent), ("Hard cap", "8")):
-        meter = page.get_by_test_id("stMetric").filter(has_text=label)
-        expect(meter.get_by_test_id("stMetricValue")).to_have_text(value)
+        expect(meter(page, label)).to_have_text(value)
 
 
 def released(page: Page) -> str:
