@@ -60,9 +60,9 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield path, state
 
 
-def newest_first(paths: Iterable[Path]) -> list[Path]:
-    """What is there, by the time at which it was written last."""
-    return [path for path, _ in sorted(present(paths), key=lambda one: one[1].st_mtime, reverse=True)]
+def newest_first(paths: Iterable[Path]) -> list[tuple[Path, os.stat_result]]:
+    """As `present`, by the time at which it was written last."""
+    return sorted(present(paths), key=lambda one: one[1].st_mtime, reverse=True)
 
 
 def is_from_people(path: Path) -> bool:

@@ -29,7 +29,7 @@ def test_newest_comes_first(tmp_path: Path) -> None:
     for age, path in enumerate(paths):
         path.touch()
         os.utime(path, (1e9 - age, 1e9 - age))
-    assert newest_first(sorted(paths)) == paths
+    assert [path for path, _ in newest_first(sorted(paths))] == paths
 
 
 def test_files_below_are_files_and_a_folder_that_is_gone_holds_none(tmp_path: Path) -> None:

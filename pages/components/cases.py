@@ -146,7 +146,7 @@ def save_recipe(recipe: Recipe, owner: str) -> str:
 
 def loaded_cases(owner: str) -> list[str]:
     """Keys of the cases that this browser put together, newest first."""
-    return [f"{LOADED}:{path.stem}" for path in newest_first(_recipes(owner).glob("*.json"))]
+    return [f"{LOADED}:{path.stem}" for path, _ in newest_first(_recipes(owner).glob("*.json"))]
 
 
 def open_case(key: str, owner: str, *, units: Mapping[OmicsName, str] = NO_UNITS) -> OpenCase:

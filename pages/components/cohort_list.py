@@ -14,7 +14,7 @@ import streamlit as st
 from survviz.data.cohort_file import FILE_NAME, cohort_stamp, read_cohort_toml
 from survviz.errors import InputError
 from survviz.server.folders import SAMPLE_DATA, cohort_folder, list_cohorts
-from survviz.workspace import newest_first
+from survviz.workspace import newest_first, present
 
 if TYPE_CHECKING:
     from survviz.data.cohort import Cohort
@@ -50,10 +50,10 @@ def new_cohort_folder(name: str, owner: str) -> Path:
 
 def entries(owner: str) -> dict[str, CohortEntry]:
     """Id -> cohort: the sample, the owner's own with the newest first, then those of the server's folders."""
-    own = [path.parent for path in newest_first(cohort_folder(owner).glob(f"*/{FILE_NAME}"))]
-    found = [_entry(path.name, path) for path in own]
-    if (SAMPLE_DATA / FILE_NAME).is_file():
-        found.insert(0, _entry(SAMPLE_ID, SAMPLE_DATA))
+    own = newest_first(cohort_folder(owner).glob(f"*/{FILE_NAME}"))
+    found = [_entry(path.parent.name, path.parent, state.st_mtime) for path, state in own]
+    for _, state in present([SAMPLE_DATA / FILE_NAME]):
+        found.insert(0, _entry(SAMPLE_ID, SAMPLE_DATA, state.st_mtime))
     mine = cohort_folder(owner).resolve()
     found += [CohortEntry(*one) for one in _on_server(owner) if not one[2].is_relative_to(mine)]
     return {one.id: one for one in found}
@@ -98,8 +98,8 @@ def _name(folder: str, stamp: float) -> str:
         return Path(folder).name
 
 
-def _entry(cohort_id: str, folder: Path) -> CohortEntry:
-    return CohortEntry(cohort_id, _name(str(folder), (folder / FILE_NAME).stat().st_mtime), folder.resolve())
+def _entry(cohort_id: str, folder: Path, stamp: float) -> CohortEntry:
+    return CohortEntry(cohort_id, _name(str(folder), stamp), folder.resolve())
 
 
 @st.cache_data(ttl=60, show_spinner=False)

@@ -109,7 +109,8 @@ def uploaded_file(owner: str, name: str) -> Path:
 
 def list_uploads(owner: str) -> list[Path]:
     """Finished uploads, newest first."""
-    return newest_first(path for path in upload_folder(owner).iterdir() if not path.name.startswith("."))
+    shown = (path for path in upload_folder(owner).iterdir() if not path.name.startswith("."))
+    return [path for path, _ in newest_first(shown)]
 
 
 def delete_upload(owner: str, name: str) -> None:
@@ -155,10 +156,9 @@ def _read_sheet(sheet: Path) -> Unfinished | None:
 
 def list_unfinished(owner: str) -> list[Unfinished]:
     """Uploads that stopped on their way, the latest first."""
-    parts = newest_first(upload_folder(owner).glob(".*.part"))
     return [
         replace(said, received=state.st_size)
-        for part, state in present(parts)
+        for part, state in newest_first(upload_folder(owner).glob(".*.part"))
         if (said := _read_sheet(part.with_suffix(".json"))) is not None
     ]
 
